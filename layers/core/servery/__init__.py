@@ -1,0 +1,1 @@
+"""Servery: the whole life of a machine-learning model on Lambda, SQS, DynamoDB, S3 and more."""

@@ -1,0 +1,127 @@
+"""The deployment: the record that says who answers for a model, and the changes it can make."""
+
+from __future__ import annotations
+
+import msgspec
+
+from servery.domain.manifest import ModelRef
+from servery.domain.spec import Limits, Mode
+from servery.errors import ConflictError, NotFoundError
+
+
+class _Record(msgspec.Struct, frozen=True, kw_only=True):
+    pass
+
+
+class Server(_Record):
+    """A model server: a published version of the predictor.
+
+    Attributes:
+        function: Qualified name or ARN by which it is invoked.
+        function_version: Number of the published version.
+        code: Identity of the code that it froze.
+        mode: Whether the model is in its package or is loaded by reference.
+        layer: ARN of the model's layer (image mode).
+    """
+
+    function: str
+    function_version: str
+    code: str
+    mode: Mode
+    layer: str = ""
+
+
+class Served(_Record):
+    """A version that has a server: which model, where it runs."""
+
+    ref: ModelRef
+    server: Server
+
+
+class Retired(_Record):
+    """A server that nobody is sent to any more, and since when (seconds since the epoch)."""
+
+    server: Server
+    since: float
+
+
+class Deployment(_Record):
+    """Who answers for a model.
+
+    Attributes:
+        model: Name of the model.
+        revision: Raised by one with every change; a stale writer loses.
+        champion: Who answers.
+        last_good: Who answered before, and answers again after a roll back.
+        retired: Servers that are taken out and not yet deleted.
+        deadline_ms: How long a caller waits at the most.
+        limits: Rows and bytes of one request.
+        log_sample: Share of requests in the prediction log.
+        changed: ISO 8601, UTC.
+        reason: What the last change was.
+    """
+
+    model: str
+    revision: int
+    champion: Served
+    last_good: Served | None = None
+    retired: list[Retired] = []
+    deadline_ms: int = 10_000
+    limits: Limits = msgspec.field(default_factory=Limits)
+    log_sample: float = 1.0
+    changed: str = ""
+    reason: str = ""
+
+    def served(self, version: str) -> Served:
+        """Who serves a version.
+
+        Raises:
+            NotFoundError: nobody does; the sentence names those that are served.
+        """
+        for candidate in (self.champion, self.last_good):
+            if candidate is not None and candidate.ref.version == version:
+                return candidate
+        known = [s.ref.version for s in (self.champion, self.last_good) if s is not None]
+        raise NotFoundError(
+            f"no server runs that version of {self.model}; served are {', '.join(known)}"
+        )
+
+
+def crown(deployment: Deployment | None, served: Served, *, now: float, reason: str) -> Deployment:
+    """Make `served` the champion; the old champion becomes the last good one.
+
+    The record's own settings (deadline, limits) are kept; the caller sets them from the spec.
+    The server that falls out of use is remembered as retired, unless it still serves.
+    """
+    if deployment is None:
+        return Deployment(model=served.ref.model, revision=1, champion=served, reason=reason)
+    falls_out = deployment.last_good
+    kept = {served.server.function, deployment.champion.server.function}
+    retired = [r for r in deployment.retired if r.server.function not in kept]
+    if falls_out is not None and falls_out.server.function not in kept:
+        retired.append(Retired(server=falls_out.server, since=now))
+    return msgspec.structs.replace(
+        deployment,
+        revision=deployment.revision + 1,
+        champion=served,
+        last_good=deployment.champion,
+        retired=retired,
+        reason=reason,
+    )
+
+
+def roll_back(deployment: Deployment, *, reason: str) -> Deployment:
+    """Put the last good version back; the champion becomes the last good one.
+
+    Raises:
+        ConflictError: there is no last good version.
+    """
+    if deployment.last_good is None:
+        raise ConflictError(f"{deployment.model} has had one release only; nothing to go back to")
+    return msgspec.structs.replace(
+        deployment,
+        revision=deployment.revision + 1,
+        champion=deployment.last_good,
+        last_good=deployment.champion,
+        reason=reason,
+    )

@@ -1,0 +1,91 @@
+"""The allow-list: the only classes that a spec can make the system import."""
+
+from __future__ import annotations
+
+from servery.domain.signature import Task
+from servery.errors import InvalidSpecError, Violation
+
+_CLASSIFIERS = frozenset(
+    {
+        "sklearn.discriminant_analysis.LinearDiscriminantAnalysis",
+        "sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis",
+        "sklearn.dummy.DummyClassifier",
+        "sklearn.ensemble.AdaBoostClassifier",
+        "sklearn.ensemble.ExtraTreesClassifier",
+        "sklearn.ensemble.GradientBoostingClassifier",
+        "sklearn.ensemble.HistGradientBoostingClassifier",
+        "sklearn.ensemble.RandomForestClassifier",
+        "sklearn.linear_model.LogisticRegression",
+        "sklearn.linear_model.SGDClassifier",
+        "sklearn.naive_bayes.GaussianNB",
+        "sklearn.neighbors.KNeighborsClassifier",
+        "sklearn.neural_network.MLPClassifier",
+        "sklearn.svm.SVC",
+        "sklearn.tree.DecisionTreeClassifier",
+    }
+)
+_REGRESSORS = frozenset(
+    {
+        "sklearn.dummy.DummyRegressor",
+        "sklearn.ensemble.AdaBoostRegressor",
+        "sklearn.ensemble.ExtraTreesRegressor",
+        "sklearn.ensemble.GradientBoostingRegressor",
+        "sklearn.ensemble.HistGradientBoostingRegressor",
+        "sklearn.ensemble.RandomForestRegressor",
+        "sklearn.linear_model.BayesianRidge",
+        "sklearn.linear_model.ElasticNet",
+        "sklearn.linear_model.Lasso",
+        "sklearn.linear_model.LinearRegression",
+        "sklearn.linear_model.Ridge",
+        "sklearn.neighbors.KNeighborsRegressor",
+        "sklearn.neural_network.MLPRegressor",
+        "sklearn.svm.SVR",
+        "sklearn.tree.DecisionTreeRegressor",
+    }
+)
+TRANSFORMERS = frozenset(
+    {
+        "sklearn.decomposition.PCA",
+        "sklearn.impute.SimpleImputer",
+        "sklearn.preprocessing.KBinsDiscretizer",
+        "sklearn.preprocessing.MaxAbsScaler",
+        "sklearn.preprocessing.MinMaxScaler",
+        "sklearn.preprocessing.Normalizer",
+        "sklearn.preprocessing.OneHotEncoder",
+        "sklearn.preprocessing.OrdinalEncoder",
+        "sklearn.preprocessing.PolynomialFeatures",
+        "sklearn.preprocessing.PowerTransformer",
+        "sklearn.preprocessing.QuantileTransformer",
+        "sklearn.preprocessing.RobustScaler",
+        "sklearn.preprocessing.StandardScaler",
+    }
+)
+ESTIMATORS = {Task.CLASSIFICATION: _CLASSIFIERS, Task.REGRESSION: _REGRESSORS}
+
+
+def check_estimator(task: Task, class_path: str) -> None:
+    """Let a class path pass only when it is on the list for the task.
+
+    Raises:
+        InvalidSpecError: it is not; the sentence names what is allowed.
+    """
+    if class_path not in ESTIMATORS[task]:
+        allowed = ", ".join(sorted(ESTIMATORS[task]))
+        raise InvalidSpecError(
+            "the estimator is not on the allow-list",
+            (Violation("estimator.class", f"allowed for {task}: {allowed}"),),
+        )
+
+
+def check_transformer(class_path: str, field: str) -> None:
+    """Let a preprocessing step pass only when it is on the list.
+
+    Raises:
+        InvalidSpecError: it is not; the sentence names what is allowed.
+    """
+    if class_path not in TRANSFORMERS:
+        allowed = ", ".join(sorted(TRANSFORMERS))
+        raise InvalidSpecError(
+            "a preprocessing step is not on the allow-list",
+            (Violation(field, f"allowed: {allowed}"),),
+        )

@@ -1,0 +1,169 @@
+"""What one artifact says about itself, and the reference by which it is asked for."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from servery.domain.signature import Signature
+from servery.domain.spec import Limits
+
+
+class Runtime(StrEnum):
+    """What computes the answers."""
+
+    ONNX = "onnx"
+    JOBLIB = "joblib"
+
+    @property
+    def filename(self) -> str:
+        """Name of the model file in the artifact."""
+        return "model.onnx" if self is Runtime.ONNX else "model.joblib"
+
+
+class _Record(msgspec.Struct, frozen=True, kw_only=True):
+    pass
+
+
+class ModelRef(_Record):
+    """Which model: by name and version, where its artifact is, and the digest it must have.
+
+    Attributes:
+        model: Name of the model.
+        version: The version that answers name, `X.Y.Z-data.split`.
+        training: `tr0`, `tr1`, ...
+        prefix: S3 prefix of the artifact (no bucket, no slash at the end).
+        digest: SHA-256 (hex) of the model file, as the registry recorded it.
+        manifest_digest: SHA-256 (hex) of `manifest.json`, as the registry recorded it.
+        runtime: What computes the answers.
+    """
+
+    model: str
+    version: str
+    training: str
+    prefix: str
+    digest: str
+    manifest_digest: str
+    runtime: Runtime
+
+
+class Latency(_Record):
+    """Measured in the training environment, milliseconds per call."""
+
+    p50_ms: float
+    p99_ms: float
+
+
+class RuntimeFigures(_Record):
+    """What one runtime takes: one row and a thousand rows per call, load time and size."""
+
+    one_row: Latency
+    thousand_rows: Latency
+    load_ms: float
+    size_bytes: int
+
+
+class Parity(_Record):
+    """The proof of an export, on the held-out rows.
+
+    Attributes:
+        exported: Whether the pipeline could be exported and passed.
+        reason: Why not, where it did not.
+        rows: Rows compared.
+        label_mismatches: Rows with another class (classification).
+        max_abs_difference: Largest difference of a probability (classification), or of a
+            prediction relative to the target's scale (regression).
+        tolerance: The largest difference that passes.
+    """
+
+    exported: bool
+    reason: str = ""
+    rows: int = 0
+    label_mismatches: int = 0
+    max_abs_difference: float = 0.0
+    tolerance: float = 0.0
+
+
+class Sample(_Record):
+    """A recorded question with its answer: what a model server must reproduce to be ready.
+
+    Attributes:
+        records: Rows in the form of the records API.
+        classes: The class of each row (classification).
+        scores: Probabilities by row and class (classification with probabilities), or the
+            value of each row as a list of one (regression).
+        tolerance: Largest absolute difference of a score.
+    """
+
+    records: list[dict[str, Any]]
+    classes: list[Any] = []
+    scores: list[list[float]] = []
+    tolerance: float = 1e-4
+
+
+class Lineage(_Record):
+    """From what a model was made.
+
+    Attributes:
+        training_id: The execution that made it.
+        source_uri: Where the raw data was.
+        source_digest: SHA-256 of the raw bytes.
+        dataset: Digest of the canonical data set.
+        split: Digest of the stored split.
+        code: Digest of the library that trained it.
+        spec: The spec, whole.
+    """
+
+    training_id: str
+    source_uri: str
+    source_digest: str
+    dataset: str
+    split: str
+    code: str
+    spec: dict[str, Any]
+
+
+class Manifest(_Record):
+    """`manifest.json`: everything that a server or a person needs to know about an artifact.
+
+    The manifest does not say X of the version: the artifact of a development version and of
+    the production version that it became is the same.
+
+    Attributes:
+        schema: Version of this structure.
+        model: Name of the model.
+        version: The development version under which it was registered.
+        training: `tr0`, `tr1`, ...
+        created: ISO 8601, UTC.
+        owner: Who answers for the model.
+        signature: Its inputs and its output.
+        limits: Rows and bytes that one request may have.
+        runtime: The runtime that was chosen, and `runtime_reason` why.
+        libraries: Name to version of everything that matters, Python included.
+        files: File name to SHA-256 (hex) of every file of the artifact but this one.
+        metrics: Metric to value on the test rows.
+        figures: Runtime to its measured figures.
+        parity: The proof of the export.
+        sample: The recorded sample of the readiness check.
+        lineage: From what it was made.
+    """
+
+    schema: int = 1
+    model: str
+    version: str
+    training: str
+    created: str
+    owner: str
+    signature: Signature
+    limits: Limits
+    runtime: Runtime
+    runtime_reason: str
+    libraries: dict[str, str]
+    files: dict[str, str]
+    metrics: dict[str, float]
+    figures: dict[str, RuntimeFigures]
+    parity: Parity
+    sample: Sample
+    lineage: Lineage

@@ -1,0 +1,232 @@
+"""The model spec: everything that a user says about a model, typed. Rules are in `spec_rules`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from servery.domain.digest import digest_value
+from servery.domain.signature import Dtype, Task
+
+MODEL_NAME = r"^[a-z][a-z0-9-]{0,47}$"
+COLUMN_NAME = r"^[^\x00-\x1f\"\\]{1,128}$"
+
+ModelName = Annotated[str, Meta(pattern=MODEL_NAME, title="lower-case name of the model")]
+ColumnName = Annotated[str, Meta(pattern=COLUMN_NAME)]
+Sentence = Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+class Role(StrEnum):
+    """What a column is for."""
+
+    FEATURE = "feature"
+    TARGET = "target"
+    ID = "id"
+    IGNORED = "ignored"
+
+
+class Mode(StrEnum):
+    """How a model comes to its server."""
+
+    IMAGE = "image"
+    LOAD = "load"
+
+
+class OnFault(StrEnum):
+    """The service level of training: what a system fault asks for."""
+
+    RETRY_AND_ALERT = "retry_and_alert"
+    RECORD_AND_WAIT = "record_and_wait"
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class Column(_Part):
+    """One column of the data.
+
+    Attributes:
+        name: As in the file's header.
+        dtype: float, int, bool or string.
+        role: feature (default), target, id (passed through) or ignored.
+        unit: Unit of measure, `1` for none; every feature and target has one.
+        range: Lowest and highest allowed value, both inclusive.
+        categories: The only allowed values.
+        nullable: Whether the value may be missing.
+        personal: Whether the value is about a person (kept out of logs in the clear).
+        description: For people.
+    """
+
+    name: ColumnName
+    dtype: Dtype
+    role: Role = Role.FEATURE
+    unit: Annotated[str, Meta(min_length=1, max_length=32)] | None = None
+    range: tuple[float, float] | None = None
+    categories: list[str] | list[int] | None = None
+    nullable: bool = False
+    personal: bool = False
+    description: str = ""
+
+
+class Data(_Part):
+    """Where the data is and what is in it.
+
+    Attributes:
+        uri: `s3://bucket/key`, or a path beside the spec that the command line uploads.
+        format: csv (header in the first line) or parquet.
+        target: Name of the column to predict.
+        columns: Every column of the file.
+        max_rejected: Share of rows that may be bad before training is refused, 0 to 1.
+    """
+
+    uri: Annotated[str, Meta(min_length=1, max_length=1024)]
+    format: Literal["csv", "parquet"] = "csv"
+    target: ColumnName
+    columns: Annotated[list[Column], Meta(min_length=2, max_length=2000)]
+    max_rejected: Annotated[float, Meta(ge=0, le=1)] = 0.1
+
+
+class Split(_Part):
+    """How the data is parted into training and test rows.
+
+    Attributes:
+        test_fraction: Share of the rows that are kept for the test.
+        seed: Of the shuffle.
+        stratify: Keep the shares of the classes (classification only).
+    """
+
+    test_fraction: Annotated[float, Meta(gt=0, lt=1)] = 0.25
+    seed: Annotated[int, Meta(ge=0, le=2**32 - 1)] = 0
+    stratify: bool = True
+
+
+class Step(_Part, rename={"class_path": "class"}):
+    """One class out of the allow-list with its parameters (plain values only)."""
+
+    class_path: Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$", max_length=200)]
+    params: dict[str, Any] = {}
+
+
+class ColumnSteps(_Part):
+    """Preprocessing of some columns: the steps one after the other; none passes them through."""
+
+    columns: Annotated[list[ColumnName], Meta(min_length=1)]
+    steps: list[Step] = []
+
+
+class Gates(_Part):
+    """What a training must reach before it is registered; figures on the test rows.
+
+    Attributes:
+        minimum: Lowest acceptable value of the metric (for metrics where more is better).
+        maximum: Highest acceptable value of the metric (for errors, where less is better).
+        latency_p99_ms: Highest acceptable p99 of one row in the chosen runtime, milliseconds.
+        size_mb: Largest acceptable artifact, in MB (10**6 bytes).
+    """
+
+    minimum: float | None = None
+    maximum: float | None = None
+    latency_p99_ms: Annotated[float, Meta(gt=0)] | None = None
+    size_mb: Annotated[float, Meta(gt=0)] | None = None
+
+
+class Limits(_Part):
+    """What one request may ask for."""
+
+    max_rows: Annotated[int, Meta(ge=1, le=100_000)] = 10_000
+    max_body_kb: Annotated[int, Meta(ge=1, le=5_500)] = 5_000
+
+
+class Serving(_Part):
+    """How the model is served when it is released.
+
+    Attributes:
+        mode: `load` (the server fetches the model) or `image` (the model is in its package).
+        deadline_ms: How long a caller waits at the most.
+        limits: Rows and bytes of one request.
+    """
+
+    mode: Mode = Mode.LOAD
+    deadline_ms: Annotated[int, Meta(ge=50, le=28_000)] = 10_000
+    limits: Limits = msgspec.field(default_factory=Limits)
+
+
+class Log(_Part):
+    """The prediction log.
+
+    Attributes:
+        sample: Share of the requests that are logged, 0 to 1; failures always are.
+    """
+
+    sample: Annotated[float, Meta(ge=0, le=1)] = 1.0
+
+
+class Monitor(_Part):
+    """What the monitoring judges the model by.
+
+    Attributes:
+        production_metric: The figure that says whether the model does its job in production.
+        min_samples: Requests below which nothing is said about drift.
+    """
+
+    production_metric: str = ""
+    min_samples: Annotated[int, Meta(ge=1)] = 200
+
+
+class Schedule(_Part):
+    """When training runs by itself, and what a system fault asks for then.
+
+    Attributes:
+        every_hours: Hours between two trainings; none means by hand only.
+        on_fault: Retry and alert, or record and wait for the next.
+    """
+
+    every_hours: Annotated[int, Meta(ge=1, le=24 * 366)] | None = None
+    on_fault: OnFault = OnFault.RETRY_AND_ALERT
+
+
+class ModelSpec(_Part):
+    """What a user says about a model, whole."""
+
+    name: ModelName
+    owner: Annotated[str, Meta(min_length=1, max_length=100)]
+    task: Task
+    data: Data
+    estimator: Step
+    metric: str
+    description: str = ""
+    split: Split = msgspec.field(default_factory=Split)
+    preprocessing: Literal["auto"] | list[ColumnSteps] = "auto"
+    gates: Gates = msgspec.field(default_factory=Gates)
+    serving: Serving = msgspec.field(default_factory=Serving)
+    log: Log = msgspec.field(default_factory=Log)
+    monitor: Monitor = msgspec.field(default_factory=Monitor)
+    schedule: Schedule = msgspec.field(default_factory=Schedule)
+
+    @property
+    def features(self) -> list[Column]:
+        """The columns that the model sees, in the order of the spec."""
+        return [c for c in self.data.columns if c.role is Role.FEATURE]
+
+    @property
+    def target(self) -> Column:
+        """The column to predict."""
+        return next(c for c in self.data.columns if c.name == self.data.target)
+
+    def logic_digest(self) -> str:
+        """Digest of what the spec says about the logic: preprocessing, estimator, parameters."""
+        return digest_value([self.preprocessing, self.estimator, self.task])
+
+
+def spec_json_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of the spec, for editors."""
+    schema = msgspec.json.schema(ModelSpec)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Servery model spec",
+        **schema,
+    }

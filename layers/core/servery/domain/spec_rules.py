@@ -1,0 +1,157 @@
+"""The rules that types alone cannot say about a model spec."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import msgspec
+
+from servery.domain.estimators import check_estimator, check_transformer
+from servery.domain.metrics import HIGHER_IS_BETTER, higher_is_better
+from servery.domain.signature import Dtype, Task
+from servery.domain.spec import Column, ModelSpec, Role
+from servery.errors import InvalidSpecError, RejectedError, Violation
+
+_AT = re.compile(r"^(?P<message>.*?)(?: - at `\$\.?(?P<field>.*)`)?$", re.DOTALL)
+_PLAIN = (str, int, float, bool, type(None))
+
+
+def read_spec(value: Any) -> ModelSpec:  # noqa: ANN401 - anything that JSON or YAML can say
+    """Turn plain values (from JSON or YAML) into a spec that holds together.
+
+    Raises:
+        InvalidSpecError: with every rule that is broken, by field.
+    """
+    try:
+        spec = msgspec.convert(value, ModelSpec, strict=True)
+    except msgspec.ValidationError as error:
+        match = _AT.match(str(error))
+        field = (match and match["field"]) or "spec"
+        message = match["message"] if match else str(error)
+        raise InvalidSpecError(
+            f"the spec is not valid: {field}: {message}", (Violation(field, message),)
+        ) from error
+    violations = [*_columns(spec), *_target(spec), *_metric(spec), *_steps(spec)]
+    if violations:
+        first = violations[0]
+        raise InvalidSpecError(
+            f"the spec is not valid: {first.field}: {first.message}", tuple(violations)
+        )
+    return spec
+
+
+def _columns(spec: ModelSpec) -> list[Violation]:
+    found: list[Violation] = []
+    seen: set[str] = set()
+    for index, column in enumerate(spec.data.columns):
+        field = f"data.columns[{index}]"
+        if column.name in seen:
+            found.append(Violation(field + ".name", f"{column.name} is there twice"))
+        seen.add(column.name)
+        if column.role in (Role.FEATURE, Role.TARGET) and column.unit is None:
+            found.append(
+                Violation(field + ".unit", f"{column.name} needs a unit; say '1' where it has none")
+            )
+        found.extend(_allowed_values(column, field))
+    if not spec.features:
+        found.append(Violation("data.columns", "there is no column with the role feature"))
+    return found
+
+
+def _allowed_values(column: Column, field: str) -> list[Violation]:
+    found: list[Violation] = []
+    if column.range is not None:
+        low, high = column.range
+        if column.dtype not in (Dtype.FLOAT, Dtype.INT):
+            found.append(Violation(field + ".range", "only numbers have a range"))
+        elif not (math.isfinite(low) and math.isfinite(high) and low <= high):
+            found.append(Violation(field + ".range", "is [lowest, highest], both finite"))
+    if column.categories is not None:
+        kind: type = int if column.dtype is Dtype.INT else str
+        if column.dtype not in (Dtype.INT, Dtype.STRING):
+            found.append(Violation(field + ".categories", "only text and whole numbers have them"))
+        elif not column.categories or len(set(column.categories)) != len(column.categories):
+            found.append(Violation(field + ".categories", "is empty or has a value twice"))
+        elif not all(type(value) is kind for value in column.categories):
+            found.append(Violation(field + ".categories", f"are not all of dtype {column.dtype}"))
+        if column.range is not None:
+            found.append(Violation(field, "has a range and categories; say one of them"))
+    return found
+
+
+def _target(spec: ModelSpec) -> list[Violation]:
+    targets = [c for c in spec.data.columns if c.role is Role.TARGET]
+    if [c.name for c in targets] != [spec.data.target]:
+        return [
+            Violation("data.target", "exactly the column named here has the role target"),
+        ]
+    target = targets[0]
+    if target.nullable:
+        return [Violation("data.target", "a target cannot be nullable")]
+    if spec.task is Task.REGRESSION and target.dtype not in (Dtype.FLOAT, Dtype.INT):
+        return [Violation("data.target", "regression predicts a number")]
+    if spec.task is Task.CLASSIFICATION and target.dtype is Dtype.FLOAT:
+        return [Violation("data.target", "classification predicts text, whole numbers or bool")]
+    return []
+
+
+def _metric(spec: ModelSpec) -> list[Violation]:
+    known = HIGHER_IS_BETTER[spec.task]
+    if spec.metric not in known:
+        return [Violation("metric", f"{spec.task} has {', '.join(known)}")]
+    if higher_is_better(spec.task, spec.metric):
+        if spec.gates.maximum is not None:
+            return [Violation("gates.maximum", f"more {spec.metric} is better; say a minimum")]
+    elif spec.gates.minimum is not None:
+        return [Violation("gates.minimum", f"less {spec.metric} is better; say a maximum")]
+    return []
+
+
+def _steps(spec: ModelSpec) -> list[Violation]:
+    found: list[Violation] = []
+    try:
+        check_estimator(spec.task, spec.estimator.class_path)
+    except RejectedError as error:
+        found.extend(error.violations)
+    found.extend(_params("estimator.params", spec.estimator.params))
+    if spec.preprocessing == "auto":
+        return found
+    features = {c.name for c in spec.features}
+    used: set[str] = set()
+    for index, group in enumerate(spec.preprocessing):
+        field = f"preprocessing[{index}]"
+        for name in group.columns:
+            if name not in features:
+                found.append(Violation(field + ".columns", f"{name} is no feature"))
+            elif name in used:
+                found.append(Violation(field + ".columns", f"{name} is in two groups"))
+            used.add(name)
+        for number, step in enumerate(group.steps):
+            try:
+                check_transformer(step.class_path, f"{field}.steps[{number}].class")
+            except RejectedError as error:
+                found.extend(error.violations)
+            found.extend(_params(f"{field}.steps[{number}].params", step.params))
+    found.extend(
+        Violation("preprocessing", f"{name} is in no group; a group without steps passes it on")
+        for name in sorted(features - used)
+    )
+    return found
+
+
+def _params(field: str, params: dict[str, Any]) -> list[Violation]:
+    return [
+        Violation(f"{field}.{name}", "is not a plain value or a list of them")
+        for name, value in params.items()
+        if not _is_plain(value)
+    ]
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, list):
+        return all(_is_plain(item) for item in value)
+    if isinstance(value, dict):
+        return all(isinstance(k, str) and _is_plain(v) for k, v in value.items())
+    return isinstance(value, _PLAIN)

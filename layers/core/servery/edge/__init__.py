@@ -1,0 +1,1 @@
+"""Events of HTTP, S3 and state machines in; responses, logs and metrics out."""

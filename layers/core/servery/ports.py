@@ -1,0 +1,252 @@
+"""What the use cases need from the world, as Protocols; adapters and test fakes fill them in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from servery.domain.deployment import Deployment, Server
+    from servery.domain.manifest import Manifest, ModelRef, Runtime
+    from servery.domain.records import (
+        ModelRecord,
+        RegisteredTraining,
+        ReleaseRecord,
+        TrainingRecord,
+        VersionRecord,
+    )
+    from servery.domain.spec import Mode
+
+
+class Clock(Protocol):
+    """The time, so that a test can set it."""
+
+    def now(self) -> datetime:
+        """The time now, with its zone (UTC)."""
+        ...
+
+
+class ObjectStore(Protocol):
+    """Bytes under keys in the artifacts bucket."""
+
+    def get(self, key: str) -> bytes:
+        """All bytes of an object; `ArtifactError` where there is none."""
+        ...
+
+    def fetch(self, uri: str) -> bytes:
+        """All bytes of `s3://bucket/key`; `InvalidInputError` where there is none or no access."""
+        ...
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write an object whole."""
+        ...
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object under the key."""
+        ...
+
+    def copy(self, source: str, target: str) -> None:
+        """Copy an object inside the bucket."""
+        ...
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """All keys under a prefix, sorted."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove an object; nothing happens where there is none."""
+        ...
+
+
+class Registry(Protocol):
+    """Models, versions, trainings, deployments, releases and leases; conditional writes only."""
+
+    def models(self) -> list[ModelRecord]:
+        """All models, by name."""
+        ...
+
+    def model(self, name: str) -> ModelRecord:
+        """One model; `NotFoundError` where there is none."""
+        ...
+
+    def put_model(self, record: ModelRecord) -> None:
+        """Create a model or take over its newest spec."""
+        ...
+
+    def versions(self, model: str) -> list[VersionRecord]:
+        """All versions of a model in their order (development and production)."""
+        ...
+
+    def version(self, model: str, version: str) -> VersionRecord:
+        """One version; `NotFoundError` where there is none."""
+        ...
+
+    def add_version(self, record: VersionRecord) -> None:
+        """Add a version that is new; `ConflictError` where the name is taken."""
+        ...
+
+    def trainings(self, model: str, version: str) -> list[RegisteredTraining]:
+        """The registered trainings of a development version, tr0 first."""
+        ...
+
+    def add_training(self, training: RegisteredTraining) -> None:
+        """Add tr0, tr1, ...; `ConflictError` where the name is taken."""
+        ...
+
+    def put_run(self, record: TrainingRecord) -> None:
+        """Write the record of one run of training (the same run again replaces it)."""
+        ...
+
+    def runs(self, model: str, limit: int = 50) -> list[TrainingRecord]:
+        """The last runs of training of a model, newest first."""
+        ...
+
+    def run(self, model: str, training_id: str) -> TrainingRecord:
+        """One run; `NotFoundError` where there is none."""
+        ...
+
+    def deployment(self, model: str) -> Deployment:
+        """Who answers for a model; `NotFoundError` where nothing is released."""
+        ...
+
+    def deployments(self) -> list[Deployment]:
+        """All deployments, by model."""
+        ...
+
+    def put_deployment(self, deployment: Deployment) -> None:
+        """Write the next revision and its history entry in one transaction.
+
+        `ConflictError` unless the stored revision is exactly one lower (or absent for 1).
+        """
+        ...
+
+    def deployment_history(self, model: str, limit: int = 20) -> list[Deployment]:
+        """The last revisions, newest first."""
+        ...
+
+    def put_release(self, record: ReleaseRecord) -> None:
+        """Write a release's record as it stands."""
+        ...
+
+    def release(self, model: str, release_id: str) -> ReleaseRecord:
+        """One release; `NotFoundError` where there is none."""
+        ...
+
+    def releases(self, model: str, limit: int = 20) -> list[ReleaseRecord]:
+        """The last releases of a model, newest first."""
+        ...
+
+    def take_lease(self, name: str, owner: str, *, seconds: float) -> None:
+        """Take or renew a lease that is free, expired or ours.
+
+        `ConflictError` where somebody else holds it; the sentence says who and for how long.
+        """
+        ...
+
+    def end_lease(self, name: str, owner: str) -> None:
+        """Give a lease back; nothing happens where it is not ours."""
+        ...
+
+
+class ModelRuntime(Protocol):
+    """A loaded model: arrays in, arrays out."""
+
+    def predict(
+        self, numeric: NDArray[np.float32] | None, text: NDArray[np.object_] | None
+    ) -> tuple[NDArray[np.generic], NDArray[np.floating] | None]:
+        """Predict rows.
+
+        Args:
+            numeric: The numeric inputs in signature order, shape (rows, numeric inputs); nan
+                where a nullable one is null.
+            text: The text inputs in signature order, shape (rows, text inputs); the empty
+                string where a nullable one is null.
+
+        Returns:
+            Classes of shape (rows,) with probabilities of shape (rows, classes) or None; or
+            values of shape (rows,) and None.
+        """
+        ...
+
+
+class ArtifactSource(Protocol):
+    """Where a model server gets the files of its model from."""
+
+    def read(self, ref: ModelRef, filename: str) -> bytes:
+        """One file of the artifact; `ArtifactError` where it is missing."""
+        ...
+
+
+class RuntimeFactory(Protocol):
+    """Makes a runtime out of the bytes of a model file whose digest has been checked."""
+
+    def __call__(self, runtime: Runtime, content: bytes, manifest: Manifest) -> ModelRuntime:
+        """Load; `IncompatibleRuntimeError` where the libraries do not fit the manifest."""
+        ...
+
+
+class ModelServers(Protocol):
+    """Calls model servers."""
+
+    def call(self, server: Server, payload: bytes, *, timeout: float) -> bytes:
+        """Send an event, wait for the answer.
+
+        `DeadlineExceededError` after `timeout` seconds, `ThrottledError` when the platform
+        takes no more, `ModelServerError` when the server crashed.
+        """
+        ...
+
+
+class ServerPublisher(Protocol):
+    """Publishes and removes model servers (Lambda versions of the predictor)."""
+
+    def code(self, runtime: Runtime) -> str:
+        """Identity of the code that a server published now would run."""
+        ...
+
+    def publish(self, ref: ModelRef, mode: Mode, release_id: str, image: bytes | None) -> Server:
+        """Publish a server for a model.
+
+        Args:
+            ref: The model; in image mode pinned whole, in load mode by name only.
+            mode: How the model comes to the server.
+            release_id: Makes the configuration, and so the published version, unique.
+            image: The zip with the model's package (image mode only).
+        """
+        ...
+
+    def remove(self, server: Server) -> None:
+        """Delete a published version and its model layer; nothing happens where it is gone."""
+        ...
+
+
+class ReleaseQueue(Protocol):
+    """Hands a recorded release to whoever carries it out."""
+
+    def start(self, record: ReleaseRecord) -> None:
+        """Start it in the background; `UnavailableError` where that cannot be done now."""
+        ...
+
+
+class TrainingQueue(Protocol):
+    """Starts trainings."""
+
+    def start(self, training_id: str, event: dict[str, object]) -> None:
+        """Start the training state machine under the name of the training.
+
+        `ConflictError` where a training of that name exists.
+        """
+        ...
+
+
+class PredictionLog(Protocol):
+    """Takes one line for each request; never slows the answer, never raises."""
+
+    def record(self, line: bytes) -> None:
+        """Queue one JSON line without its newline; what cannot be kept is counted as lost."""
+        ...

@@ -1,0 +1,37 @@
+"""The one place that reads the environment and makes clients, each on first use and once.
+
+Third-party packages are imported inside the factories: a front function never imports numpy,
+and a model server never imports boto3, only because this module is imported.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+from servery.errors import FaultError
+
+
+class SystemClock:
+    """The clock of the machine."""
+
+    def now(self) -> datetime:
+        """The time now, UTC."""
+        return datetime.now(UTC)
+
+
+def setting(name: str) -> str:
+    """A setting of this function.
+
+    Raises:
+        FaultError: the template does not set it.
+    """
+    value = os.environ.get(name)
+    if not value:
+        raise FaultError(f"the setting {name} is missing")
+    return value
+
+
+def optional_setting(name: str, default: str = "") -> str:
+    """A setting that may be absent."""
+    return os.environ.get(name, default)
