@@ -13,7 +13,7 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True):
     pass
 
 
-class Server(_Record):
+class Server(_Record, frozen=True, kw_only=True):
     """A model server: a published version of the predictor.
 
     Attributes:
@@ -31,21 +31,21 @@ class Server(_Record):
     layer: str = ""
 
 
-class Served(_Record):
+class Served(_Record, frozen=True, kw_only=True):
     """A version that has a server: which model, where it runs."""
 
     ref: ModelRef
     server: Server
 
 
-class Retired(_Record):
+class Retired(_Record, frozen=True, kw_only=True):
     """A server that nobody is sent to any more, and since when (seconds since the epoch)."""
 
     server: Server
     since: float
 
 
-class Deployment(_Record):
+class Deployment(_Record, frozen=True, kw_only=True):
     """Who answers for a model.
 
     Attributes:

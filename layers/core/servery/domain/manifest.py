@@ -27,7 +27,7 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True):
     pass
 
 
-class ModelRef(_Record):
+class ModelRef(_Record, frozen=True, kw_only=True):
     """Which model: by name and version, where its artifact is, and the digest it must have.
 
     Attributes:
@@ -49,14 +49,14 @@ class ModelRef(_Record):
     runtime: Runtime
 
 
-class Latency(_Record):
+class Latency(_Record, frozen=True, kw_only=True):
     """Measured in the training environment, milliseconds per call."""
 
     p50_ms: float
     p99_ms: float
 
 
-class RuntimeFigures(_Record):
+class RuntimeFigures(_Record, frozen=True, kw_only=True):
     """What one runtime takes: one row and a thousand rows per call, load time and size."""
 
     one_row: Latency
@@ -65,7 +65,7 @@ class RuntimeFigures(_Record):
     size_bytes: int
 
 
-class Parity(_Record):
+class Parity(_Record, frozen=True, kw_only=True):
     """The proof of an export, on the held-out rows.
 
     Attributes:
@@ -86,7 +86,7 @@ class Parity(_Record):
     tolerance: float = 0.0
 
 
-class Sample(_Record):
+class Sample(_Record, frozen=True, kw_only=True):
     """A recorded question with its answer: what a model server must reproduce to be ready.
 
     Attributes:
@@ -103,7 +103,7 @@ class Sample(_Record):
     tolerance: float = 1e-4
 
 
-class Lineage(_Record):
+class Lineage(_Record, frozen=True, kw_only=True):
     """From what a model was made.
 
     Attributes:
@@ -125,7 +125,7 @@ class Lineage(_Record):
     spec: dict[str, Any]
 
 
-class Manifest(_Record):
+class Manifest(_Record, frozen=True, kw_only=True):
     """`manifest.json`: everything that a server or a person needs to know about an artifact.
 
     The manifest does not say X of the version: the artifact of a development version and of

@@ -15,7 +15,7 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True):
     pass
 
 
-class ModelRecord(_Record):
+class ModelRecord(_Record, frozen=True, kw_only=True):
     """A named prediction problem, with the spec of its last registered training."""
 
     name: str
@@ -26,7 +26,7 @@ class ModelRecord(_Record):
     updated: str
 
 
-class VersionRecord(_Record):
+class VersionRecord(_Record, frozen=True, kw_only=True):
     """One version.
 
     Attributes:
@@ -54,7 +54,7 @@ class VersionRecord(_Record):
     origin: str = "training"
 
 
-class RegisteredTraining(_Record):
+class RegisteredTraining(_Record, frozen=True, kw_only=True):
     """`trN` of a version: the artifact that can be released.
 
     Attributes:
@@ -78,7 +78,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
-class TrainingRecord(_Record):
+class TrainingRecord(_Record, frozen=True, kw_only=True):
     """One run of training, whatever came of it; `event` is what starts it again.
 
     Attributes:
@@ -125,7 +125,7 @@ class ReleaseState(StrEnum):
     FAILED = "failed"
 
 
-class ReleaseStep(_Record):
+class ReleaseStep(_Record, frozen=True, kw_only=True):
     """One thing that a release did."""
 
     name: str
@@ -133,7 +133,7 @@ class ReleaseStep(_Record):
     detail: str = ""
 
 
-class ReleaseRecord(_Record):
+class ReleaseRecord(_Record, frozen=True, kw_only=True):
     """One release of a model.
 
     Attributes:

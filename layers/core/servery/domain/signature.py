@@ -50,7 +50,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     unit: str = "1"
     minimum: float | None = None
     maximum: float | None = None
-    categories: list[str] | list[int] | None = None
+    categories: list[str | int] | None = None
     nullable: bool = False
     description: str = ""
     example: float | int | bool | str | None = None
@@ -70,7 +70,7 @@ class Output(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     name: str
     dtype: Dtype
     unit: str = "1"
-    classes: list[str] | list[int] | list[bool] | None = None
+    classes: list[str | int | bool] | None = None
     probabilities: bool = False
 
 

@@ -46,7 +46,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     pass
 
 
-class Column(_Part):
+class Column(_Part, frozen=True, kw_only=True):
     """One column of the data.
 
     Attributes:
@@ -66,13 +66,13 @@ class Column(_Part):
     role: Role = Role.FEATURE
     unit: Annotated[str, Meta(min_length=1, max_length=32)] | None = None
     range: tuple[float, float] | None = None
-    categories: list[str] | list[int] | None = None
+    categories: list[str | int] | None = None
     nullable: bool = False
     personal: bool = False
     description: str = ""
 
 
-class Data(_Part):
+class Data(_Part, frozen=True, kw_only=True):
     """Where the data is and what is in it.
 
     Attributes:
@@ -90,7 +90,7 @@ class Data(_Part):
     max_rejected: Annotated[float, Meta(ge=0, le=1)] = 0.1
 
 
-class Split(_Part):
+class Split(_Part, frozen=True, kw_only=True):
     """How the data is parted into training and test rows.
 
     Attributes:
@@ -104,21 +104,21 @@ class Split(_Part):
     stratify: bool = True
 
 
-class Step(_Part, rename={"class_path": "class"}):
+class Step(_Part, frozen=True, kw_only=True, rename={"class_path": "class"}):
     """One class out of the allow-list with its parameters (plain values only)."""
 
     class_path: Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$", max_length=200)]
     params: dict[str, Any] = {}
 
 
-class ColumnSteps(_Part):
+class ColumnSteps(_Part, frozen=True, kw_only=True):
     """Preprocessing of some columns: the steps one after the other; none passes them through."""
 
     columns: Annotated[list[ColumnName], Meta(min_length=1)]
     steps: list[Step] = []
 
 
-class Gates(_Part):
+class Gates(_Part, frozen=True, kw_only=True):
     """What a training must reach before it is registered; figures on the test rows.
 
     Attributes:
@@ -134,14 +134,14 @@ class Gates(_Part):
     size_mb: Annotated[float, Meta(gt=0)] | None = None
 
 
-class Limits(_Part):
+class Limits(_Part, frozen=True, kw_only=True):
     """What one request may ask for."""
 
     max_rows: Annotated[int, Meta(ge=1, le=100_000)] = 10_000
     max_body_kb: Annotated[int, Meta(ge=1, le=5_500)] = 5_000
 
 
-class Serving(_Part):
+class Serving(_Part, frozen=True, kw_only=True):
     """How the model is served when it is released.
 
     Attributes:
@@ -155,7 +155,7 @@ class Serving(_Part):
     limits: Limits = msgspec.field(default_factory=Limits)
 
 
-class Log(_Part):
+class Log(_Part, frozen=True, kw_only=True):
     """The prediction log.
 
     Attributes:
@@ -165,7 +165,7 @@ class Log(_Part):
     sample: Annotated[float, Meta(ge=0, le=1)] = 1.0
 
 
-class Monitor(_Part):
+class Monitor(_Part, frozen=True, kw_only=True):
     """What the monitoring judges the model by.
 
     Attributes:
@@ -177,7 +177,7 @@ class Monitor(_Part):
     min_samples: Annotated[int, Meta(ge=1)] = 200
 
 
-class Schedule(_Part):
+class Schedule(_Part, frozen=True, kw_only=True):
     """When training runs by itself, and what a system fault asks for then.
 
     Attributes:
@@ -189,7 +189,7 @@ class Schedule(_Part):
     on_fault: OnFault = OnFault.RETRY_AND_ALERT
 
 
-class ModelSpec(_Part):
+class ModelSpec(_Part, frozen=True, kw_only=True):
     """What a user says about a model, whole."""
 
     name: ModelName
