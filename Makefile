@@ -1,0 +1,53 @@
+# Two commands matter: `make demo` and `make test`. Both make the environment first.
+SHELL := /bin/sh
+BIN := .venv/bin
+INSTANCE ?= demo
+ARGS ?=
+FAST := tests/unit tests/contract tests/integration tests/architecture
+# With ARGS a tier may have nothing to run, which pytest reports as 5.
+NONE_IS_FINE = $(if $(strip $(ARGS)),|| test $$? -eq 5,)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test test-slow lint fmt lock
+
+help: ## Show what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Make or repair .venv from infra/locks/dev.lock
+	@sh infra/bootstrap.sh dev
+
+demo: setup ## Train, release and serve two models on a local cloud
+	@$(BIN)/servery demo --instance $(INSTANCE)
+
+up: setup ## Start the local cloud and deploy
+	@$(BIN)/servery up --instance $(INSTANCE)
+
+down: setup ## Stop the local cloud
+	@$(BIN)/servery down --instance $(INSTANCE)
+
+test: setup ## Run every tier; ARGS="-k word" goes to pytest
+	$(BIN)/python -m pytest -n 2 -m "not slow" $(FAST) $(ARGS) $(NONE_IS_FINE)
+	$(BIN)/python -m pytest -m "not slow" tests/e2e $(ARGS) $(NONE_IS_FINE)
+
+test-slow: setup ## Run the tests that take minutes
+	$(BIN)/python -m pytest -m slow tests $(ARGS)
+
+lint: setup ## Run ruff, mypy, import-linter, cfn-lint and checkov
+	@sh infra/bootstrap.sh checkov
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/cfn-lint template.yaml
+	.venv-checkov/bin/checkov --framework cloudformation --file template.yaml --quiet --compact --skip-download
+
+fmt: setup ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: setup ## Resolve the locks again (UPGRADE=1 takes newer versions)
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+		$(if $(UPGRADE),--upgrade,) --extra devkit --extra test --no-emit-package servery \
+		--output-file infra/locks/dev.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+		$(if $(UPGRADE),--upgrade,) --output-file infra/locks/checkov.lock infra/locks/checkov.in
