@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
-
 from fakes.clock import SetClock
 from servery.domain.deployment import Deployment
 from servery.domain.records import (
