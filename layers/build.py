@@ -1,0 +1,230 @@
+"""Builds the content of a layer: locked packages for the target, slimmed, with bytecode.
+
+`sam build` calls it through the layer's Makefile. A layer is described by two files in its
+folder: `requirements.txt` names its packages (the versions and hashes come from the lock), and
+`slim.txt`, together with the one beside this script, lists what is left out.
+
+The environment decides for what it builds, with the values of the template's parameters:
+`ARCHITECTURE` (x86_64 or arm64), `LAMBDA_RUNTIME` (python3.13), and `SERVERY_LAYERS`: `target`
+builds the real thing, `local` only the library, since on a local cloud third-party packages
+resolve to those of the environment that runs it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+LAYERS = Path(__file__).resolve().parent
+LOCK = LAYERS.parent / "infra" / "locks" / "dev.lock"
+LIBRARY = "servery"
+PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
+METADATA = "METADATA"  # what importlib.metadata reads a version from
+
+
+class BuildError(Exception):
+    """The layer cannot be built; the sentence says what to do."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a layer is built for.
+
+    Attributes:
+        architecture: `x86_64` or `arm64`, as Lambda calls them.
+        python: Version of the runtime, `3.13`.
+        local: Leave third-party packages to the environment that runs the local cloud.
+    """
+
+    architecture: str = "x86_64"
+    python: str = "3.13"
+    local: bool = False
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> Target:
+        """The target that an environment asks for.
+
+        Raises:
+            BuildError: it asks for something that does not exist.
+        """
+        kind = environ.get("SERVERY_LAYERS") or "target"
+        architecture = environ.get("ARCHITECTURE") or "x86_64"
+        runtime = environ.get("LAMBDA_RUNTIME") or "python3.13"
+        if kind not in ("target", "local"):
+            raise BuildError(f"SERVERY_LAYERS is {kind!r}; it must be target or local.")
+        if architecture not in PLATFORMS:
+            raise BuildError(f"ARCHITECTURE is {architecture!r}; it must be x86_64 or arm64.")
+        if not re.fullmatch(r"python3\.\d+", runtime):
+            raise BuildError(f"LAMBDA_RUNTIME is {runtime!r}; it must look like python3.13.")
+        here = f"{sys.version_info.major}.{sys.version_info.minor}"
+        # A local cloud runs functions under the Python that it runs under itself.
+        python = here if kind == "local" else runtime.removeprefix("python")
+        return cls(architecture, python, kind == "local")
+
+
+def entries(text: str) -> list[str]:
+    """The lines of a requirements or slimming file, without comments."""
+    return [line for raw in text.splitlines() if (line := raw.split("#")[0].strip())]
+
+
+def pinned(lock: str, names: Iterable[str]) -> str:
+    """The requirements of some packages with versions, markers and hashes, as the lock has them.
+
+    A package that the lock has in several versions keeps them all: their markers decide.
+
+    Raises:
+        BuildError: the lock lacks one of them.
+    """
+    blocks = re.findall(r"^([\w.-]+)(==.*(?:\n[ \t]+.*)*)", lock, flags=re.MULTILINE)
+    chosen = []
+    for name in names:
+        found = [package + rest for package, rest in blocks if package == name]
+        if not found:
+            raise BuildError(f"The lock has no {name}: add it to pyproject.toml, run `make lock`.")
+        chosen += found
+    return "\n".join(chosen) + "\n"
+
+
+def install(requirements: str, folder: Path, target: Target) -> None:
+    """Install wheels of the target's platform, exactly those and nothing they depend on.
+
+    Raises:
+        BuildError: a package cannot be had.
+    """
+    beside = Path(sys.executable).with_name("uv")
+    uv = str(beside) if beside.exists() else shutil.which("uv")
+    if uv is None:
+        raise BuildError("There is no uv: run `make setup`, or call this with .venv/bin/python.")
+    with tempfile.TemporaryDirectory() as scratch:
+        listed = Path(scratch) / "requirements.txt"
+        listed.write_text(requirements)
+        command = [uv, "pip", "install", "--quiet", "--target", str(folder), "-r", str(listed)]
+        command += ["--python", sys.executable, "--python-version", target.python]
+        command += ["--python-platform", PLATFORMS[target.architecture], "--no-deps"]
+        # Copies, since what follows changes the files, which must not reach uv's cache.
+        command += ["--only-binary", ":all:", "--require-hashes", "--link-mode", "copy"]
+        # The operating system's certificates first: they include those of a company's proxy.
+        for attempt in ([*command, "--system-certs"], command):
+            if subprocess.run(attempt, check=False).returncode == 0:  # noqa: S603
+                return
+    raise BuildError("The packages of the layer could not be installed; the lines above say why.")
+
+
+def slim(folder: Path, patterns: Iterable[str]) -> None:
+    """Remove what matches one of the patterns, which are relative to the folder.
+
+    Raises:
+        BuildError: a pattern that names one place matches nothing: the package has changed, and
+            the list no longer says what it seems to.
+    """
+    for pattern in patterns:
+        found = list(folder.glob(pattern))
+        if not found and not pattern.startswith("**"):
+            raise BuildError(f"Nothing matches {pattern} in {folder}: correct slim.txt.")
+        for path in found:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)  # inside a folder that is gone already
+    for info in folder.glob("*.dist-info"):
+        for path in info.iterdir():
+            if path.name != METADATA:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def interpreter(python: str) -> str | None:
+    """An interpreter of that version on this machine, or None."""
+    candidates = [sys.executable, f"python{python}"]
+    candidates += map(str, (Path.home() / ".pyenv" / "versions").glob(f"{python}.*/bin/python"))
+    question = "import sys; print('%d.%d' % sys.version_info[:2])"
+    for candidate in candidates:
+        found = shutil.which(candidate)
+        if found is None:
+            continue
+        answer = subprocess.run(  # noqa: S603
+            [found, "-I", "-c", question], capture_output=True, text=True, check=False
+        )
+        if answer.stdout.strip() == python:
+            return found
+    return None
+
+
+def compile_bytecode(folder: Path, target: Target) -> bool:
+    """Compile every module, so that a read-only file system costs nothing at import.
+
+    Unchecked: a file's time on the target differs from the one here, and nobody edits it there.
+
+    Returns:
+        False where this machine has no interpreter of the target's version.
+    """
+    python = interpreter(target.python)
+    if python is None:
+        return False
+    command = [python, "-m", "compileall", "-q", "-f", "-j", "0"]
+    command += ["--invalidation-mode", "unchecked-hash"]
+    if not target.local:  # tracebacks then name the files where Lambda has them
+        command += ["-s", str(folder), "-p", "/opt/python"]
+    subprocess.run([*command, str(folder)], check=True)  # noqa: S603
+    return True
+
+
+def build(layer: str, destination: Path, target: Target) -> Path:
+    """Build one layer.
+
+    Args:
+        layer: Name of its folder.
+        destination: Receives `python/`, as Lambda expects it in a layer.
+        target: What to build for.
+
+    Raises:
+        BuildError: it cannot be built.
+    """
+    source = LAYERS / layer
+    if not (source / "requirements.txt").exists():
+        raise BuildError(f"There is no layer {layer}.")
+    folder = destination / "python"
+    folder.mkdir(parents=True, exist_ok=True)
+    if target.local:
+        note = "On a local cloud these packages are those of the environment that runs it.\n"
+        (folder / f"layer_{layer}.txt").write_text(note)
+    else:
+        names = entries((source / "requirements.txt").read_text())
+        install(pinned(LOCK.read_text(), names), folder, target)
+        rules = [LAYERS / "slim.txt", source / "slim.txt"]
+        slim(folder, [p for rule in rules if rule.exists() for p in entries(rule.read_text())])
+    if (source / LIBRARY).exists():
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(source / LIBRARY, folder / LIBRARY, ignore=ignore, dirs_exist_ok=True)
+    if not compile_bytecode(folder, target):
+        sys.stderr.write(
+            f"No Python {target.python} here: the layer {layer} has no bytecode, "
+            "and importing it takes two to three times as long.\n"
+        )
+    return folder
+
+
+def main(arguments: list[str]) -> int:
+    """Build the layer named first into the folder named second."""
+    if len(arguments) != 2:  # noqa: PLR2004
+        sys.stderr.write("Usage: build.py LAYER FOLDER\n")
+        return 2
+    try:
+        build(arguments[0], Path(arguments[1]), Target.of(os.environ))
+    except BuildError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
