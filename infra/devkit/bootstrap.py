@@ -159,13 +159,30 @@ def _install(env: Environment, uv: Path) -> None:
     again = ["--reinstall"] if env.unfinished.exists() else []
     env.stamp.unlink(missing_ok=True)
     env.unfinished.touch()
-    sync = [uv, "pip", "sync", "--quiet", "--python", env.python, "--require-hashes", "--no-build"]
+    sync: list[str | Path] = [
+        uv,
+        "pip",
+        "sync",
+        "--quiet",
+        "--python",
+        env.python,
+        "--require-hashes",
+        "--no-build",
+    ]
     sync += ["--compile-bytecode", *again, env.lock]
     # The operating system's certificates first: they include those of a company's proxy.
     if not (_run(*sync, "--system-certs") or _run(*sync)):
         raise SetupError("The packages could not be installed. Check the network, run it again.")
     if env.project is not None:
-        editable = [uv, "pip", "install", "--quiet", "--python", env.python, "--no-deps"]
+        editable: list[str | Path] = [
+            uv,
+            "pip",
+            "install",
+            "--quiet",
+            "--python",
+            env.python,
+            "--no-deps",
+        ]
         if not _run(*editable, "--no-build-isolation", "--offline", "-e", env.project):
             raise SetupError("The project could not be installed; the lines above say why.")
 

@@ -1,0 +1,98 @@
+"""What the functions of a stack say, out of CloudWatch Logs."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from devkit.errors import DevkitError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from devkit.stack import Deployed
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_POLL = 1.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a log; `at` is in milliseconds since the epoch."""
+
+    at: int
+    function: str
+    message: str
+
+
+def seconds(text: str) -> int:
+    """Seconds in `30s`, `10m`, `2h` or `1d`.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    found = re.fullmatch(r"(\d+)([smhd])", text)
+    if found is None:
+        raise UsageError(f"{text!r} is no length of time.", "Say 30s, 10m, 2h or 1d.")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def choose(functions: Mapping[str, str], wanted: str | None) -> dict[str, str]:
+    """The functions that a word means: logical id, name or a part of them; all without a word.
+
+    Raises:
+        DevkitError: it means none.
+    """
+    if wanted is None:
+        return dict(functions)
+    word = re.sub(r"[^a-z0-9]", "", wanted.lower())
+    chosen = {
+        logical: name
+        for logical, name in functions.items()
+        if word in logical.lower() or word in re.sub(r"[^a-z0-9]", "", name.lower())
+    }
+    if not chosen:
+        raise DevkitError(f"No function is called {wanted}.", "There are: " + ", ".join(functions))
+    return chosen
+
+
+def read(
+    deployed: Deployed, functions: Mapping[str, str], *, since: int, follow: bool
+) -> Iterator[Line]:
+    """Lines in the order of time, from `since` seconds ago; with `follow` without an end."""
+    client = deployed.target.client("logs")
+    start = int((time.time() - since) * 1000)
+    seen: set[str] = set()
+    while True:
+        fresh: list[Line] = []
+        for logical, name in functions.items():
+            fresh.extend(_group(client, logical, name, start, seen.__contains__, seen.add))
+        yield from sorted(fresh, key=lambda line: line.at)
+        if not follow:
+            return
+        start = max([start, *(line.at - 5000 for line in fresh)])
+        time.sleep(_POLL)
+
+
+def _group(
+    client: Any,  # noqa: ANN401
+    logical: str,
+    name: str,
+    start: int,
+    known: Callable[[str], bool],
+    remember: Callable[[str], None],
+) -> Iterator[Line]:
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    pages = client.get_paginator("filter_log_events")
+    try:
+        for page in pages.paginate(logGroupName=f"/aws/lambda/{name}", startTime=start):
+            for event in page["events"]:
+                if not known(event["eventId"]):
+                    remember(event["eventId"])
+                    yield Line(event["timestamp"], logical, event["message"].rstrip())
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise

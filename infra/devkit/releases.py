@@ -1,0 +1,79 @@
+"""Releases, roll backs and rolls through the API, watched step by step."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from devkit.errors import DevkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from devkit.api import Api
+
+_POLL = 0.2
+_SECONDS = 330.0
+
+
+def release(
+    api: Api,
+    model: str,
+    *,
+    version: str | None = None,
+    training: str | None = None,
+    mode: str | None = None,
+    kind: str = "release",
+    step: Callable[[dict[str, Any]], None] = lambda step: None,
+) -> dict[str, Any]:
+    """Release a model, or roll it onto the deployed code, and wait until that has ended.
+
+    Args:
+        api: Of the stack.
+        model: Name of the model.
+        version: What to release; the newest when left out.
+        training: Which training of it; the newest when left out.
+        mode: image or load; what the spec says when left out.
+        kind: release or roll.
+        step: Told of each step once.
+
+    Returns:
+        The release record.
+
+    Raises:
+        DevkitError: it failed, or took too long; nothing has changed for callers then.
+    """
+    asked = {"version": version, "training": training, "mode": mode}
+    body = {"kind": kind} | {k: v for k, v in asked.items() if v is not None}
+    answer, record = api.send("POST", f"/models/{model}/releases", body)
+    where = answer.headers.get("location") or f"/models/{model}/releases/{record['id']}"
+    path = where[where.index("/models/") :]
+    deadline, told = time.monotonic() + _SECONDS, 0
+    while True:
+        record = api.get(path)
+        for made in record.get("steps", [])[told:]:
+            step(made)
+            told += 1
+        if record["state"] == "succeeded":
+            done: dict[str, Any] = record
+            return done
+        if record["state"] == "failed":
+            raise DevkitError(
+                f"The {kind} of {model} failed: {record.get('reason') or 'no reason recorded'}",
+                f"Nothing changed for callers. See: servery models {model}",
+            )
+        if time.monotonic() > deadline:
+            raise DevkitError(
+                f"The {kind} of {model} is still under way.", f"See: servery models {model}"
+            )
+        time.sleep(_POLL)
+
+
+def roll_all(
+    api: Api, models: list[str], step: Callable[[str, dict[str, Any]], None]
+) -> dict[str, dict[str, Any]]:
+    """Move the serving model servers of some models onto the deployed code, one by one."""
+    return {
+        model: release(api, model, kind="roll", step=lambda made, m=model: step(m, made))  # type: ignore[misc]
+        for model in models
+    }

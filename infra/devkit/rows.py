@@ -1,0 +1,74 @@
+"""Rows for a prediction, from the command line or from a file."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import TYPE_CHECKING, Any
+
+from devkit.errors import DevkitError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def from_json(text: str) -> list[dict[str, Any]]:
+    """One record, a list of records, or `{"records": [...]}`.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise UsageError(
+            f"This is no JSON: {error}", """Say: --record '{"column": 1}'"""
+        ) from error
+    if isinstance(content, dict) and isinstance(content.get("records"), list):
+        content = content["records"]
+    rows = content if isinstance(content, list) else [content]
+    if not rows or not all(isinstance(row, dict) for row in rows):
+        raise UsageError("Rows are objects with a value for each column.")
+    return rows
+
+
+def from_file(path: Path, dtypes: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The rows of a JSON, JSON lines or CSV file.
+
+    Args:
+        path: What to read, by its suffix.
+        dtypes: Column to dtype, for CSV; a cell that does not fit stays text, for the API to
+            say what is wrong with it.
+
+    Raises:
+        DevkitError: the file cannot be read.
+    """
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DevkitError(f"{path} cannot be read: {error}") from error
+    if path.suffix == ".csv":
+        return [
+            {name: _value(cell, dtypes.get(name, "")) for name, cell in row.items() if name}
+            for row in csv.DictReader(text.splitlines())
+        ]
+    if path.suffix in (".jsonl", ".ndjson"):
+        text = f"[{','.join(line for line in text.splitlines() if line.strip())}]"
+    return from_json(text)
+
+
+def _value(cell: str, dtype: str) -> float | int | bool | str | None:
+    if dtype in ("float", "int", "bool") and cell == "":
+        return None
+    try:
+        match dtype:
+            case "float":
+                return float(cell)
+            case "int":
+                return int(cell)
+            case "bool":
+                return {"true": True, "1": True, "false": False, "0": False}[cell.lower()]
+    except (KeyError, ValueError):
+        return cell
+    return cell

@@ -1,0 +1,128 @@
+"""The SAM commands, as anybody would type them: `sam build` and `sam deploy`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from devkit.errors import DevkitError
+from devkit.instances import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from devkit.instances import Instance
+    from devkit.target import Target
+
+BIN = ROOT / ".venv" / "bin"
+_KEPT = ("LANG", "LC_ALL", "HOME", "TZ", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "LD_LIBRARY_PATH")
+_NOISE = ("update available", "To download:", "Commands you can use", "[*]")
+_SHOWN_LINES = 25
+
+
+def runtime() -> str:
+    """The Lambda runtime that is this interpreter."""
+    return f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def build(instance: Instance, target: Target, parameters: Mapping[str, str]) -> None:
+    """Build functions and layers into the instance's folder.
+
+    Raises:
+        DevkitError: the build failed; with the end of what it said.
+    """
+    instance.sam_log.write_text("")
+    command = ["build", "--template-file", str(ROOT / "template.yaml"), "--parallel", "--cached"]
+    command += ["--build-dir", str(_build(instance)), "--cache-dir", str(instance.folder / "cache")]
+    _run(command + _overrides(parameters), instance, target)
+
+
+def deploy(
+    instance: Instance,
+    target: Target,
+    parameters: Mapping[str, str],
+    *,
+    bucket: str | None,
+    tags: Mapping[str, str],
+) -> None:
+    """Deploy what was built.
+
+    Args:
+        instance: Whose build.
+        target: Where to.
+        parameters: Of the template.
+        bucket: Where packages are uploaded; None lets SAM keep one of its own.
+        tags: On the stack and everything in it.
+
+    Raises:
+        DevkitError: the deploy failed; with the end of what it said.
+    """
+    command = ["deploy", "--template-file", str(_build(instance) / "template.yaml")]
+    command += ["--stack-name", target.stack, "--region", target.region]
+    command += ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
+    command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
+    command += ["--s3-bucket", bucket] if bucket else ["--resolve-s3"]
+    command += ["--tags", *(f"{name}={value}" for name, value in tags.items())]
+    _run(command + _overrides(parameters), instance, target)
+
+
+def _build(instance: Instance) -> Path:
+    return instance.folder / "build"
+
+
+def _overrides(parameters: Mapping[str, str]) -> list[str]:
+    return ["--parameter-overrides", *(f'{n}="{v}"' for n, v in sorted(parameters.items()))]
+
+
+def _environment(instance: Instance, target: Target) -> dict[str, str]:
+    settings = instance.folder / "sam"
+    settings.mkdir(parents=True, exist_ok=True)
+    # SAM asks PyPI for its newest version once a week; say that it just has.
+    checked = {"lastVersionCheck": time.time(), "telemetryEnabled": False}
+    (settings / "metadata.json").write_text(json.dumps(checked))
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    return (
+        kept
+        | target.environment()
+        | {
+            "PATH": os.pathsep.join([str(BIN), os.environ.get("PATH", os.defpath)]),
+            "PYTHONUNBUFFERED": "1",
+            "SAM_CLI_TELEMETRY": "0",
+            "SAM_CLI_POLL_DELAY": "0.2" if target.local else "2",
+            "__SAM_CLI_APP_DIR": str(settings),
+            "SERVERY_LAYERS": "local" if target.local else "target",
+        }
+    )
+
+
+def _run(command: Sequence[str], instance: Instance, target: Target) -> None:
+    with instance.sam_log.open("a") as log:
+        log.write(f"$ sam {' '.join(command)}\n")
+        log.flush()
+        ended = subprocess.run(
+            [str(BIN / "sam"), *command],
+            cwd=ROOT,
+            env=_environment(instance, target),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if ended.returncode != 0:
+        raise DevkitError(
+            f"`sam {command[0]}` failed.",
+            f"All that it said is in {instance.sam_log}.",
+            tail(instance.sam_log.read_text(errors="replace")),
+        )
+
+
+def tail(log: str) -> tuple[str, ...]:
+    """The end of what SAM said, without its advertisements."""
+    lines = [x.rstrip() for x in log.splitlines() if x.strip()]
+    told = [x for x in lines if not any(noise in x for noise in _NOISE)]
+    return tuple(told[-_SHOWN_LINES:])

@@ -1,0 +1,221 @@
+"""The deployed stack: its state, its outputs, and the names of everything in it."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from devkit.errors import DevkitError
+from devkit.instances import AWS, read_record
+from devkit.target import LOCAL_STACK, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from devkit.instances import Instance
+
+_EXECUTE_API = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.[^/]+/(?P<rest>.*)")
+_KINDS = {
+    "buckets": "AWS::S3::Bucket",
+    "tables": "AWS::DynamoDB::Table",
+    "state_machines": "AWS::StepFunctions::StateMachine",
+    "functions": "AWS::Lambda::Function",
+}
+_UNUSABLE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A deployed stack, as a client needs to know it.
+
+    Attributes:
+        region: Of the stack.
+        endpoint_url: Of the local cloud; None on AWS.
+        stack: Name of the stack.
+        api_url: Of the API, without a slash at the end.
+        web_url: Of the page, with one.
+        api_key: What goes into the header x-api-key.
+        outputs: Of the stack, as they are.
+        buckets: Logical id to name; the other three alike (state machines: ARN).
+        tables: See buckets.
+        state_machines: See buckets.
+        functions: See buckets.
+        digest: Of the sources that are deployed.
+        cloud: Identity of the local cloud's process; empty on AWS.
+        roll_pending: Whether serving model servers may still run older code.
+        profile: Named credentials it was deployed with (AWS only).
+    """
+
+    region: str
+    endpoint_url: str | None
+    stack: str
+    api_url: str
+    web_url: str
+    api_key: str
+    outputs: dict[str, str]
+    buckets: dict[str, str] = field(default_factory=dict)
+    tables: dict[str, str] = field(default_factory=dict)
+    state_machines: dict[str, str] = field(default_factory=dict)
+    functions: dict[str, str] = field(default_factory=dict)
+    digest: str = ""
+    cloud: str = ""
+    roll_pending: bool = False
+    profile: str | None = None
+
+    @property
+    def target(self) -> Target:
+        """Where it is."""
+        return Target(self.region, self.endpoint_url, self.stack, self.profile)
+
+    def as_record(self) -> dict[str, Any]:
+        """Plain values, for the instance's record and for machines."""
+        return asdict(self)
+
+
+def recorded(instance: Instance) -> Deployed | None:
+    """What was last deployed from here; None where nothing was, or the record is of another age."""
+    record = read_record(instance.stack_record)
+    try:
+        return Deployed(**record) if record is not None else None
+    except TypeError:
+        return None
+
+
+def current(instance: Instance) -> Deployed:
+    """What is deployed and, on this machine, still running.
+
+    Raises:
+        DevkitError: nothing is.
+    """
+    from devkit import cloud  # noqa: PLC0415 - httpx is not needed to read a record
+
+    known = recorded(instance)
+    if known is not None and instance.name == AWS:
+        return known
+    running = cloud.running(instance)
+    named = "" if instance.name == "demo" else f" --instance {instance.name}"
+    if instance.name == AWS:
+        raise DevkitError("Nothing was deployed to AWS from here.", "Run: servery deploy")
+    if running is None:
+        raise DevkitError("The local cloud does not run.", f"Start it: servery up{named}")
+    if known is None or known.cloud != f"{running.process.pid} {running.process.born}":
+        raise DevkitError(
+            "The local cloud runs, but nothing is deployed on it.", f"Run: servery up{named}"
+        )
+    return known
+
+
+def local_url(url: str, endpoint_url: str, host: str | None = None) -> str:
+    """The address, on a local cloud, of what AWS would serve under `url`.
+
+    Args:
+        url: `https://{api}.execute-api.{region}.amazonaws.com/{stage}[/...]`.
+        endpoint_url: Of the local cloud.
+        host: Another name of the same machine, which makes it another origin.
+    """
+    found = _EXECUTE_API.fullmatch(url)
+    if found is None:
+        return url
+    stage, _, path = found["rest"].partition("/")
+    base = re.sub(r"//[^:/]+", f"//{host}", endpoint_url) if host else endpoint_url
+    return f"{base}/restapis/{found['api']}/{stage}/_user_request_/{path}"
+
+
+def status(target: Target) -> str | None:
+    """CloudFormation's status of the stack; None where there is no stack."""
+    described = describe(target)
+    return None if described is None else str(described["StackStatus"])
+
+
+def make_deployable(target: Target, *, seconds: float = 180.0) -> None:
+    """Wait for what an interrupted deploy left running; clear away what cannot be updated.
+
+    Raises:
+        DevkitError: it stays busy, or it is on AWS, where nothing is cleared away unasked.
+    """
+    deadline = time.monotonic() + seconds
+    while (state := status(target)) is not None:
+        busy = state.endswith("_IN_PROGRESS") and state != "REVIEW_IN_PROGRESS"
+        if not busy and state not in _UNUSABLE:
+            return
+        if not target.local:
+            raise DevkitError(
+                f"The stack {target.stack} is in the state {state}.",
+                "Wait until it is done."
+                if busy
+                else f"Look why, then: aws cloudformation delete-stack --stack-name {target.stack}",
+            )
+        if time.monotonic() > deadline:
+            raise DevkitError(f"The stack stays in the state {state}.", "Run: servery down")
+        if not busy:
+            target.client("cloudformation").delete_stack(StackName=target.stack)
+        time.sleep(0.2)
+
+
+def facts(target: Target) -> Deployed:
+    """Read a stack's outputs and resources.
+
+    Raises:
+        DevkitError: there is no such stack.
+    """
+    described = describe(target)
+    if described is None:
+        raise DevkitError(f"There is no stack {target.stack} in {target.region}.")
+    outputs = {o["OutputKey"]: str(o["OutputValue"]) for o in described.get("Outputs", [])}
+    api_url, web_url = outputs.get("ApiUrl", ""), outputs.get("WebUrl", "")
+    if target.endpoint_url is not None:
+        api_url = local_url(api_url, target.endpoint_url)
+        web_url = local_url(web_url, target.endpoint_url, host="localhost")
+    named = _resources(target)
+    return Deployed(
+        region=target.region,
+        endpoint_url=target.endpoint_url,
+        stack=target.stack,
+        api_url=api_url.rstrip("/"),
+        web_url=web_url,
+        api_key=_api_key(target, outputs),
+        outputs=outputs,
+        profile=target.profile,
+        buckets=named["buckets"],
+        tables=named["tables"],
+        state_machines=named["state_machines"],
+        functions=named["functions"],
+    )
+
+
+def describe(target: Target) -> Mapping[str, Any] | None:
+    """What CloudFormation says of the stack; None where there is none."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    try:
+        stacks = target.client("cloudformation").describe_stacks(StackName=target.stack)["Stacks"]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+    return next((s for s in stacks if s["StackStatus"] != "DELETE_COMPLETE"), None)
+
+
+def _api_key(target: Target, outputs: Mapping[str, str]) -> str:
+    if "ApiKeyId" not in outputs:
+        return ""
+    gateway = target.client("apigateway")
+    return str(gateway.get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)["value"])
+
+
+def _resources(target: Target) -> dict[str, dict[str, str]]:
+    pages = target.client("cloudformation").get_paginator("list_stack_resources")
+    found: dict[str, dict[str, str]] = {kind: {} for kind in _KINDS}
+    for page in pages.paginate(StackName=target.stack):
+        for resource in page["StackResourceSummaries"]:
+            for kind, type_name in _KINDS.items():
+                if resource["ResourceType"] == type_name:
+                    found[kind][resource["LogicalResourceId"]] = resource["PhysicalResourceId"]
+    return found
+
+
+def local_target(endpoint_url: str, region: str) -> Target:
+    """The one stack of a local cloud."""
+    return Target(region, endpoint_url, LOCAL_STACK)
