@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING
 
 from servery.errors import FaultError
+
+if TYPE_CHECKING:
+    from servery.ports import ObjectStore
 
 
 class SystemClock:
@@ -35,3 +40,16 @@ def setting(name: str) -> str:
 def optional_setting(name: str, default: str = "") -> str:
     """A setting that may be absent."""
     return os.environ.get(name, default)
+
+
+# --- artifacts ---
+
+
+@cache
+def object_store() -> ObjectStore:
+    """The artifacts bucket."""
+    import boto3  # noqa: PLC0415
+
+    from servery.adapters.s3_object_store import S3ObjectStore  # noqa: PLC0415
+
+    return S3ObjectStore(boto3.client("s3"), setting("ARTIFACTS_BUCKET"))
