@@ -12,6 +12,7 @@ from servery.domain.records import (
     ModelRecord,
     RegisteredTraining,
     ReleaseRecord,
+    ReleaseState,
     TrainingRecord,
     VersionRecord,
 )
@@ -56,7 +57,9 @@ class MemoryRegistry:
         return _read(self._models[name], ModelRecord)
 
     def put_model(self, record: ModelRecord) -> None:
-        self._models[record.name] = msgspec.json.encode(record)
+        known = self._models.get(record.name)
+        if known is None or _read(known, ModelRecord).updated <= record.updated:
+            self._models[record.name] = msgspec.json.encode(record)
 
     def versions(self, model: str) -> list[VersionRecord]:
         found = [_read(v, VersionRecord) for (m, _), v in self._versions.items() if m == model]
@@ -93,10 +96,12 @@ class MemoryRegistry:
     def put_run(self, record: TrainingRecord) -> None:
         self._runs[record.model, record.training_id] = msgspec.json.encode(record)
 
-    def runs(self, model: str, limit: int = 50) -> list[TrainingRecord]:
+    def runs(self, model: str, limit: int = 50, before: str = "") -> list[TrainingRecord]:
         found = [_read(r, TrainingRecord) for (m, _), r in self._runs.items() if m == model]
-        newest_first = sorted(found, key=lambda r: (r.started, r.training_id), reverse=True)
-        return newest_first[:limit]
+        if before:
+            last = _age(self.run(model, before))
+            found = [run for run in found if _age(run) < last]
+        return sorted(found, key=_age, reverse=True)[:limit]
 
     def run(self, model: str, training_id: str) -> TrainingRecord:
         if (model, training_id) not in self._runs:
@@ -120,11 +125,15 @@ class MemoryRegistry:
             )
         self._history[deployment.model] = [*history, msgspec.json.encode(deployment)]
 
-    def deployment_history(self, model: str, limit: int = 20) -> list[Deployment]:
-        newest_first = self._history.get(model, [])[::-1]
+    def deployment_history(self, model: str, limit: int = 20, before: int = 0) -> list[Deployment]:
+        history = self._history.get(model, [])
+        newest_first = (history[: before - 1] if before else history)[::-1]
         return [_read(document, Deployment) for document in newest_first[:limit]]
 
     def put_release(self, record: ReleaseRecord) -> None:
+        known = self._releases.get((record.model, record.id))
+        if known is not None and _read(known, ReleaseRecord).state is not ReleaseState.RUNNING:
+            raise ConflictError(f"the release {record.id} has ended already")
         self._releases[record.model, record.id] = msgspec.json.encode(record)
 
     def release(self, model: str, release_id: str) -> ReleaseRecord:
@@ -132,8 +141,12 @@ class MemoryRegistry:
             raise NotFoundError(f"{model} has no release {release_id}")
         return _read(self._releases[model, release_id], ReleaseRecord)
 
-    def releases(self, model: str, limit: int = 20) -> list[ReleaseRecord]:
-        found = [_read(r, ReleaseRecord) for (m, _), r in self._releases.items() if m == model]
+    def releases(self, model: str, limit: int = 20, before: str = "") -> list[ReleaseRecord]:
+        found = [
+            _read(document, ReleaseRecord)
+            for (name, release_id), document in self._releases.items()
+            if name == model and (not before or release_id < before)
+        ]
         return sorted(found, key=lambda record: record.id, reverse=True)[:limit]
 
     def take_lease(self, name: str, owner: str, *, seconds: float) -> None:
@@ -153,3 +166,7 @@ class MemoryRegistry:
 
 def _read(document: bytes, kind: type[R]) -> R:
     return msgspec.json.decode(document, type=kind)
+
+
+def _age(run: TrainingRecord) -> tuple[str, str]:
+    return run.started, run.training_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from datetime import datetime
 
     import numpy as np
@@ -75,7 +75,7 @@ class Registry(Protocol):
         ...
 
     def put_model(self, record: ModelRecord) -> None:
-        """Create a model or take over its newest spec."""
+        """Create a model or take over its newest spec; an older spec changes nothing."""
         ...
 
     def versions(self, model: str) -> list[VersionRecord]:
@@ -102,8 +102,11 @@ class Registry(Protocol):
         """Write the record of one run of training (the same run again replaces it)."""
         ...
 
-    def runs(self, model: str, limit: int = 50) -> list[TrainingRecord]:
-        """The last runs of training of a model, newest first."""
+    def runs(self, model: str, limit: int = 50, before: str = "") -> list[TrainingRecord]:
+        """The last runs of training of a model, newest first; older than the run `before`.
+
+        `NotFoundError` where there is no run `before`.
+        """
         ...
 
     def run(self, model: str, training_id: str) -> TrainingRecord:
@@ -125,20 +128,20 @@ class Registry(Protocol):
         """
         ...
 
-    def deployment_history(self, model: str, limit: int = 20) -> list[Deployment]:
-        """The last revisions, newest first."""
+    def deployment_history(self, model: str, limit: int = 20, before: int = 0) -> list[Deployment]:
+        """The last revisions, newest first; lower than the revision `before`."""
         ...
 
     def put_release(self, record: ReleaseRecord) -> None:
-        """Write a release's record as it stands."""
+        """Write a release's record as it stands; `ConflictError` where it has ended already."""
         ...
 
     def release(self, model: str, release_id: str) -> ReleaseRecord:
         """One release; `NotFoundError` where there is none."""
         ...
 
-    def releases(self, model: str, limit: int = 20) -> list[ReleaseRecord]:
-        """The last releases of a model, newest first."""
+    def releases(self, model: str, limit: int = 20, before: str = "") -> list[ReleaseRecord]:
+        """The last releases of a model, newest first; with an id lower than `before`."""
         ...
 
     def take_lease(self, name: str, owner: str, *, seconds: float) -> None:
@@ -209,19 +212,38 @@ class ServerPublisher(Protocol):
         """Identity of the code that a server published now would run."""
         ...
 
-    def publish(self, ref: ModelRef, mode: Mode, release_id: str, image: bytes | None) -> Server:
-        """Publish a server for a model.
+    def publish(self, ref: ModelRef, mode: Mode, release_id: str, image: str = "") -> Server:
+        """Publish a server for a model; what the release published already is given back.
+
+        All servers are published through one shared configuration, so the caller holds the
+        lease `predictor`.
 
         Args:
             ref: The model; in image mode pinned whole, in load mode by name only.
             mode: How the model comes to the server.
             release_id: Makes the configuration, and so the published version, unique.
-            image: The zip with the model's package (image mode only).
+            image: Key of the zip with the model's package (image mode only).
+
+        Raises:
+            RetryableError: the platform is busy with another change.
         """
         ...
 
-    def remove(self, server: Server) -> None:
-        """Delete a published version and its model layer; nothing happens where it is gone."""
+    def settle(self, server: Server) -> None:
+        """Wait until a published server takes calls; `UnavailableError` where it takes too long.
+
+        `FaultError` where the platform could not start it.
+        """
+        ...
+
+    def sweep(self, model: str, keep: Collection[Server]) -> list[str]:
+        """Delete the published servers and model layers of a model, but for those in `keep`.
+
+        The caller holds the release lease of the model, so nobody is publishing for it.
+
+        Returns:
+            What was deleted, by name.
+        """
         ...
 
 
