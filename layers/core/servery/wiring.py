@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING
 from servery.errors import FaultError
 
 if TYPE_CHECKING:
+    from mypy_boto3_firehose import FirehoseClient
+    from mypy_boto3_lambda import LambdaClient
+
+    from servery.adapters.firehose_prediction_log import FirehosePredictionLog
+    from servery.edge.after_response import AfterResponse
     from servery.ports import ObjectStore, Registry, ReleaseQueue, TrainingQueue
+    from servery.usecases.gateway import Gateway
+    from servery.usecases.monitoring import Recorder
 
 
 class SystemClock:
@@ -93,3 +100,86 @@ def training_queue() -> TrainingQueue:
     )
 
     return StepFunctionsTrainingQueue(boto3.client("stepfunctions"), setting("BATCH_TRAINING_ARN"))
+
+
+# --- gateway ---
+
+
+def allowed_origins() -> str:
+    """The origins whose pages may call, separated by commas."""
+    return optional_setting("ALLOWED_ORIGINS")
+
+
+@cache
+def gateway() -> Gateway:
+    """Who answers predictions; a registry that is slow is given up soon, its record is at hand."""
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
+    from servery.adapters.dynamodb_registry import DynamoDbRegistry  # noqa: PLC0415
+    from servery.adapters.lambda_model_servers import LambdaModelServers  # noqa: PLC0415
+    from servery.usecases.gateway import Deployments, Gateway  # noqa: PLC0415
+
+    def model_server_client(seconds: float) -> LambdaClient:
+        config = Config(
+            connect_timeout=min(2.0, seconds),
+            read_timeout=seconds,
+            retries={"mode": "standard", "total_max_attempts": 1},
+        )
+        return boto3.client("lambda", config=config)
+
+    clock = SystemClock()
+    impatient = Config(
+        connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2}
+    )
+    records = DynamoDbRegistry(
+        boto3.client("dynamodb", config=impatient), setting("REGISTRY_TABLE"), clock
+    )
+    return Gateway(Deployments(records, clock), LambdaModelServers(model_server_client), clock)
+
+
+# --- monitoring ---
+
+
+@cache
+def prediction_log() -> FirehosePredictionLog:
+    """The prediction log; what it loses becomes a metric of this function."""
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
+    from servery.adapters.firehose_prediction_log import FirehosePredictionLog  # noqa: PLC0415
+    from servery.edge.telemetry import emit  # noqa: PLC0415
+
+    service = setting("POWERTOOLS_SERVICE_NAME")
+    config = Config(
+        connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1}
+    )
+
+    @cache
+    def client() -> FirehoseClient:
+        return boto3.client("firehose", config=config)
+
+    return FirehosePredictionLog(
+        client,
+        setting("PREDICTION_LOG_STREAM"),
+        lost=lambda lines: emit(service, {"PredictionLogLost": (lines, "Count")}),
+    )
+
+
+@cache
+def prediction_recorder() -> Recorder:
+    """What requests to predict are logged by."""
+    from servery.usecases.monitoring import Recorder  # noqa: PLC0415
+
+    return Recorder(prediction_log(), SystemClock())
+
+
+@cache
+def after_response() -> AfterResponse:
+    """Writes the prediction log when a response has left; start it while Lambda still inits."""
+    from servery.edge.after_response import AfterResponse  # noqa: PLC0415
+
+    return AfterResponse(
+        lambda seconds: prediction_log().flush(seconds),
+        optional_setting("AWS_LAMBDA_RUNTIME_API"),
+    )

@@ -18,11 +18,18 @@ Call = Callable[[Request, dict[str, str]], Answer]
 
 
 def refuse(
-    error: Exception, *, request_id: str, dimensions: dict[str, str] | None = None
+    error: Exception,
+    *,
+    request_id: str,
+    route: str = "",
+    dimensions: dict[str, str] | None = None,
 ) -> Answer:
-    """The problem document of an error, as an answer."""
+    """The problem document of an error, as an answer; what is our fault is logged."""
+    status = status_of(error)
+    if status >= SERVER_ERROR:
+        log_error(error, request_id=request_id, route=route)
     return Answer(
-        status=status_of(error),
+        status=status,
         body=problem(error, request_id=request_id),
         headers=headers_of(error),
         content_type=CONTENT_TYPE,
@@ -52,7 +59,7 @@ class Api:
     def serve(self, event: dict[str, Any], context: object = None) -> Response:
         """Answer an event of API Gateway; whatever goes wrong becomes a problem document."""
         started = time.perf_counter()
-        request = parse_request(event, default_id=str(getattr(context, "aws_request_id", "")))
+        request = parse_request(event, context)
         origin = request.headers.get("origin")
         name = "unknown"
         cors = self._cors.headers(origin)
@@ -66,9 +73,7 @@ class Api:
                 name = route.name
                 answer = self._calls[name](request, parameters)
         except Exception as error:
-            answer = refuse(error, request_id=request.request_id)
-            if answer.status >= SERVER_ERROR:
-                log_error(error, request_id=request.request_id, route=name)
+            answer = refuse(error, request_id=request.request_id, route=name)
         self._telemetry.request(
             request_id=request.request_id,
             route=name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from base64 import b64decode
 from binascii import Error as Base64Error
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import msgspec
 from servery.errors import MalformedError
 
 JSON = "application/json"
+LONGEST_SECONDS = 29.0  # what API Gateway waits
 SECURITY_HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}").fullmatch
@@ -33,6 +35,7 @@ class Request:
         body: The body, in base64 when `base64` says so.
         base64: Whether the body is in base64.
         request_id: What the caller sent as x-request-id when it is sane, else API Gateway's own.
+        until: When this function has to be done, by the monotonic clock.
     """
 
     method: str
@@ -44,6 +47,12 @@ class Request:
     body: str
     base64: bool
     request_id: str
+    until: float
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that are left to answer in."""
+        return self.until - time.monotonic()
 
     @property
     def size(self) -> int:
@@ -93,16 +102,19 @@ class Response(dict[str, Any]):
     __slots__ = ("__weakref__",)
 
 
-def parse_request(event: dict[str, Any], *, default_id: str = "") -> Request:
+def parse_request(event: dict[str, Any], invocation: Any = None) -> Request:
     """Read a request out of the event of a REST API's proxy integration.
 
     Args:
         event: The event as it came.
-        default_id: The id of a request whose event names none.
+        invocation: Lambda's context object: gives the time that is left, and the id of a
+            request whose event names none.
     """
     context = event.get("requestContext") or {}
     headers = _headers(event)
-    own_id = str(context.get("requestId") or default_id or "none")
+    own_id = str(context.get("requestId") or getattr(invocation, "aws_request_id", "") or "none")
+    left = getattr(invocation, "get_remaining_time_in_millis", None)
+    seconds = min(LONGEST_SECONDS, left() / 1000) if left else LONGEST_SECONDS
     sent_id = headers.get("x-request-id", "")
     return Request(
         method=str(event.get("httpMethod") or "GET").upper(),
@@ -114,6 +126,7 @@ def parse_request(event: dict[str, Any], *, default_id: str = "") -> Request:
         body=event.get("body") or "",
         base64=bool(event.get("isBase64Encoded")),
         request_id=sent_id if _SANE_ID(sent_id) else own_id,
+        until=time.monotonic() + seconds,
     )
 
 

@@ -1,0 +1,141 @@
+"""Work that is done after the response has left, and before Lambda freezes the environment.
+
+Lambda freezes an execution environment once the response is out and every registered extension
+has asked for its next event. A thread of this process that registers as an internal extension
+(for INVOKE; no other event is allowed to one) therefore gets the time in between: the caller has
+the answer, and the environment stays awake until the thread asks for the next event. The time
+counts as the function's, so it is bounded, and ends before the function's own timeout.
+
+Where there is no Extensions API (the local clouds, a test) nothing freezes either, and a plain
+thread does the work.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from servery.edge.http import Response
+
+NAME = "servery-after-response"
+ROOT = "/2020-01-01/extension"
+REGISTER_SECONDS = 1.0
+WORK_SECONDS = 5.0  # for the work of one request, at the most
+LEAST_SECONDS = 0.2
+MARGIN_SECONDS = 0.5  # left of the function's own time
+
+Work = Callable[[float], None]
+Serve = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+class AfterResponse:
+    """Does some work after each response.
+
+    `start` registers with Lambda, which is possible only until the function asks for its first
+    event: call it while the handler's module is imported.
+
+    Args:
+        work: Called with the seconds it may take, in a thread of its own; must not raise.
+        runtime_api: `host:port` of Lambda's API inside the environment; empty where there is
+            none.
+    """
+
+    def __init__(self, work: Work, runtime_api: str) -> None:
+        self._work = work
+        self._api = runtime_api
+        self._extension = ""
+        self._let_go: SimpleQueue[str] = SimpleQueue()
+        self._last: weakref.ref[Response] | None = None
+
+    @property
+    def registered(self) -> bool:
+        """Whether Lambda waits for the work before it freezes the environment."""
+        return bool(self._extension)
+
+    def start(self) -> AfterResponse:
+        """Register with Lambda where that is possible, and start the thread."""
+        self._extension = self._register() if self._api else ""
+        run = self._attend if self._extension else self._follow
+        threading.Thread(target=run, name=NAME, daemon=True).start()
+        return self
+
+    def around(self, serve: Serve, event: dict[str, Any], context: Any) -> Response:
+        """Serve an event, and have the work done once its response has been let go.
+
+        The runtime drops the response when it has handed it over to Lambda, so the end of the
+        object's life is the sign to begin, with no say in how the runtime works.
+        """
+        request_id = str(getattr(context, "aws_request_id", ""))
+        try:
+            answer = serve(event, context)
+        except BaseException:
+            self._let_go.put(request_id)
+            raise
+        response = answer if isinstance(answer, Response) else Response(answer)
+        self._last = weakref.ref(response, lambda _: self._let_go.put(request_id))
+        return response
+
+    def _follow(self) -> None:
+        while True:
+            self._let_go.get()
+            self._work(WORK_SECONDS)
+
+    def _attend(self) -> None:
+        while True:
+            try:
+                event = self._next()
+            except (OSError, HTTPException, ValueError):
+                self._extension = ""
+                self._follow()
+            until = float(event.get("deadlineMs", 0)) / 1000 - MARGIN_SECONDS
+            self._await_response(str(event.get("requestId", "")), until)
+            self._work(min(WORK_SECONDS, max(LEAST_SECONDS, until - time.time())))
+
+    def _await_response(self, request_id: str, until: float) -> None:
+        """Wait until the response of a request is out, or so late that it is of no use."""
+        try:
+            while self._let_go.get(timeout=max(0.0, until - time.time())) != request_id:
+                pass  # one that was given up before
+        except Empty:
+            pass
+
+    def _register(self) -> str:
+        """The identifier that Lambda gives; empty where there is nobody to register with."""
+        connection = HTTPConnection(self._api, timeout=REGISTER_SECONDS)
+        try:
+            connection.request(
+                "POST",
+                f"{ROOT}/register",
+                json.dumps({"events": ["INVOKE"]}),
+                {"Lambda-Extension-Name": NAME, "Content-Type": "application/json"},
+            )
+            answer = connection.getresponse()
+            answer.read()
+            return answer.headers.get("Lambda-Extension-Identifier", "")
+        except (OSError, HTTPException):
+            return ""
+        finally:
+            connection.close()
+
+    def _next(self) -> dict[str, Any]:
+        """The next event; asking for it says that this one is done with."""
+        connection = HTTPConnection(self._api)  # the answer may be hours away
+        try:
+            connection.request(
+                "GET",
+                f"{ROOT}/event/next",
+                headers={"Lambda-Extension-Identifier": self._extension},
+            )
+            answer = connection.getresponse()
+            event: dict[str, Any] = json.loads(answer.read())
+            if answer.status != 200:  # noqa: PLR2004
+                raise ValueError(event)
+            return event
+        finally:
+            connection.close()

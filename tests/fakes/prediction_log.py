@@ -1,0 +1,21 @@
+"""The prediction log in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class MemoryPredictionLog:
+    """Keeps every line."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+
+    def record(self, line: bytes) -> None:
+        self.lines.append(line)
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        return [msgspec.json.decode(line) for line in self.lines]
