@@ -1,0 +1,118 @@
+"""The typed form of a request body, built from a signature, so that one pass of C code reads it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+from msgspec import UNSET, Raw, UnsetType
+
+from servery.domain.signature import Dtype
+
+if TYPE_CHECKING:
+    from servery.edge.inference.columns import Columns
+
+_QUOTE = ord('"')
+_TYPE: dict[Dtype, Any] = {
+    Dtype.FLOAT: float,
+    Dtype.INT: int | float,
+    Dtype.BOOL: bool,
+    Dtype.STRING: str,
+}
+
+
+class Tensor(msgspec.Struct, forbid_unknown_fields=True):
+    """One input tensor of the Open Inference Protocol."""
+
+    name: str
+    shape: list[int]
+    datatype: str
+    data: list[Any]
+    parameters: Raw | UnsetType = UNSET
+
+
+class Wanted(msgspec.Struct, forbid_unknown_fields=True):
+    """One output that a caller asks for."""
+
+    name: str
+    parameters: Raw | UnsetType = UNSET
+
+
+class Body(msgspec.Struct, forbid_unknown_fields=True):
+    """A request body in either form; `records` are structs in the order numeric, then text."""
+
+    records: list[Any] | UnsetType = UNSET
+    inputs: list[Tensor] | UnsetType = UNSET
+    outputs: list[Wanted] | UnsetType = UNSET
+    id: str | UnsetType = UNSET
+    parameters: Raw | UnsetType = UNSET
+
+
+def body_decoder(columns: Columns) -> msgspec.json.Decoder[Body]:
+    """A decoder of bodies whose records have exactly these columns, each of its type.
+
+    The structs' attributes are `f0`, `f1`, ... (numeric columns first, then text), since the
+    names that callers use need not be identifiers.
+    """
+    ordered = (*columns.numeric, *columns.text)
+    fields = []
+    for index, column in enumerate(ordered):
+        kind = _TYPE[column.field.dtype]
+        fields.append((f"f{index}", kind | None if column.field.nullable else kind))
+    row: Any = msgspec.defstruct(
+        "Row",
+        fields,
+        rename={f"f{index}": column.name for index, column in enumerate(ordered)},
+        forbid_unknown_fields=True,
+        gc=False,
+    )
+    typed: Any = msgspec.defstruct(
+        "TypedBody",
+        [("records", list[row] | UnsetType, UNSET)],
+        bases=(Body,),
+        forbid_unknown_fields=True,
+    )
+    return msgspec.json.Decoder(typed)
+
+
+def is_object(raw: Raw | UnsetType) -> bool:
+    """Whether a part that was left unread is absent or an object."""
+    return isinstance(raw, UnsetType) or bytes(raw).lstrip()[:1] == b"{"
+
+
+def count_strings(body: bytes) -> int:
+    """How many JSON strings (keys and values) valid JSON has.
+
+    A decoder into structs keeps the last of two equal keys and says nothing; the count shows
+    that there was one too many, at a twentieth of the cost of parsing.
+    """
+    if b"\\" in body:
+        body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == _QUOTE)) // 2
+
+
+def count_envelope(body: Body) -> int:
+    """How many strings a body has outside of its records and inputs when no key is repeated."""
+    total = sum(
+        part is not UNSET
+        for part in (body.records, body.inputs, body.outputs, body.id, body.parameters)
+    )
+    total += body.id is not UNSET
+    total += _count_raw(body.parameters)
+    if not isinstance(body.outputs, UnsetType):
+        total += sum(2 + _count_parameters(wanted.parameters) for wanted in body.outputs)
+    return total
+
+
+def count_tensors(tensors: list[Tensor]) -> int:
+    """How many strings input tensors have outside of their data when no key is repeated."""
+    return sum(6 + _count_parameters(tensor.parameters) for tensor in tensors)
+
+
+def _count_parameters(raw: Raw | UnsetType) -> int:
+    return 0 if isinstance(raw, UnsetType) else 1 + _count_raw(raw)
+
+
+def _count_raw(raw: Raw | UnsetType) -> int:
+    return 0 if isinstance(raw, UnsetType) else count_strings(bytes(raw))
