@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from devkit import sam, sources, stack
-from devkit.errors import DevkitError
+from devkit.errors import DevkitError, UsageError
 from devkit.instances import AWS, ROOT, find, write_record
 from devkit.target import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from devkit.instances import Instance
     from devkit.screen import Screen
@@ -54,30 +54,49 @@ def preflight(target: Target) -> list[Check]:
     return checks
 
 
+def require(screen: Screen, target: Target) -> None:
+    """Show the preflight.
+
+    Raises:
+        DevkitError: something is missing; the lines above say what to do.
+    """
+    checks = preflight(target)
+    for check in checks:
+        screen.say(f"{'✓' if check.fine else '✗'} {check.name:<12} {check.said}")
+    if missing := [check.name for check in checks if not check.fine]:
+        raise DevkitError(
+            f"Not ready for a deploy: {', '.join(missing)}.", "Nothing was changed on AWS."
+        )
+
+
+def read_parameters(given: Sequence[str]) -> dict[str, str]:
+    """`NAME=VALUE` pairs.
+
+    Raises:
+        UsageError: one is no such pair.
+    """
+    pairs = [text.partition("=") for text in given]
+    if any(not name or not sign for name, sign, _ in pairs):
+        raise UsageError("A parameter is NAME=VALUE.", "For example: -p AlarmEmail=me@example.org")
+    return {name: value for name, _, value in pairs}
+
+
 def deploy(screen: Screen, target: Target, parameters: dict[str, str]) -> Deployed:
     """Build for Lambda, deploy, and remember what is there as the instance `aws`.
 
     Raises:
-        DevkitError: something that it needs is missing, or a step failed.
+        DevkitError: a step failed.
     """
-    missing = []
-    for check in preflight(target):
-        screen.say(f"{'✓' if check.fine else '✗'} {check.name:<12} {check.said}")
-        missing += [] if check.fine else [check.name]
-    if missing:
-        raise DevkitError(
-            f"Not deployed; missing: {', '.join(missing)}.", "Nothing was changed on AWS."
-        )
     instance: Instance = find(AWS)
     given = {"LambdaRuntime": sam.runtime(), **parameters}
-    with instance.locked(lambda: screen.say("Waiting: another deploy is under way")):
+    with instance.locked(lambda: screen.say("Waiting: another deploy is under way")) as held:
         known = stack.recorded(instance)
         with screen.phase("sam build") as phase:
-            sam.build(instance, target, given)
+            sam.build(instance, target, given, held=held)
             phase.detail = "functions and layers for Lambda"
         with screen.phase("sam deploy"):
             stack.make_deployable(target)
-            sam.deploy(instance, target, given, bucket=None, tags=dict([_TAG]))
+            sam.deploy(instance, target, given, bucket=None, tags=dict([_TAG]), held=held)
         deployed = dataclasses.replace(
             stack.facts(target),
             digest=sources.digest(ROOT, given),

@@ -60,11 +60,14 @@ class Instance:
         return self.folder / "sam.log"
 
     @contextlib.contextmanager
-    def locked(self, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+    def locked(self, waiting: Callable[[], None] = lambda: None) -> Iterator[int]:
         """Hold the instance alone; the operating system lets go when the holder dies.
 
         Args:
             waiting: Called once when somebody else holds it.
+
+        Yields:
+            A file descriptor: a child that inherits it holds the instance until it ends too.
         """
         self.home.mkdir(parents=True, exist_ok=True)
         with (self.home / f"{self.name}.lock").open("w") as lock:
@@ -74,7 +77,7 @@ class Instance:
                 waiting()
                 fcntl.flock(lock, fcntl.LOCK_EX)
             self.folder.mkdir(exist_ok=True)
-            yield
+            yield lock.fileno()
 
     def forget(self) -> None:
         """Remove everything that the instance wrote."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from devkit.errors import DevkitError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from devkit.screen import Screen
     from devkit.stack import Deployed
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -68,7 +72,10 @@ def read(
     while True:
         fresh: list[Line] = []
         for logical, name in functions.items():
-            fresh.extend(_group(client, logical, name, start, seen.__contains__, seen.add))
+            for line_id, at, message in _group(client, name, start):
+                if line_id not in seen:
+                    seen.add(line_id)
+                    fresh.append(Line(at, logical, message))
         yield from sorted(fresh, key=lambda line: line.at)
         if not follow:
             return
@@ -76,23 +83,28 @@ def read(
         time.sleep(_POLL)
 
 
-def _group(
-    client: Any,  # noqa: ANN401
-    logical: str,
-    name: str,
-    start: int,
-    known: Callable[[str], bool],
-    remember: Callable[[str], None],
-) -> Iterator[Line]:
+def show(screen: Screen, lines: Iterable[Line]) -> None:
+    """Lines for people; in a machine's case one JSON object a line, so that it can be followed."""
+    for line in lines:
+        if screen.machine:
+            sys.stdout.write(json.dumps(asdict(line)) + "\n")
+            sys.stdout.flush()
+        else:
+            at = datetime.fromtimestamp(line.at / 1000, UTC).astimezone()
+            screen.say(f"{at:%H:%M:%S} {line.function.removesuffix('Function')}: {line.message}")
+
+
+def _group(client: Any, name: str, start: int) -> Iterator[tuple[str, int, str]]:  # noqa: ANN401
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
     pages = client.get_paginator("filter_log_events")
     try:
         for page in pages.paginate(logGroupName=f"/aws/lambda/{name}", startTime=start):
             for event in page["events"]:
-                if not known(event["eventId"]):
-                    remember(event["eventId"])
-                    yield Line(event["timestamp"], logical, event["message"].rstrip())
+                # The local cloud gives no ids; the same text at the same time is one line there.
+                told = event["message"].rstrip()
+                unique = event.get("eventId") or f"{name} {event['timestamp']} {told}"
+                yield unique, event["timestamp"], told
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceNotFoundException":
             raise

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from devkit.api import ApiError
 from devkit.errors import DevkitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from devkit.api import Api
+    from devkit.screen import Screen
 
 _POLL = 0.2
 _SECONDS = 330.0
@@ -24,7 +27,7 @@ def release(
     training: str | None = None,
     mode: str | None = None,
     kind: str = "release",
-    step: Callable[[dict[str, Any]], None] = lambda step: None,
+    step: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Release a model, or roll it onto the deployed code, and wait until that has ended.
 
@@ -69,11 +72,35 @@ def release(
         time.sleep(_POLL)
 
 
-def roll_all(
-    api: Api, models: list[str], step: Callable[[str, dict[str, Any]], None]
-) -> dict[str, dict[str, Any]]:
-    """Move the serving model servers of some models onto the deployed code, one by one."""
-    return {
-        model: release(api, model, kind="roll", step=lambda made, m=model: step(m, made))  # type: ignore[misc]
-        for model in models
-    }
+def when_free(
+    attempt: Callable[[], dict[str, Any]], *, waiting: Callable[[], None] = lambda: None
+) -> dict[str, Any]:
+    """Do what `release` would do, after another release of the same model has ended.
+
+    Raises:
+        DevkitError: see `release`; or the other one does not end.
+    """
+    deadline = time.monotonic() + _SECONDS
+    while True:
+        try:
+            return attempt()
+        except ApiError as error:
+            if error.status != HTTPStatus.CONFLICT or time.monotonic() > deadline:
+                raise
+        waiting()
+        time.sleep(1.0)
+
+
+def roll_all(api: Api, models: list[str], screen: Screen) -> dict[str, dict[str, Any]]:
+    """Move the model servers of some models onto the deployed code, one model at a time."""
+    records: dict[str, dict[str, Any]] = {}
+    for model in models:
+        with screen.phase(f"Roll {model}") as phase:
+            records[model] = when_free(lambda model=model: release(api, model, kind="roll"))  # type: ignore[misc]
+            phase.detail = "onto the deployed code"
+    return records
+
+
+def say(screen: Screen, step: dict[str, Any]) -> None:
+    """One line for a step of a release."""
+    screen.say(f"  {step['name']:<20} {step.get('detail', '')}", style="dim")

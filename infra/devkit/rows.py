@@ -6,6 +6,8 @@ import csv
 import json
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from devkit.errors import DevkitError, UsageError
 
 if TYPE_CHECKING:
@@ -56,6 +58,27 @@ def from_file(path: Path, dtypes: Mapping[str, str]) -> list[dict[str, Any]]:
     if path.suffix in (".jsonl", ".ndjson"):
         text = f"[{','.join(line for line in text.splitlines() if line.strip())}]"
     return from_json(text)
+
+
+def features(spec: Mapping[str, Any]) -> dict[str, str]:
+    """Column to dtype of a spec's features, in their order."""
+    return {
+        column["name"]: column["dtype"]
+        for column in spec["data"]["columns"]
+        if column.get("role", "feature") == "feature"
+    }
+
+
+def from_spec(path: Path) -> list[dict[str, Any]]:
+    """The features of every row of a spec's own data file (CSV beside the spec).
+
+    Raises:
+        DevkitError: a file cannot be read.
+    """
+    spec = yaml.safe_load(path.read_text())
+    dtypes = features(spec)
+    read = from_file(path.parent / spec["data"]["uri"], dtypes)
+    return [{name: row[name] for name in dtypes} for row in read]
 
 
 def _value(cell: str, dtype: str) -> float | int | bool | str | None:

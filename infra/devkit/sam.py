@@ -30,8 +30,14 @@ def runtime() -> str:
     return f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def build(instance: Instance, target: Target, parameters: Mapping[str, str]) -> None:
+def build(instance: Instance, target: Target, parameters: Mapping[str, str], *, held: int) -> None:
     """Build functions and layers into the instance's folder.
+
+    Args:
+        instance: Whose folder.
+        target: What for.
+        parameters: Of the template.
+        held: The instance's lock, which the command holds as long as it runs.
 
     Raises:
         DevkitError: the build failed; with the end of what it said.
@@ -39,7 +45,7 @@ def build(instance: Instance, target: Target, parameters: Mapping[str, str]) -> 
     instance.sam_log.write_text("")
     command = ["build", "--template-file", str(ROOT / "template.yaml"), "--parallel", "--cached"]
     command += ["--build-dir", str(_build(instance)), "--cache-dir", str(instance.folder / "cache")]
-    _run(command + _overrides(parameters), instance, target)
+    _run(command + _overrides(parameters), instance, target, held)
 
 
 def deploy(
@@ -49,6 +55,7 @@ def deploy(
     *,
     bucket: str | None,
     tags: Mapping[str, str],
+    held: int,
 ) -> None:
     """Deploy what was built.
 
@@ -58,6 +65,7 @@ def deploy(
         parameters: Of the template.
         bucket: Where packages are uploaded; None lets SAM keep one of its own.
         tags: On the stack and everything in it.
+        held: See `build`.
 
     Raises:
         DevkitError: the deploy failed; with the end of what it said.
@@ -68,7 +76,7 @@ def deploy(
     command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
     command += ["--s3-bucket", bucket] if bucket else ["--resolve-s3"]
     command += ["--tags", *(f"{name}={value}" for name, value in tags.items())]
-    _run(command + _overrides(parameters), instance, target)
+    _run(command + _overrides(parameters), instance, target, held)
 
 
 def _build(instance: Instance) -> Path:
@@ -100,7 +108,7 @@ def _environment(instance: Instance, target: Target) -> dict[str, str]:
     )
 
 
-def _run(command: Sequence[str], instance: Instance, target: Target) -> None:
+def _run(command: Sequence[str], instance: Instance, target: Target, held: int) -> None:
     with instance.sam_log.open("a") as log:
         log.write(f"$ sam {' '.join(command)}\n")
         log.flush()
@@ -109,6 +117,7 @@ def _run(command: Sequence[str], instance: Instance, target: Target) -> None:
             cwd=ROOT,
             env=_environment(instance, target),
             stdin=subprocess.DEVNULL,
+            pass_fds=(held,),
             stdout=log,
             stderr=subprocess.STDOUT,
             check=False,

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from devkit.errors import DevkitError
 
@@ -55,6 +55,15 @@ class Screen:
         phase.seconds = time.monotonic() - started
         self.phases.append(phase)
         self.done(title, phase.detail, phase.seconds)
+
+    @contextlib.contextmanager
+    def doing(self) -> Iterator[Callable[[str], None]]:
+        """On a terminal, a last line that says what is being done; what is yielded sets it."""
+        if not self.console.is_terminal:
+            yield lambda _: None
+            return
+        with self.console.status("") as status:
+            yield status.update
 
     def done(self, title: str, detail: str = "", seconds: float | None = None) -> None:
         """One line for something that is done."""

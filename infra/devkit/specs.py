@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import yaml
 
+from devkit.api import ApiError
 from devkit.errors import DevkitError
 from devkit.instances import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from devkit.api import Api
 
 EXAMPLES = ROOT / "infra" / "examples"
 
@@ -54,6 +59,24 @@ def load(path: Path) -> dict[str, Any]:
             tuple(f"{v.field}: {v.message}" for v in error.violations),
         ) from error
     spec: dict[str, Any] = content
+    return spec
+
+
+def registered(api: Api, model: str) -> dict[str, Any]:
+    """The spec of a registered model's last training; its data is in S3 already.
+
+    Raises:
+        DevkitError: there is no such file, example or model.
+    """
+    try:
+        spec: dict[str, Any] = api.get(f"/models/{quote(model, safe='')}")["spec"]
+    except ApiError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        raise DevkitError(
+            f"There is no file, no example and no registered model called {model}.",
+            f"Examples: {', '.join(examples())}",
+        ) from error
     return spec
 
 

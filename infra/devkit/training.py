@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from devkit.history import Passed, Progress
+    from devkit.screen import Screen
     from devkit.stack import Deployed
 
 _POLL_LOCAL = 0.15
@@ -79,7 +80,7 @@ def watch(
     started: Started,
     *,
     passed: Callable[[Passed], None],
-    running: Callable[[Progress], None] = lambda progress: None,
+    running: Callable[[Progress], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Wait until a training has ended, telling of each state as it is left.
 
@@ -102,6 +103,20 @@ def watch(
         if status["status"] != _RUNNING:
             return _ended(started, status, events, seen)
         time.sleep(pause)
+
+
+def shown(deployed: Deployed, started: Started, screen: Screen) -> dict[str, Any]:
+    """`watch`, with a line for each step that is done and the one under way on a terminal."""
+    with screen.doing() as now:
+
+        def passed(state: Passed) -> None:
+            if state.kind == "Task":
+                again = f"{state.attempts} attempts" if state.attempts > 1 else ""
+                screen.done(state.name, again, state.seconds)
+
+        return watch(
+            deployed, started, passed=passed, running=lambda seen: now(seen.running or "waiting")
+        )
 
 
 def outcome_line(output: dict[str, Any]) -> str:

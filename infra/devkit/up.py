@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from devkit import cloud, sam, sources, stack
+from devkit import cloud, releases, sam, sources, stack, views
+from devkit.api import api
 from devkit.errors import DevkitError
 from devkit.instances import ROOT, write_record
 from devkit.target import LOCAL_REGION
@@ -30,7 +31,9 @@ def bring_up(
     Raises:
         DevkitError: a step failed; the same call again goes on from there.
     """
-    with instance.locked(lambda: screen.say(f"Waiting: another command works on {instance.name}")):
+    with instance.locked(
+        lambda: screen.say(f"Waiting: another command works on {instance.name}")
+    ) as held:
         known = stack.recorded(instance)
         running, fresh = _start(instance, screen, port)
         target = stack.local_target(running.endpoint_url, LOCAL_REGION)
@@ -43,14 +46,14 @@ def bring_up(
             screen.done("Deploy", "nothing changed since the last one")
             return known
         with screen.phase("sam build") as phase:
-            sam.build(instance, target, parameters)
+            sam.build(instance, target, parameters, held=held)
             phase.detail = "functions and layers"
         if fresh:
             with screen.phase("Local cloud") as phase:
                 cloud.wait(instance, running)
-                phase.detail = f"MiniStack, IAM enforced, {running.endpoint_url}"
+                phase.detail = f"{running.endpoint_url}, IAM enforced"
         with screen.phase("sam deploy") as phase:
-            _deploy(instance, target, parameters)
+            _deploy(instance, target, parameters, held)
             deployed = dataclasses.replace(
                 stack.facts(target), digest=digest, cloud=name, roll_pending=known is not None
             )
@@ -64,6 +67,19 @@ def rolled(instance: Instance, deployed: Deployed) -> Deployed:
     settled = dataclasses.replace(deployed, roll_pending=False)
     write_record(instance.stack_record, settled.as_record())
     return settled
+
+
+def roll_if_pending(instance: Instance, deployed: Deployed, screen: Screen) -> Deployed:
+    """After a deploy of new code: move the serving model servers onto it, one by one.
+
+    Raises:
+        DevkitError: one could not be moved; the next `up` tries again.
+    """
+    if not deployed.roll_pending:
+        return deployed
+    with api(deployed) as http:
+        releases.roll_all(http, views.released(views.models(http)), screen)
+    return rolled(instance, deployed)
 
 
 def bring_down(instance: Instance, screen: Screen) -> bool:
@@ -98,7 +114,8 @@ def _start(instance: Instance, screen: Screen, port: int | None) -> tuple[Cloud,
     return cloud.start(instance, chosen), True
 
 
-def _deploy(instance: Instance, target: Target, parameters: dict[str, str]) -> None:
+def _deploy(instance: Instance, target: Target, parameters: dict[str, str], held: int) -> None:
     stack.make_deployable(target)
     target.client("s3").create_bucket(Bucket=_UPLOADS)
-    sam.deploy(instance, target, parameters, bucket=_UPLOADS, tags={"created-by": "servery"})
+    tags = {"created-by": "servery"}
+    sam.deploy(instance, target, parameters, bucket=_UPLOADS, tags=tags, held=held)

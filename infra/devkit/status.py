@@ -1,0 +1,45 @@
+"""`servery status`: where everything is, for people and for scripts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from devkit.views import models_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from devkit.screen import Screen
+    from devkit.stack import Deployed
+
+
+def summary(deployed: Deployed) -> dict[str, Any]:
+    """What a script needs to go on from here."""
+    return {
+        "api_url": deployed.api_url,
+        "web_url": deployed.web_url,
+        "api_key": deployed.api_key,
+        "region": deployed.region,
+        "endpoint_url": deployed.endpoint_url,
+        "stack": deployed.stack,
+        "buckets": deployed.buckets,
+        "tables": deployed.tables,
+        "state_machines": deployed.state_machines,
+        "functions": deployed.functions,
+        "outputs": deployed.outputs,
+        "roll_pending": deployed.roll_pending,
+    }
+
+
+def show(screen: Screen, content: Mapping[str, Any]) -> None:
+    """The same for people."""
+    where = content["endpoint_url"] or f"AWS, {content['region']}"
+    screen.say(f"Cloud    {where}, stack {content['stack']}")
+    screen.say(f"API      {content['api_url']}")
+    screen.say(f"Page     {content['web_url']}#key={content['api_key']}")
+    screen.say(f"API key  {content['api_key']}")
+    screen.say()
+    if content["models"]:
+        screen.show(models_table(content["models"]))
+    else:
+        screen.say("No models yet. Train one: servery train iris")
