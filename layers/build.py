@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - a script, not a package
 """Builds the content of a layer: locked packages for the target, slimmed, with bytecode.
 
 `sam build` calls it through the layer's Makefile. A layer is described by two files in its

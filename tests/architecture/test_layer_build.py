@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from fakes.template import ROOT
+
+LOCK = """\
+alpha==1.0 \\
+    --hash=sha256:aa \\
+    --hash=sha256:bb
+    # via beta
+alpha-plus==9
+beta==2.0 ; python_full_version < '3.12' \\
+    --hash=sha256:cc
+beta==3.0 ; python_full_version >= '3.12' \\
+    --hash=sha256:dd
+"""
+
+
+def test_version_and_hashes_are_taken_when_the_lock_has_the_package(build_script):
+    chosen = build_script.pinned(LOCK, ["alpha"])
+
+    assert "alpha==1.0" in chosen
+    assert "--hash=sha256:bb" in chosen
+    assert "alpha-plus" not in chosen
+
+
+def test_every_version_is_kept_when_markers_decide(build_script):
+    chosen = build_script.pinned(LOCK, ["beta"])
+
+    assert "beta==2.0 ; python_full_version < '3.12'" in chosen
+    assert "beta==3.0 ; python_full_version >= '3.12'" in chosen
+
+
+def test_building_is_refused_when_the_lock_lacks_a_package(build_script):
+    with pytest.raises(build_script.BuildError, match="no gamma"):
+        build_script.pinned(LOCK, ["gamma"])
+
+
+@pytest.mark.parametrize("name", ["core", "onnx", "sklearn", "export", "columnar"])
+def test_every_named_package_is_locked_when_a_layer_names_it(build_script, name):
+    text = (ROOT / "layers" / name / "requirements.txt").read_text()
+    lock = (ROOT / "infra/locks/dev.lock").read_text()
+
+    names = build_script.entries(text)
+
+    assert names
+    assert all(n.replace("-", "").isalnum() for n in names), "a version belongs into the lock"
+    assert build_script.pinned(lock, names).count("==") >= len(names)
+
+
+def test_target_is_the_real_one_when_nothing_is_said(build_script):
+    target = build_script.Target.of({})
+
+    assert (target.architecture, target.python, target.local) == ("x86_64", "3.13", False)
+
+
+def test_target_follows_the_parameters_when_they_are_given(build_script):
+    target = build_script.Target.of({"ARCHITECTURE": "arm64", "LAMBDA_RUNTIME": "python3.12"})
+
+    assert (target.architecture, target.python) == ("arm64", "3.12")
+
+
+@pytest.mark.parametrize(
+    "asked", [{"ARCHITECTURE": "sparc"}, {"LAMBDA_RUNTIME": "3.13"}, {"SERVERY_LAYERS": "none"}]
+)
+def test_building_is_refused_when_the_target_does_not_exist(build_script, asked):
+    with pytest.raises(build_script.BuildError, match=next(iter(asked))):
+        build_script.Target.of(asked)
+
+
+def test_only_what_is_listed_goes_when_a_layer_is_slimmed(build_script, tmp_path):
+    for path in ("lib/core.py", "lib/tests/test_core.py", "lib/core.pyi", "lib/extra/big.bin"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("x")
+
+    build_script.slim(tmp_path, ["**/tests", "**/*.pyi", "lib/extra"])
+
+    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == ["core.py"]
+
+
+def test_versions_stay_readable_when_a_layer_is_slimmed(build_script, tmp_path):
+    info = tmp_path / "lib-1.0.dist-info"
+    (info / "licenses").mkdir(parents=True)
+    for name in ("METADATA", "RECORD", "licenses/LICENSE"):
+        (info / name).write_text("x")
+
+    build_script.slim(tmp_path, [])
+
+    assert [p.name for p in info.iterdir()] == ["METADATA"]
+
+
+def test_building_is_refused_when_a_listed_place_is_gone(build_script, tmp_path):
+    with pytest.raises(build_script.BuildError, match=r"correct slim\.txt"):
+        build_script.slim(tmp_path, ["lib/renamed"])
+
+
+def test_no_interpreter_is_found_when_the_machine_lacks_that_version(build_script):
+    assert build_script.interpreter("2.5") is None
+
+
+def test_library_stands_alone_when_layers_are_local(build_script, tmp_path):
+    build_script.build("core", tmp_path, build_script.Target.of({"SERVERY_LAYERS": "local"}))
+
+    python = tmp_path / "python"
+    assert sorted(p.name for p in python.iterdir()) == ["layer_core.txt", "servery"]
+    assert list(python.glob("servery/__pycache__/errors.*.pyc"))
+
+
+def test_only_a_note_is_left_when_other_layers_are_local(build_script, tmp_path):
+    build_script.build("onnx", tmp_path, build_script.Target.of({"SERVERY_LAYERS": "local"}))
+
+    assert [p.name for p in (tmp_path / "python").iterdir()] == ["layer_onnx.txt"]
+
+
+def test_reason_is_one_sentence_when_the_script_fails(tmp_path):
+    command = [sys.executable, str(ROOT / "layers/build.py"), "nonsense", str(tmp_path)]
+
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 1
+    assert ended.stderr == "There is no layer nonsense.\n"

@@ -1,0 +1,168 @@
+"""Least privilege, read from the template as it is written, comments included."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+from fakes.template import ROOT, template
+
+from architecture.functions import functions
+
+SOURCE = (ROOT / "template.yaml").read_text()
+FUNCTIONS = functions()
+RESOURCES = template()["Resources"]
+ROLES = {name: r for name, r in RESOURCES.items() if r["Type"] == "AWS::IAM::Role"}
+
+
+def _mappings(node: yaml.Node):
+    """All mappings below a node."""
+    if isinstance(node, yaml.MappingNode):
+        yield node
+        for _, value in node.value:
+            yield from _mappings(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _mappings(value)
+
+
+def _texts(node: yaml.Node):
+    if isinstance(node, yaml.ScalarNode):
+        yield node.value
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _texts(value)
+    elif isinstance(node, yaml.MappingNode):
+        for _, value in node.value:
+            yield from _texts(value)
+
+
+def _wildcards(statement: dict[str, yaml.Node]) -> list[str]:
+    """What a statement grants or denies beyond names: actions with `*`, and unbounded resources.
+
+    A resource is bounded when its text names a resource or the stack before the first `*`.
+    """
+    actions = [a for a in _texts(statement["Action"]) if "*" in a]
+    resources = [
+        r
+        for r in _texts(statement.get("Resource", yaml.ScalarNode("", "")))
+        if "*" in r and "${" not in r.split("*")[0].replace("${AWS::Partition}", "")
+    ]
+    return actions + resources
+
+
+def _unexplained(source: str) -> list[str]:
+    """Wildcards of a template that no comment explains, inside or just above the statement."""
+    lines = source.splitlines()
+    found = []
+    for mapping in _mappings(yaml.compose(source)):
+        statement = {key.value: value for key, value in mapping.value}
+        if not {"Effect", "Action"} <= statement.keys():
+            continue
+        around = lines[max(mapping.start_mark.line - 1, 0) : mapping.end_mark.line]
+        if not any("#" in line for line in around):
+            found += _wildcards(statement)
+    return found
+
+
+STATEMENT = """\
+- Effect: Allow
+  Action: {action}
+  Resource: {resource}
+"""
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [("s3:*", "!Ref X"), ("s3:GetObject", '"*"'), ("s3:GetObject", "arn:aws:s3:::x/*")],
+)
+def test_wildcard_is_found_when_no_comment_explains_it(action, resource):
+    statement = STATEMENT.format(action=action, resource=resource)
+
+    assert _unexplained(statement)
+    assert not _unexplained("# AWS has no finer grain.\n" + statement)
+
+
+def test_wildcard_is_fine_when_it_stays_inside_a_named_resource():
+    statement = STATEMENT.format(action="s3:GetObject", resource='!Sub "${X.Arn}/models/*"')
+
+    assert not _unexplained(statement)
+
+
+def test_every_wildcard_is_explained_when_the_template_is_read():
+    assert not _unexplained(SOURCE)
+
+
+def test_nothing_else_reaches_everything_when_something_is_allowed():
+    everything = {
+        statement["Sid"]
+        for resource in RESOURCES.values()
+        for statement in _statements(resource)
+        if statement["Effect"] == "Allow" and statement.get("Resource") == "*"
+    }
+
+    assert everything == {"DeliverLogs", "FindModelLayers", "SendTraces"}
+
+
+def _statements(node):
+    if isinstance(node, dict):
+        if {"Effect", "Action"} <= node.keys():
+            yield node
+        for value in node.values():
+            yield from _statements(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _statements(value)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.logical_id)
+def test_function_has_a_role_and_a_log_of_its_own_when_deployed(function):
+    role = ROLES[f"{function.logical_id}Role"]["Properties"]
+
+    assert function.properties["Role"] == {"Fn::GetAtt": f"{function.logical_id}Role.Arn"}
+    assert "Policies" not in function.properties
+    assert role["ManagedPolicyArns"] == [{"Ref": "TracingPolicy"}]
+    log = RESOURCES[f"{function.logical_id}Log"]["Properties"]
+    assert function.properties["LoggingConfig"] == {
+        "LogGroup": {"Ref": f"{function.logical_id}Log"}
+    }
+    assert log["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+    assert log["LogGroupName"]["Fn::Sub"].endswith(function.properties["FunctionName"]["Fn::Sub"])
+
+
+def test_no_function_makes_log_groups_when_roles_are_read():
+    assert "logs:CreateLogGroup" not in json.dumps(ROLES)
+
+
+def _grants(function: str, service: str) -> dict[str, set[str]]:
+    """Actions of one service that a function may take, by the resources as text."""
+    grants: dict[str, set[str]] = {}
+    for statement in _statements(ROLES[f"{function}Role"]):
+        actions = statement["Action"]
+        for action in [actions] if isinstance(actions, str) else actions:
+            if action.startswith(f"{service}:"):
+                grants.setdefault(action, set()).add(json.dumps(statement["Resource"]))
+    return grants
+
+
+def test_model_server_only_reads_models_when_it_runs():
+    (policy,) = ROLES["PredictorFunctionRole"]["Properties"]["Policies"]
+    sids = {statement["Sid"] for statement in _statements(policy)}
+
+    assert sids == {"WriteOwnLog", "ReadModels"}
+    assert _grants("PredictorFunction", "s3") == {
+        "s3:GetObject": {'{"Fn::Sub": "${ArtifactsBucket.Arn}/models/*"}'}
+    }
+
+
+def test_gateway_reaches_published_versions_only_when_it_invokes():
+    assert _grants("GatewayFunction", "lambda") == {
+        "lambda:InvokeFunction": {'{"Fn::Sub": "${PredictorFunction.Arn}:*"}'}
+    }
+
+
+def test_release_cannot_delete_the_function_itself_when_it_retires_versions():
+    (resource,) = _grants("ReleaseFunction", "lambda")["lambda:DeleteFunction"]
+
+    assert resource == '{"Fn::Sub": "${PredictorFunction.Arn}:*"}'
