@@ -8,14 +8,11 @@ from typing import Any
 
 from servery import __version__
 from servery.edge.api import Call, refuse
-from servery.edge.http import JSON, Answer, Request
+from servery.edge.http import JSON, Answer, Request, check_media
 from servery.edge.problem import CONTENT_TYPE
-from servery.errors import UnsupportedMediaError
 from servery.usecases.gateway import Ask, Gateway, Prediction, Target
 from servery.usecases.monitoring import Outcome, Recorder
 
-BINARY_EXTENSION = "inference-header-content-length"
-BINARY_MEDIA = "the binary tensor extension is not spoken here; send the data as JSON"
 CALLER_ERROR = 400
 TRY_AGAIN = frozenset({429, 503})
 
@@ -118,24 +115,6 @@ class _Attempt:
             error=self.error,
             code=target.served.server.code if target else "",
         )
-
-
-def check_media(headers: Mapping[str, str]) -> None:
-    """Let JSON through and nothing else; a request that names no type is taken at its word.
-
-    Raises:
-        UnsupportedMediaError: another type, another character set, or a body that is encoded.
-    """
-    if BINARY_EXTENSION in headers:
-        raise UnsupportedMediaError(BINARY_MEDIA)
-    if headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
-        raise UnsupportedMediaError("send the body as it is, without a content encoding")
-    kind, *parameters = headers.get("content-type", JSON).lower().replace(" ", "").split(";")
-    if kind not in {"", JSON}:
-        raise UnsupportedMediaError(f"send the body as {JSON}")
-    for parameter in parameters:
-        if parameter.startswith("charset=") and parameter[8:].strip('"') not in {"utf-8", "utf8"}:
-            raise UnsupportedMediaError("send the body in UTF-8")
 
 
 def _server(request: Request, parameters: dict[str, str]) -> Answer:  # noqa: ARG001

@@ -6,15 +6,18 @@ import re
 import time
 from base64 import b64decode
 from binascii import Error as Base64Error
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
 import msgspec
 
-from servery.errors import MalformedError
+from servery.errors import MalformedError, UnsupportedMediaError
 
 JSON = "application/json"
+BINARY_EXTENSION = "inference-header-content-length"
+BINARY_MEDIA = "the binary tensor extension is not spoken here; send the data as JSON"
 LONGEST_SECONDS = 29.0  # what API Gateway waits
 SECURITY_HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 
@@ -141,6 +144,24 @@ def respond(answer: Answer, *, request_id: str, cors: dict[str, str] | None = No
         if not isinstance(body, str):
             body = msgspec.json.encode(body).decode()
     return Response(statusCode=answer.status, headers=headers, body=body, isBase64Encoded=False)
+
+
+def check_media(headers: Mapping[str, str]) -> None:
+    """Let JSON through and nothing else; a request that names no type is taken at its word.
+
+    Raises:
+        UnsupportedMediaError: another type, another character set, or a body that is encoded.
+    """
+    if BINARY_EXTENSION in headers:
+        raise UnsupportedMediaError(BINARY_MEDIA)
+    if headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+        raise UnsupportedMediaError("send the body as it is, without a content encoding")
+    kind, *parameters = headers.get("content-type", JSON).lower().replace(" ", "").split(";")
+    if kind not in {"", JSON}:
+        raise UnsupportedMediaError(f"send the body as {JSON}")
+    for parameter in parameters:
+        if parameter.startswith("charset=") and parameter[8:].strip('"') not in {"utf-8", "utf8"}:
+            raise UnsupportedMediaError("send the body in UTF-8")
 
 
 def _headers(event: dict[str, Any]) -> dict[str, str]:

@@ -1,0 +1,119 @@
+"""The web single over HTTP: what the page asks, and the same predictions as the gateway's."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from servery.domain.inference import AnswerContext, Question
+from servery.edge.api import refuse
+from servery.edge.http import Answer, Request, check_media
+from servery.edge.inference import Codec
+from servery.usecases.monitoring import Outcome, Recorder
+from servery.usecases.web_single import ROUTE, Loaded, Serving, WebSingle
+
+_CLIENT_ERROR = 400
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """How far a request to predict came."""
+
+    request: Request
+    serving: Serving | None = None
+    question: Question | None = None
+    model_ms: float = 0.0
+    error: str = ""
+
+    def dimensions(self) -> dict[str, str]:
+        """Model and version for the metrics, where they are known."""
+        if self.serving is None:
+            return {}
+        ref = self.serving.loaded.ref
+        return {"model": ref.model, "model_version": ref.version}
+
+    def outcome(self, answer: Answer, latency_ms: float) -> Outcome:
+        """What the prediction log is told."""
+        serving = self.serving
+        ref = serving.loaded.ref if serving else None
+        return Outcome(
+            request_id=self.request.request_id,
+            model=ref.model if ref else "",
+            sample=serving.log_sample if serving else 1.0,
+            status=answer.status,
+            latency_ms=latency_ms,
+            body=self.request.body,
+            base64=self.request.base64,
+            answer=answer.body if isinstance(answer.body, str) else "",
+            model_version=ref.version if ref else "",
+            training=ref.training if ref else "",
+            route=ROUTE,
+            rows=self.question.rows if self.question and answer.status < _CLIENT_ERROR else 0,
+            model_ms=self.model_ms,
+            degraded=serving.degraded if serving else False,
+            error=self.error,
+        )
+
+
+class WebSingleApi:
+    """Answers the routes of the web single that are not files.
+
+    Args:
+        web: The model in this process.
+        recorder: What requests to predict are logged by.
+    """
+
+    def __init__(self, web: WebSingle, recorder: Recorder) -> None:
+        self._web = web
+        self._recorder = recorder
+        self._codec: tuple[Loaded, Codec] | None = None
+
+    def model(self, *, api_url: str) -> Answer:
+        """What the page builds its form from."""
+        return Answer(body=self._web.describe(api_url=api_url))
+
+    def predict(self, request: Request, parameters: dict[str, str]) -> Answer:  # noqa: ARG002
+        """Predict the rows of a body, in either form of the gateway."""
+        started = time.perf_counter()
+        attempt = _Attempt(request)
+        try:
+            answer = self._predicted(request, attempt)
+        except Exception as error:
+            attempt.error = type(error).__name__
+            answer = refuse(
+                error,
+                request_id=request.request_id,
+                route="web_predict",
+                dimensions=attempt.dimensions(),
+            )
+        latency_ms = (time.perf_counter() - started) * 1000
+        self._recorder.record(attempt.outcome(answer, latency_ms))
+        return answer
+
+    def _predicted(self, request: Request, attempt: _Attempt) -> Answer:
+        check_media(request.headers)
+        serving = attempt.serving = self._web.serving()
+        codec = self._codec_of(serving.loaded)
+        question = attempt.question = codec.decode(request.content())
+        began = time.perf_counter()
+        prediction = serving.loaded.answer(question)
+        attempt.model_ms = (time.perf_counter() - began) * 1000
+        ref = serving.loaded.ref
+        context = AnswerContext(
+            model=ref.model,
+            model_version=ref.version,
+            request_id=request.request_id,
+            served_by=ROUTE,
+            degraded=serving.degraded,
+        )
+        body = codec.encode(question, prediction, context).decode()
+        headers = {"x-model-version": ref.version}
+        return Answer(body=body, headers=headers, dimensions=attempt.dimensions())
+
+    def _codec_of(self, loaded: Loaded) -> Codec:
+        """The codec of a model, made once for it."""
+        kept = self._codec
+        if kept is None or kept[0] is not loaded:
+            kept = (loaded, Codec(loaded.manifest.signature, loaded.manifest.limits))
+            self._codec = kept
+        return kept[1]
