@@ -8,7 +8,7 @@ FAST := tests/unit tests/contract tests/integration tests/architecture
 NONE_IS_FINE = $(if $(strip $(ARGS)),|| test $$? -eq 5,)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-slow lint fmt lock
+.PHONY: help setup demo up down test test-slow lint checkov fmt lock
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -33,21 +33,25 @@ test-slow: setup ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m slow tests $(ARGS)
 
 lint: setup ## Run ruff, mypy, import-linter, cfn-lint and checkov
-	@sh infra/bootstrap.sh checkov
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint template.yaml
-	.venv-checkov/bin/checkov --framework cloudformation --file template.yaml --quiet --compact --skip-download
+	@$(MAKE) --no-print-directory checkov
+
+# In an environment of its own: what it needs does not go with what the SAM CLI needs.
+checkov:
+	@sh infra/bootstrap.sh checkov
+	.venv-checkov/bin/checkov --file template.yaml --quiet --compact --skip-download
 
 fmt: setup ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 lock: setup ## Resolve the locks again (UPGRADE=1 takes newer versions)
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+	$(BIN)/uv pip compile --system-certs --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 		$(if $(UPGRADE),--upgrade,) --extra devkit --extra test --no-emit-package servery \
 		--output-file infra/locks/dev.lock pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+	$(BIN)/uv pip compile --system-certs --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 		$(if $(UPGRADE),--upgrade,) --output-file infra/locks/checkov.lock infra/locks/checkov.in

@@ -17,7 +17,7 @@ from devkit.instances import ROOT, read_record
 from devkit.processes import Identity, alive, identify, stop_group
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from devkit.instances import Instance
@@ -103,14 +103,14 @@ def healthy(cloud: Cloud, seconds: float = 2.0) -> bool:
         return False
 
 
-def environment(folder: Path, port: int) -> dict[str, str]:
-    """What the cloud, and so every function in it, sees of this machine.
+def environment(folder: Path, port: int, given: Mapping[str, str]) -> dict[str, str]:
+    """What the cloud, and so every function in it, sees of the `given` environment.
 
     Nothing of the caller's AWS settings, proxies or Docker gets in. PYTHONDONTWRITEBYTECODE is
     left out on purpose: every new worker would compile the libraries again.
     """
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    path = os.pathsep.join([str(ROOT / ".venv" / "bin"), os.environ.get("PATH", os.defpath)])
+    kept = {name: given[name] for name in _KEPT if name in given}
+    path = os.pathsep.join([str(ROOT / ".venv" / "bin"), given.get("PATH", os.defpath)])
     return kept | {
         "PATH": path,
         "HOME": str(folder),
@@ -140,7 +140,7 @@ def start(instance: Instance, port: int) -> Cloud:
         process = subprocess.Popen(
             [sys.executable, "-m", "devkit.launch", str(instance.cloud_record), str(port)],
             cwd=instance.folder,
-            env=environment(instance.folder, port),
+            env=environment(instance.folder, port, os.environ),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -125,7 +125,7 @@ def _make(deployed: Deployed, board: Board, model: str, mode: str) -> Made:
     def running(progress: Progress) -> None:
         board.now(model, progress.running or "waiting")
 
-    output = training.watch(deployed, run_of, passed=passed, running=running)
+    output = training.follow(deployed, run_of, passed=passed, running=running)
     trained = time.monotonic()
     training.raise_unless_registered(output)
     board.now(model, "release")

@@ -73,7 +73,10 @@ def release(
 
 
 def when_free(
-    attempt: Callable[[], dict[str, Any]], *, waiting: Callable[[], None] = lambda: None
+    attempt: Callable[[], dict[str, Any]],
+    *,
+    waiting: Callable[[], None] = lambda: None,
+    pause: float = 1.0,
 ) -> dict[str, Any]:
     """Do what `release` would do, after another release of the same model has ended.
 
@@ -88,7 +91,7 @@ def when_free(
             if error.status != HTTPStatus.CONFLICT or time.monotonic() > deadline:
                 raise
         waiting()
-        time.sleep(1.0)
+        time.sleep(pause)
 
 
 def roll_all(api: Api, models: list[str], screen: Screen) -> dict[str, dict[str, Any]]:

@@ -76,20 +76,26 @@ def start(deployed: Deployed, spec: dict[str, Any]) -> Started:
 
 
 def watch(
-    deployed: Deployed,
+    client: Any,  # noqa: ANN401 - of Step Functions
     started: Started,
     *,
+    pause: float,
     passed: Callable[[Passed], None],
     running: Callable[[Progress], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Wait until a training has ended, telling of each state as it is left.
 
+    Args:
+        client: Of Step Functions.
+        started: What to watch.
+        pause: Seconds between two looks.
+        passed: Told of each state once.
+        running: Told at each look how far it is.
+
     Returns:
         Output of the execution: `outcome` is registered, refused or failed; a failed one has
         `failed_step` and `reasons`.
     """
-    client = deployed.target.client("stepfunctions")
-    pause = _POLL_AWS if deployed.endpoint_url is None else _POLL_LOCAL
     told = 0
     while True:
         status = client.describe_execution(executionArn=started.execution)
@@ -105,6 +111,19 @@ def watch(
         time.sleep(pause)
 
 
+def follow(
+    deployed: Deployed,
+    started: Started,
+    *,
+    passed: Callable[[Passed], None],
+    running: Callable[[Progress], None],
+) -> dict[str, Any]:
+    """`watch` on a stack, looking often where looking costs nothing."""
+    client = deployed.target.client("stepfunctions")
+    pause = _POLL_AWS if deployed.endpoint_url is None else _POLL_LOCAL
+    return watch(client, started, pause=pause, passed=passed, running=running)
+
+
 def shown(deployed: Deployed, started: Started, screen: Screen) -> dict[str, Any]:
     """`watch`, with a line for each step that is done and the one under way on a terminal."""
     with screen.doing() as now:
@@ -114,7 +133,7 @@ def shown(deployed: Deployed, started: Started, screen: Screen) -> dict[str, Any
                 again = f"{state.attempts} attempts" if state.attempts > 1 else ""
                 screen.done(state.name, again, state.seconds)
 
-        return watch(
+        return follow(
             deployed, started, passed=passed, running=lambda seen: now(seen.running or "waiting")
         )
 
