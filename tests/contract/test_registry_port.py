@@ -65,7 +65,7 @@ class TestModels:
         assert registry.model("wine") == a_model("wine")
 
     def test_not_found_when_there_is_no_such_model(self, registry):
-        with pytest.raises(NotFoundError, match="no model tulip"):
+        with pytest.raises(NotFoundError, match="no model"):
             registry.model("tulip")
 
     @pytest.mark.parametrize("name", ["", "x" * 5000, "a#b", "ü" * 600])
@@ -191,7 +191,7 @@ class TestDeployments:
     def test_conflict_when_the_first_revision_is_not_one(self, registry):
         with pytest.raises(ConflictError):
             registry.put_deployment(a_deployment(2))
-        with pytest.raises(NotFoundError, match="nothing of iris"):
+        with pytest.raises(NotFoundError, match="nothing"):
             registry.deployment("iris")
 
     def test_everything_comes_back_when_it_is_read(self, registry):

@@ -53,7 +53,7 @@ class MemoryRegistry:
 
     def model(self, name: str) -> ModelRecord:
         if name not in self._models:
-            raise NotFoundError(f"there is no model {name}")
+            raise NotFoundError("there is no model of that name")
         return _read(self._models[name], ModelRecord)
 
     def put_model(self, record: ModelRecord) -> None:
@@ -69,7 +69,7 @@ class MemoryRegistry:
         try:
             return _read(self._versions[model, version], VersionRecord)
         except KeyError:
-            raise NotFoundError(f"{model} has no version {version}") from None
+            raise NotFoundError("there is no such version of that model") from None
 
     def add_version(self, record: VersionRecord) -> None:
         Version.parse(record.version)
@@ -105,12 +105,12 @@ class MemoryRegistry:
 
     def run(self, model: str, training_id: str) -> TrainingRecord:
         if (model, training_id) not in self._runs:
-            raise NotFoundError(f"{model} has no training {training_id}")
+            raise NotFoundError("there is no such training of that model")
         return _read(self._runs[model, training_id], TrainingRecord)
 
     def deployment(self, model: str) -> Deployment:
         if model not in self._history:
-            raise NotFoundError(f"nothing of {model} is released")
+            raise NotFoundError("nothing of that model is released")
         return _read(self._history[model][-1], Deployment)
 
     def deployments(self) -> list[Deployment]:
@@ -138,7 +138,7 @@ class MemoryRegistry:
 
     def release(self, model: str, release_id: str) -> ReleaseRecord:
         if (model, release_id) not in self._releases:
-            raise NotFoundError(f"{model} has no release {release_id}")
+            raise NotFoundError("there is no such release of that model")
         return _read(self._releases[model, release_id], ReleaseRecord)
 
     def releases(self, model: str, limit: int = 20, before: str = "") -> list[ReleaseRecord]:

@@ -99,7 +99,7 @@ class Registry(Protocol):
         ...
 
     def put_run(self, record: TrainingRecord) -> None:
-        """Write the record of one run of training (the same run again replaces it)."""
+        """Write the record of one run of training; the same run again replaces it in its place."""
         ...
 
     def runs(self, model: str, limit: int = 50, before: str = "") -> list[TrainingRecord]:

@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from servery.adapters.dynamodb_leases import DynamoDbLeases
 from servery.adapters.dynamodb_table import DynamoDbTable
@@ -58,7 +58,7 @@ class DynamoDbRegistry:
         """One model; `NotFoundError` where there is none."""
         record = self._table.get(("MODELS", name), ModelRecord)
         if record is None:
-            raise NotFoundError(f"there is no model {name}")
+            raise NotFoundError("there is no model of that name")
         return record
 
     def put_model(self, record: ModelRecord) -> None:
@@ -86,7 +86,7 @@ class DynamoDbRegistry:
         except InvalidVersionError:
             record = None
         if record is None:
-            raise NotFoundError(f"{model} has no version {version}")
+            raise NotFoundError("there is no such version of that model")
         return record
 
     def add_version(self, record: VersionRecord) -> None:
@@ -116,24 +116,17 @@ class DynamoDbRegistry:
 
     def put_run(self, record: TrainingRecord) -> None:
         """Write the record of one run of training; the same run again replaces it."""
-        pk, sk = _of(record.model), f"RUN#{record.started}#{record.training_id}"
-        where = (pk, f"RUN-AT#{record.training_id}")
-        earlier = self._table.get(where, str)
-        parts = [
-            self._table.write(
-                (pk, sk), record, "attribute_not_exists(pk) OR sk = :sk", None, _sk(sk)
-            ),
-            self._table.write(
-                where,
-                sk,
-                "attribute_not_exists(pk) OR at_key = :sk",
-                {"at_key": {"S": sk}},
-                _sk(earlier or sk),
-            ),
-        ]
-        if earlier is not None and earlier != sk:
-            parts.append(self._table.erase((pk, earlier)))
-        self._table.put_together(parts, taken="the record of this run is written by somebody else")
+        pk, where = _of(record.model), f"RUN-AT#{record.training_id}"
+        # A run keeps the place that it got first, so a second writer never makes a second one.
+        sk = self._table.get((pk, where), str) or f"RUN#{record.started}#{record.training_id}"
+        ours, at_key = "attribute_not_exists(pk) OR at_key = :sk", {"S": sk}
+        self._table.put_together(
+            [
+                self._table.write((pk, sk), record, ours, {"at_key": at_key}, {":sk": at_key}),
+                self._table.write((pk, where), sk, ours, {"at_key": at_key}, {":sk": at_key}),
+            ],
+            taken="the record of this run is being written by somebody else",
+        )
 
     def runs(self, model: str, limit: int = 50, before: str = "") -> list[TrainingRecord]:
         """The last runs of training of a model, newest first."""
@@ -141,7 +134,7 @@ class DynamoDbRegistry:
         if before:
             end = self._table.get((_of(model), f"RUN-AT#{before}"), str) or ""
             if not end:
-                raise NotFoundError(f"{model} has no training {before}")
+                raise NotFoundError("there is no such training of that model")
         return self._table.query(_of(model), "RUN#", TrainingRecord, newest=limit, before=end)
 
     def run(self, model: str, training_id: str) -> TrainingRecord:
@@ -149,14 +142,14 @@ class DynamoDbRegistry:
         sk = self._table.get((_of(model), f"RUN-AT#{training_id}"), str)
         record = None if sk is None else self._table.get((_of(model), sk), TrainingRecord)
         if record is None:
-            raise NotFoundError(f"{model} has no training {training_id}")
+            raise NotFoundError("there is no such training of that model")
         return record
 
     def deployment(self, model: str) -> Deployment:
         """Who answers for a model; `NotFoundError` where nothing is released."""
         record = self._table.get(("DEPLOYMENTS", model), Deployment)
         if record is None:
-            raise NotFoundError(f"nothing of {model} is released")
+            raise NotFoundError("nothing of that model is released")
         return record
 
     def deployments(self) -> list[Deployment]:
@@ -206,7 +199,7 @@ class DynamoDbRegistry:
         """One release; `NotFoundError` where there is none."""
         record = self._table.get((_of(model), f"RELEASE#{release_id}"), ReleaseRecord)
         if record is None:
-            raise NotFoundError(f"{model} has no release {release_id}")
+            raise NotFoundError("there is no such release of that model")
         return record
 
     def releases(self, model: str, limit: int = 20, before: str = "") -> list[ReleaseRecord]:
@@ -225,10 +218,6 @@ class DynamoDbRegistry:
 
 def _of(model: str) -> str:
     return f"MODEL#{model}"
-
-
-def _sk(value: str) -> dict[str, Any]:
-    return {":sk": {"S": value}}
 
 
 def _padded(text: str) -> str:

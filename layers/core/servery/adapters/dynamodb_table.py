@@ -137,10 +137,6 @@ class DynamoDbTable:
             put["ExpressionAttributeValues"] = values
         return {"Put": put}
 
-    def erase(self, key: Key) -> dict[str, Any]:
-        """The removal of an item as a part of `put_together`."""
-        return {"Delete": {"TableName": self._name, "Key": _key(key)}}
-
     def put_together(self, parts: list[dict[str, Any]], *, taken: str) -> None:
         """Do all parts or none of them.
 

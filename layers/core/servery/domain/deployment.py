@@ -90,24 +90,40 @@ class Deployment(_Record, frozen=True, kw_only=True):
 def crown(deployment: Deployment | None, served: Served, *, now: float, reason: str) -> Deployment:
     """Make `served` the champion; the old champion becomes the last good one.
 
-    The record's own settings (deadline, limits) are kept; the caller sets them from the spec.
-    The server that falls out of use is remembered as retired, unless it still serves.
+    When the champion is that model already and only its server is another, the last good one
+    stays: going back from a model to itself would be no way back. The record's own settings
+    (deadline, limits) are kept; the caller sets them from the spec. A server that falls out of
+    use is remembered as retired.
     """
     if deployment is None:
         return Deployment(model=served.ref.model, revision=1, champion=served, reason=reason)
-    falls_out = deployment.last_good
-    kept = {served.server.function, deployment.champion.server.function}
-    retired = [r for r in deployment.retired if r.server.function not in kept]
-    if falls_out is not None and falls_out.server.function not in kept:
-        retired.append(Retired(server=falls_out.server, since=now))
-    return msgspec.structs.replace(
-        deployment,
-        revision=deployment.revision + 1,
-        champion=served,
-        last_good=deployment.champion,
-        retired=retired,
-        reason=reason,
-    )
+    same = served.ref == deployment.champion.ref
+    last_good = deployment.last_good if same else deployment.champion
+    return _change(deployment, served, last_good, now=now, reason=reason)
+
+
+def renew(
+    deployment: Deployment,
+    *,
+    champion: Server,
+    last_good: Server | None,
+    now: float,
+    reason: str,
+) -> Deployment:
+    """Leave who answers as it is, on other servers (those of newer code).
+
+    Args:
+        deployment: As it is.
+        champion: The server of the champion from now on.
+        last_good: The server of the last good one, where there is one.
+        now: Seconds since the epoch.
+        reason: What the change is.
+    """
+    kept = deployment.last_good
+    if kept is not None and last_good is not None:
+        kept = msgspec.structs.replace(kept, server=last_good)
+    moved = msgspec.structs.replace(deployment.champion, server=champion)
+    return _change(deployment, moved, kept, now=now, reason=reason)
 
 
 def roll_back(deployment: Deployment, *, reason: str) -> Deployment:
@@ -123,5 +139,34 @@ def roll_back(deployment: Deployment, *, reason: str) -> Deployment:
         revision=deployment.revision + 1,
         champion=deployment.last_good,
         last_good=deployment.champion,
+        reason=reason,
+    )
+
+
+def forget(deployment: Deployment, *, now: float, grace: float) -> Deployment:
+    """Leave out the servers that have been retired for `grace` seconds or more."""
+    retired = [r for r in deployment.retired if now - r.since < grace]
+    return msgspec.structs.replace(deployment, retired=retired)
+
+
+def servers_of(deployment: Deployment) -> list[Server]:
+    """Every server that the record names: those that answer and those that are retired."""
+    serving = [s.server for s in (deployment.champion, deployment.last_good) if s is not None]
+    return [*serving, *(retired.server for retired in deployment.retired)]
+
+
+def _change(
+    deployment: Deployment, champion: Served, last_good: Served | None, *, now: float, reason: str
+) -> Deployment:
+    """The next revision, with every server of the old one that no longer serves retired."""
+    serving = {s.server.function for s in (champion, last_good) if s is not None}
+    since = {r.server.function: r.since for r in deployment.retired}
+    out = {s.function: s for s in servers_of(deployment) if s.function not in serving}
+    return msgspec.structs.replace(
+        deployment,
+        revision=deployment.revision + 1,
+        champion=champion,
+        last_good=last_good,
+        retired=[Retired(server=s, since=since.get(name, now)) for name, s in out.items()],
         reason=reason,
     )

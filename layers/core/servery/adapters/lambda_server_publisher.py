@@ -1,0 +1,198 @@
+"""Publishes model servers: Lambda versions of the predictor, each with its own environment.
+
+Every version is published through the one unpublished configuration of the function, so whoever
+publishes holds a lease. A version of a function is always named `name:version`, so that a policy
+can tell versions from the function itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from servery.adapters.aws_errors import aws_errors, code_of
+from servery.adapters.lambda_model_layers import LambdaModelLayers
+from servery.domain.deployment import Server
+from servery.domain.digest import digest_value
+from servery.domain.manifest import ModelRef, Runtime
+from servery.domain.spec import Mode
+from servery.errors import FaultError, TooLargeError, UnavailableError
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+PREFIX = "SERVERY_"
+_BUSY = frozenset({"ResourceConflictException", "PreconditionFailedException"})
+_POLLS = 120
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
+
+Config = Any  # the answer of get_function_configuration and its siblings
+
+
+class LambdaServerPublisher:
+    """Model servers as published versions of one function.
+
+    Args:
+        client: Client of Lambda.
+        function: Name of the predictor.
+        core_layer: ARN of the library's layer version.
+        runtime_layers: ARN of the layer version of each runtime.
+        model_layers: The layers that models are packed in.
+        pause: Waits so many seconds; polling backs off from 0.05 to 1 s, about two minutes whole.
+    """
+
+    def __init__(
+        self,
+        client: LambdaClient,
+        function: str,
+        *,
+        core_layer: str,
+        runtime_layers: dict[Runtime, str],
+        model_layers: LambdaModelLayers,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._function = function
+        self._core_layer = core_layer
+        self._runtime_layers = runtime_layers
+        self._model_layers = model_layers
+        self._pause = pause
+
+    def code(self, runtime: Runtime) -> str:
+        """Identity of the code that a server published now would run.
+
+        It is made of the function's own code and of the layers that this deploy brought; the
+        layers of the unpublished function say nothing, since publishing changes them.
+        """
+        with aws_errors("reading the predictor"):
+            config = self._client.get_function_configuration(FunctionName=self._function)
+        return self._identity(config["CodeSha256"], runtime)
+
+    def publish(self, ref: ModelRef, mode: Mode, release_id: str, image: str = "") -> Server:
+        """Publish a server for a model; what the release published already is given back.
+
+        Raises:
+            UnavailableError: another change of the function is under way.
+            TooLargeError: the model does not fit into a package.
+        """
+        with aws_errors("publishing a model server"):
+            try:
+                return self._publish(ref, mode, release_id, image)
+            except ClientError as error:
+                if code_of(error) in _BUSY:
+                    raise UnavailableError(
+                        "another change of the predictor is under way"
+                    ) from error
+                if "maximum allowed size" in str(error):
+                    raise TooLargeError(
+                        "the model does not fit into a package with its runtime; use mode load"
+                    ) from error
+                raise
+
+    def settle(self, server: Server) -> None:
+        """Wait until a published server takes calls.
+
+        Raises:
+            UnavailableError: it takes too long.
+            FaultError: Lambda could not start it.
+        """
+        with aws_errors("waiting for a model server"):
+            self._await(server.function, "State", {"Active", "Inactive"})
+
+    def sweep(self, model: str, keep: Collection[Server]) -> list[str]:
+        """Delete the published servers and model layers of a model, but for those in `keep`."""
+        kept = {server.function for server in keep}
+        with aws_errors("deleting model servers"):
+            gone = [
+                name
+                for name, variables in self._versions()
+                if variables.get(f"{PREFIX}MODEL") == model and name not in kept
+            ]
+            for name in gone:
+                self._delete(name)
+            return gone + self._model_layers.sweep(model, {server.layer for server in keep})
+
+    def _publish(self, ref: ModelRef, mode: Mode, release_id: str, image: str) -> Server:
+        layer = self._model_layers.add(ref.model, release_id, image) if image else ""
+        layers = [self._core_layer, self._runtime_layers[ref.runtime], *([layer] if layer else [])]
+        published = next(
+            (n for n, v in self._versions() if v.get(f"{PREFIX}RELEASE") == release_id), ""
+        )
+        if published:
+            config = self._client.get_function_configuration(FunctionName=published)
+        else:
+            config = self._freeze(_environment(ref, mode, release_id), layers)
+        return Server(
+            function=f"{self._function}:{config['Version']}",
+            function_version=config["Version"],
+            code=self._identity(config["CodeSha256"], ref.runtime),
+            mode=mode,
+            layer=layer,
+        )
+
+    def _freeze(self, environment: dict[str, str], layers: list[str]) -> Config:
+        """Put environment and layers on the function and publish exactly that."""
+        before = self._await(self._function, "LastUpdateStatus", {"Successful"})
+        variables = before.get("Environment", {}).get("Variables", {})
+        own = {name: value for name, value in variables.items() if not name.startswith(PREFIX)}
+        self._client.update_function_configuration(
+            FunctionName=self._function,
+            Environment={"Variables": {**own, **environment}},
+            Layers=layers,
+            RevisionId=before["RevisionId"],
+        )
+        ready = self._await(self._function, "LastUpdateStatus", {"Successful"})
+        if ready.get("Environment", {}).get("Variables", {}) != {**own, **environment}:
+            raise UnavailableError("another change of the predictor came in between")
+        return self._client.publish_version(
+            FunctionName=self._function,
+            CodeSha256=before["CodeSha256"],
+            RevisionId=ready["RevisionId"],
+            Description=f"{environment[PREFIX + 'MODEL']} by {environment[PREFIX + 'RELEASE']}",
+        )
+
+    def _await(self, function: str, field: str, wanted: set[str]) -> Config:
+        pause = _FIRST_PAUSE
+        for _ in range(_POLLS):
+            config: Config = self._client.get_function_configuration(FunctionName=function)
+            # A state that is not told is a state that never was pending.
+            state = config.get(field) or min(wanted)
+            if state in wanted:
+                return config
+            if state == "Failed":
+                raise FaultError(f"{function} could not be started: {config.get(f'{field}Reason')}")
+            self._pause(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+        raise UnavailableError(f"{function} takes too long to become ready")
+
+    def _versions(self) -> list[tuple[str, dict[str, str]]]:
+        """Name and environment of every published version."""
+        pages = self._client.get_paginator("list_versions_by_function").paginate(
+            FunctionName=self._function
+        )
+        return [
+            (f"{self._function}:{v['Version']}", v.get("Environment", {}).get("Variables", {}))
+            for page in pages
+            for v in page["Versions"]
+            if v["Version"] != "$LATEST"
+        ]
+
+    def _delete(self, name: str) -> None:
+        try:
+            self._client.delete_function(FunctionName=name)
+        except ClientError as error:
+            if code_of(error) != "ResourceNotFoundException":
+                raise
+
+    def _identity(self, code_sha256: str, runtime: Runtime) -> str:
+        return digest_value([code_sha256, self._core_layer, self._runtime_layers[runtime]])[:16]
+
+
+def _environment(ref: ModelRef, mode: Mode, release_id: str) -> dict[str, str]:
+    told = {"MODE": mode, "MODEL": ref.model, "RUNTIME": ref.runtime, "RELEASE": release_id}
+    if mode is Mode.IMAGE:
+        told |= {"VERSION": ref.version, "TRAINING": ref.training, "DIGEST": ref.digest}
+    return {f"{PREFIX}{name}": str(value) for name, value in told.items()}

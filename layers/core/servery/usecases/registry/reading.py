@@ -1,0 +1,183 @@
+"""Reads the registry for people: models, versions, runs, deployments and releases, in pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from servery.domain.digest import digest_bytes
+from servery.domain.manifest import Manifest, ModelRef, Runtime
+from servery.domain.releases import seen_at
+from servery.errors import ArtifactError, NotFoundError
+from servery.usecases.registry.views import (
+    Behind,
+    DeploymentView,
+    ManifestSummary,
+    ModelList,
+    ModelSummary,
+    ModelView,
+    ReleaseList,
+    RunList,
+    VersionView,
+    run_view,
+    serving,
+    summary,
+)
+
+if TYPE_CHECKING:
+    from servery.domain.deployment import Deployment
+    from servery.domain.records import ModelRecord, ReleaseRecord
+    from servery.ports import Clock, ObjectStore, Registry
+
+T = TypeVar("T")
+RECENT = 10
+
+
+class RegistryReader:
+    """Answers questions about what there is.
+
+    Args:
+        registry: The records.
+        objects: The manifests.
+        code: Identity of the code that a server of a runtime would run if published now.
+        clock: The time, by which a release counts as given up.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        objects: ObjectStore,
+        *,
+        code: Callable[[Runtime], str],
+        clock: Clock,
+    ) -> None:
+        self._registry = registry
+        self._objects = objects
+        self._code = code
+        self._clock = clock
+
+    def models(self, limit: int, after: str) -> ModelList:
+        """A page of models by name; `after` is where the last page ended."""
+        records = [m for m in self._registry.models() if m.name > after]
+        page, more = _page(records, limit)
+        deployments = {d.model: d for d in self._registry.deployments()}
+        deployed = {
+            r: self._code(r)
+            for r in {s.ref.runtime for d in deployments.values() for s in serving(d)}
+        }
+        listed = [self._summary(m, deployments.get(m.name), deployed.__getitem__) for m in page]
+        return ModelList(models=listed, next=page[-1].name if more else "")
+
+    def model(self, name: str, limit: int, after: str) -> ModelView:
+        """One model, with a page of its versions, last registered first."""
+        record = self._registry.model(name)
+        versions = sorted(
+            self._registry.versions(name), key=lambda v: (v.created, v.version), reverse=True
+        )
+        names = [v.version for v in versions]
+        if after:
+            if after not in names:
+                raise NotFoundError("there is no such version of that model")
+            versions = versions[names.index(after) + 1 :]
+        page, more = _page(versions, limit)
+        deployment = self._deployment(name)
+        return ModelView(
+            model=self._summary(record, deployment, self._code),
+            spec=record.spec,
+            versions=page,
+            next=page[-1].version if more else "",
+            trainings=[run_view(run) for run in self._registry.runs(name, RECENT)],
+            releases=self.releases(name, RECENT, "").releases,
+            deployment=DeploymentView(current=deployment, behind=self._behind(deployment)),
+        )
+
+    def version(self, model: str, version: str) -> VersionView:
+        """One version with its trainings and its manifest."""
+        record = self._registry.version(model, version)
+        trainings = self._registry.trainings(model, record.promoted_from or version)
+        chosen = [t.ref for t in trainings if record.training in ("", t.ref.training)]
+        deployment = self._deployment(model)
+        served = ""
+        if deployment is not None:
+            for role, there in zip(("champion", "last_good"), serving(deployment), strict=False):
+                served = role if there.ref.version == version and not served else served
+        return VersionView(
+            version=record,
+            trainings=trainings,
+            manifest=self._manifest(chosen[-1]) if chosen else None,
+            served=served,
+        )
+
+    def runs(self, model: str, limit: int, after: str) -> RunList:
+        """A page of runs of training, newest first."""
+        self._registry.model(model)
+        page, more = _page(self._registry.runs(model, limit + 1, after), limit)
+        return RunList(
+            trainings=[run_view(run) for run in page], next=page[-1].training_id if more else ""
+        )
+
+    def deployment(self, model: str, limit: int, after: int) -> DeploymentView:
+        """Who answers for a model, with a page of the revisions before."""
+        current = self._registry.deployment(model)
+        page, more = _page(self._registry.deployment_history(model, limit + 1, after), limit)
+        return DeploymentView(
+            current=current,
+            behind=self._behind(current),
+            history=page,
+            next=page[-1].revision if more else 0,
+        )
+
+    def releases(self, model: str, limit: int, after: str) -> ReleaseList:
+        """A page of releases, newest first; those that gave no sign of life for long as failed."""
+        self._registry.model(model)
+        page, more = _page(self._registry.releases(model, limit + 1, after), limit)
+        now = self._clock.now()
+        return ReleaseList(
+            releases=[seen_at(record, now) for record in page], next=page[-1].id if more else ""
+        )
+
+    def release(self, model: str, release_id: str) -> ReleaseRecord:
+        """One release; one that gave no sign of life for long as failed."""
+        return seen_at(self._registry.release(model, release_id), self._clock.now())
+
+    def _deployment(self, model: str) -> Deployment | None:
+        try:
+            return self._registry.deployment(model)
+        except NotFoundError:
+            return None
+
+    def _behind(self, deployment: Deployment | None) -> list[Behind]:
+        return [] if deployment is None else _behind(deployment, self._code)
+
+    def _summary(
+        self, record: ModelRecord, deployment: Deployment | None, code: Callable[[Runtime], str]
+    ) -> ModelSummary:
+        behind = deployment is not None and bool(_behind(deployment, code))
+        return summary(record, deployment, behind)
+
+    def _manifest(self, ref: ModelRef) -> ManifestSummary:
+        content = self._objects.get(f"{ref.prefix}/manifest.json")
+        if digest_bytes(content) != ref.manifest_digest:
+            raise ArtifactError(f"the manifest in {ref.prefix} is not the one that was registered")
+        manifest = msgspec.json.decode(content, type=Manifest)
+        return msgspec.convert(manifest, ManifestSummary, from_attributes=True)
+
+
+def _behind(deployment: Deployment, code: Callable[[Runtime], str]) -> list[Behind]:
+    return [
+        Behind(
+            version=served.ref.version,
+            function=served.server.function,
+            code=served.server.code,
+            deployed=code(served.ref.runtime),
+        )
+        for served in serving(deployment)
+        if served.server.code != code(served.ref.runtime)
+    ]
+
+
+def _page(found: list[T], limit: int) -> tuple[list[T], bool]:
+    """The first `limit`, and whether there are more."""
+    return found[:limit], len(found) > limit

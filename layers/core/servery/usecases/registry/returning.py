@@ -1,0 +1,78 @@
+"""Rolls back: the last good version answers again, as soon as it has said that it can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from msgspec import Meta
+
+from servery.domain.deployment import Deployment, Served, roll_back
+from servery.domain.readiness import ready_answer, ready_question
+from servery.domain.releases import release_id, release_lease
+from servery.errors import ConflictError, ModelServerError
+
+if TYPE_CHECKING:
+    from servery.ports import Clock, ModelServers, Registry
+
+LEASE_SECONDS = 60.0
+CALL_SECONDS = 20.0
+
+
+class RollBackRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a caller may say.
+
+    Attributes:
+        reason: Why, for the history of the deployment.
+    """
+
+    reason: Annotated[str, Meta(max_length=500)] = ""
+
+
+def return_to_last_good(
+    model: str,
+    request: RollBackRequest,
+    *,
+    registry: Registry,
+    servers: ModelServers,
+    clock: Clock,
+    entropy: Callable[[], str],
+) -> Deployment:
+    """Make the last good version the champion again.
+
+    Returns:
+        The deployment as it is now.
+
+    Raises:
+        NotFoundError: nothing of the model is released.
+        ConflictError: there is no last good version, it is not ready, or another change of the
+            deployment is under way.
+        RetryableError: its server did not answer in time.
+    """
+    roll_back(registry.deployment(model), reason="")
+    now = clock.now()
+    lease, owner = release_lease(model), f"rollback-{release_id(now, entropy())}"
+    try:
+        registry.take_lease(lease, owner, seconds=LEASE_SECONDS)
+    except ConflictError as error:
+        raise ConflictError(f"a change of {model} is under way: {error}") from error
+    try:
+        told = f"{owner}: {request.reason}" if request.reason else owner
+        after = roll_back(registry.deployment(model), reason=told)
+        _check_ready(after.champion, servers)
+        after = msgspec.structs.replace(after, changed=clock.now().isoformat())
+        registry.put_deployment(after)
+    finally:
+        registry.end_lease(lease, owner)
+    return after
+
+
+def _check_ready(served: Served, servers: ModelServers) -> None:
+    try:
+        content = servers.call(served.server, ready_question(served.ref), timeout=CALL_SECONDS)
+        answer = ready_answer(served.ref, content)
+    except ModelServerError as error:
+        raise ConflictError(f"the last good version cannot answer: {error}") from error
+    if not answer.ready:
+        raise ConflictError(f"the last good version is not ready: {answer.reason}")

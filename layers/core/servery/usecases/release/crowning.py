@@ -1,0 +1,72 @@
+"""A release of kind release: a registered training becomes champion."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from servery.domain.deployment import Deployment, Served, crown
+from servery.errors import ConflictError
+from servery.usecases.release.change import clean, current_deployment, write_change
+from servery.usecases.release.placement import place
+from servery.usecases.release.target import Target, find_target
+
+if TYPE_CHECKING:
+    from servery.usecases.release.journal import Journal, ReleasePorts
+
+
+def release(journal: Journal, ports: ReleasePorts) -> None:
+    """Resolve, publish, check, promote, crown and clean; see `run_release` for what it raises."""
+    record = journal.record
+    target = find_target(
+        record,
+        registry=ports.registry,
+        objects=ports.objects,
+        created=ports.clock.now().isoformat(),
+    )
+    ref = target.ref
+    journal.did("resolve", f"{record.version} as {ref.version}", mode=str(target.mode))
+    deployment = current_deployment(record.model, ports)
+    if deployment is None or deployment.reason != journal.reason:
+        if deployment is not None and _is_champion(target, deployment, ports):
+            journal.did("unchanged", f"{ref.version} is champion already", released_as=ref.version)
+            return
+        deployment = _crown(target, deployment, journal, ports)
+    journal.did("crown", f"revision {deployment.revision}", released_as=ref.version)
+    clean(deployment, journal, ports)
+
+
+def _is_champion(target: Target, deployment: Deployment, ports: ReleasePorts) -> bool:
+    server = deployment.champion.server
+    return (deployment.champion.ref, server.mode, server.code) == (
+        target.ref,
+        target.mode,
+        ports.publisher.code(target.ref.runtime),
+    )
+
+
+def _crown(
+    target: Target, before: Deployment | None, journal: Journal, ports: ReleasePorts
+) -> Deployment:
+    there = [before.champion, before.last_good] if before is not None else []
+    server = place(
+        target.ref,
+        target.mode,
+        publish_id=journal.record.id,
+        candidates=[served for served in there if served is not None],
+        ports=ports,
+        journal=journal,
+    )
+    with suppress(ConflictError):  # registered by an earlier release or attempt
+        ports.registry.add_version(target.production)
+    journal.did("promote", f"{target.production.version} from {target.production.promoted_from}")
+    served = Served(ref=target.ref, server=server)
+    after = crown(before, served, now=ports.clock.now().timestamp(), reason=journal.reason)
+    settings = {
+        "deadline_ms": target.serving.deadline_ms,
+        "limits": target.manifest.limits,
+        "log_sample": target.log.sample,
+    }
+    return write_change(msgspec.structs.replace(after, **settings), journal, ports)

@@ -1,0 +1,130 @@
+"""What is to be released: the artifact, the name it gets in production, and how it is served."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from servery.domain.digest import digest_bytes
+from servery.domain.manifest import Manifest, ModelRef, Runtime
+from servery.domain.records import VersionRecord
+from servery.domain.spec import Log, Mode, Serving
+from servery.domain.versioning import Stage, Version, promoted
+from servery.errors import ArtifactError, InvalidInputError, NotFoundError
+
+if TYPE_CHECKING:
+    from servery.domain.records import ReleaseRecord
+    from servery.ports import ObjectStore, Registry
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A release worked out.
+
+    Attributes:
+        ref: The artifact under the name of its production version.
+        production: The record of that version; it may not be registered yet.
+        manifest: What the artifact says about itself.
+        mode: How the model comes to its server.
+        serving: What the spec says about serving.
+        log: What the spec says about the prediction log.
+    """
+
+    ref: ModelRef
+    production: VersionRecord
+    manifest: Manifest
+    mode: Mode
+    serving: Serving
+    log: Log
+
+
+def find_target(
+    record: ReleaseRecord, *, registry: Registry, objects: ObjectStore, created: str
+) -> Target:
+    """Work out what a release is about; the same record gives the same target again.
+
+    Args:
+        record: With version and training.
+        registry: Where they are registered.
+        objects: Where the artifact is.
+        created: ISO 8601, UTC; when a version that has to be made counts as made.
+
+    Raises:
+        NotFoundError: there is no such version or training.
+        InvalidInputError: an imported artifact would have to be unpickled.
+        ArtifactError: the artifact is not the one that was registered.
+    """
+    asked = registry.version(record.model, record.version)
+    source = asked
+    if asked.stage == Stage.PRODUCTION:
+        source = registry.version(record.model, asked.promoted_from)
+    name = asked.training or record.training
+    trained = next(
+        (t for t in registry.trainings(record.model, source.version) if t.ref.training == name),
+        None,
+    )
+    if trained is None:
+        raise NotFoundError(f"{source.version} of {record.model} has no training {name}")
+    if source.origin != "training" and trained.ref.runtime is Runtime.JOBLIB:
+        raise InvalidInputError("an imported artifact is served by onnx only, never unpickled")
+    manifest = read_manifest(trained.ref, objects)
+    production = asked
+    if asked is source:
+        production = _production(asked, trained.ref, trained.metrics, registry, created)
+    try:
+        serving = msgspec.convert(manifest.lineage.spec.get("serving", {}), Serving)
+        log = msgspec.convert(manifest.lineage.spec.get("log", {}), Log)
+    except msgspec.ValidationError as error:
+        raise ArtifactError(f"the spec in the manifest cannot be read: {error}") from error
+    return Target(
+        ref=msgspec.structs.replace(trained.ref, version=production.version),
+        production=production,
+        manifest=manifest,
+        mode=Mode(record.mode) if record.mode else serving.mode,
+        serving=serving,
+        log=log,
+    )
+
+
+def read_manifest(ref: ModelRef, objects: ObjectStore) -> Manifest:
+    """The manifest of an artifact.
+
+    Raises:
+        ArtifactError: it is missing, or is not the one that the registry recorded.
+    """
+    content = objects.get(f"{ref.prefix}/{MANIFEST}")
+    if digest_bytes(content) != ref.manifest_digest:
+        raise ArtifactError(f"the manifest in {ref.prefix} is not the one that was registered")
+    try:
+        return msgspec.json.decode(content, type=Manifest)
+    except msgspec.MsgspecError as error:
+        raise ArtifactError(f"the manifest in {ref.prefix} cannot be read: {error}") from error
+
+
+def _production(
+    source: VersionRecord,
+    ref: ModelRef,
+    metrics: dict[str, float],
+    registry: Registry,
+    created: str,
+) -> VersionRecord:
+    """The production version of a training: the one it has, or the next that is free."""
+    known = [v for v in registry.versions(source.model) if v.stage == Stage.PRODUCTION]
+    for version in known:
+        if (version.promoted_from, version.training) == (source.version, ref.training):
+            return version
+    name = promoted(Version.parse(source.version), [Version.parse(v.version) for v in known])
+    return msgspec.structs.replace(
+        source,
+        version=str(name),
+        stage=str(Stage.PRODUCTION),
+        created=created,
+        metrics=metrics,
+        runtime=ref.runtime,
+        promoted_from=source.version,
+        training=ref.training,
+    )
