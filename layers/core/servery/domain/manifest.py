@@ -7,8 +7,12 @@ from typing import Any
 
 import msgspec
 
+from servery.domain.digest import digest_bytes
 from servery.domain.signature import Signature
 from servery.domain.spec import Limits
+from servery.errors import ArtifactError
+
+MANIFEST = "manifest.json"
 
 
 class Runtime(StrEnum):
@@ -167,3 +171,17 @@ class Manifest(_Record, frozen=True, kw_only=True):
     parity: Parity
     sample: Sample
     lineage: Lineage
+
+
+def read_manifest(content: bytes, ref: ModelRef) -> Manifest:
+    """The manifest out of its bytes, once they are those that the registry recorded.
+
+    Raises:
+        ArtifactError: they are others, or no manifest.
+    """
+    if digest_bytes(content) != ref.manifest_digest:
+        raise ArtifactError(f"the manifest in {ref.prefix} is not the one that was registered")
+    try:
+        return msgspec.json.decode(content, type=Manifest)
+    except msgspec.MsgspecError as error:
+        raise ArtifactError(f"the manifest in {ref.prefix} cannot be read: {error}") from error

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from servery.domain.digest import digest_bytes
-from servery.domain.manifest import Manifest, ModelRef, Runtime
+from servery.domain.manifest import MANIFEST, ModelRef, Runtime, read_manifest
 from servery.domain.releases import seen_at
-from servery.errors import ArtifactError, NotFoundError
+from servery.errors import NotFoundError
 from servery.usecases.registry.views import (
     Behind,
     DeploymentView,
@@ -158,10 +157,7 @@ class RegistryReader:
         return summary(record, deployment, behind)
 
     def _manifest(self, ref: ModelRef) -> ManifestSummary:
-        content = self._objects.get(f"{ref.prefix}/manifest.json")
-        if digest_bytes(content) != ref.manifest_digest:
-            raise ArtifactError(f"the manifest in {ref.prefix} is not the one that was registered")
-        manifest = msgspec.json.decode(content, type=Manifest)
+        manifest = read_manifest(self._objects.get(f"{ref.prefix}/{MANIFEST}"), ref)
         return msgspec.convert(manifest, ManifestSummary, from_attributes=True)
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from servery.domain.digest import digest_bytes
+from servery.domain.manifest import MANIFEST, read_manifest
 from servery.errors import ArtifactError
-from servery.usecases.release.target import MANIFEST, read_manifest
 
 if TYPE_CHECKING:
     from servery.domain.manifest import ModelRef
@@ -29,7 +29,7 @@ def pack_image(ref: ModelRef, objects: ObjectStore) -> bytes:
     Raises:
         ArtifactError: a file is missing or is not the one that was registered.
     """
-    files = read_manifest(ref, objects).files
+    files = read_manifest(objects.get(f"{ref.prefix}/{MANIFEST}"), ref).files
     expected = {ref.runtime.filename: ref.digest, MANIFEST: ref.manifest_digest}
     if BASELINE in files:
         expected[BASELINE] = files[BASELINE]

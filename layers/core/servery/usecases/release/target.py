@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from servery.domain.digest import digest_bytes
-from servery.domain.manifest import Manifest, ModelRef, Runtime
+from servery.domain.manifest import MANIFEST, Manifest, ModelRef, Runtime, read_manifest
 from servery.domain.records import VersionRecord
 from servery.domain.spec import Log, Mode, Serving
 from servery.domain.versioning import Stage, Version, promoted
@@ -17,8 +16,6 @@ from servery.errors import ArtifactError, InvalidInputError, NotFoundError
 if TYPE_CHECKING:
     from servery.domain.records import ReleaseRecord
     from servery.ports import ObjectStore, Registry
-
-MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +68,7 @@ def find_target(
         raise NotFoundError(f"{source.version} of {record.model} has no training {name}")
     if source.origin != "training" and trained.ref.runtime is Runtime.JOBLIB:
         raise InvalidInputError("an imported artifact is served by onnx only, never unpickled")
-    manifest = read_manifest(trained.ref, objects)
+    manifest = read_manifest(objects.get(f"{trained.ref.prefix}/{MANIFEST}"), trained.ref)
     production = asked
     if asked is source:
         production = _production(asked, trained.ref, trained.metrics, registry, created)
@@ -88,21 +85,6 @@ def find_target(
         serving=serving,
         log=log,
     )
-
-
-def read_manifest(ref: ModelRef, objects: ObjectStore) -> Manifest:
-    """The manifest of an artifact.
-
-    Raises:
-        ArtifactError: it is missing, or is not the one that the registry recorded.
-    """
-    content = objects.get(f"{ref.prefix}/{MANIFEST}")
-    if digest_bytes(content) != ref.manifest_digest:
-        raise ArtifactError(f"the manifest in {ref.prefix} is not the one that was registered")
-    try:
-        return msgspec.json.decode(content, type=Manifest)
-    except msgspec.MsgspecError as error:
-        raise ArtifactError(f"the manifest in {ref.prefix} cannot be read: {error}") from error
 
 
 def _production(
