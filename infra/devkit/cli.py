@@ -70,7 +70,7 @@ def up_command(
     """Start the local cloud and deploy; model servers follow onto new code."""
     with command(machine=as_json, debug=debug) as screen:
         deployed = _up(instance, screen, port, force=force)
-        screen.say(f"Page     {deployed.web_url}#key={deployed.api_key}")
+        screen.say(f"Page     {deployed.page}")
         screen.say(f"API      {deployed.api_url}")
         screen.say(f"API key  {deployed.api_key}")
         screen.result(status.summary(deployed))
@@ -297,7 +297,7 @@ def deploy(
             return
         deployed = aws.deploy(screen, target, parameters)
         deployed = up.roll_if_pending(instances.find(instances.AWS), deployed, screen)
-        screen.say(f"Page     {deployed.web_url}")
+        screen.say(f"Page     {deployed.page}")
         screen.say(f"API      {deployed.api_url}")
         screen.say("Next     servery train iris --instance aws")
         screen.result(status.summary(deployed))

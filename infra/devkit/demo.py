@@ -92,7 +92,7 @@ def summary(
     screen.say()
     screen.show(table(["what", "", "time"], lines, title="What happened"))
     screen.say()
-    screen.say(f"Page     {deployed.web_url}#key={deployed.api_key}")
+    screen.say(f"Page     {deployed.page}")
     screen.say(f"API      {deployed.api_url}")
     screen.say(f"API key  {deployed.api_key}")
     other = "" if instance == "demo" else f" --instance {instance}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from devkit import rows
 from devkit.errors import UsageError
@@ -33,24 +34,23 @@ def gather(
         )
     if records:
         return [row for text in records for row in rows.from_json(text)]
-    signature = signature_of(api, model)
+    inputs = {i["name"]: i["parameters"] for i in api.get(_path(model))["inputs"]}
     if file is not None:
-        return rows.from_file(file, {f["name"]: f["dtype"] for f in signature["inputs"]})
-    return [{field["name"]: field.get("example") for field in signature["inputs"]}]
+        return rows.from_file(file, {name: said["dtype"] for name, said in inputs.items()})
+    return [{name: said.get("example") for name, said in inputs.items()}]
 
 
-def signature_of(api: Api, model: str) -> dict[str, Any]:
-    """The signature of the version that answers for a model."""
-    metadata = api.get(f"/v2/models/{model}")
-    signature: dict[str, Any] = metadata["parameters"]["signature"]
-    return signature
+def _path(model: str, version: str | None = None) -> str:
+    inner = f"/versions/{quote(version, safe='')}" if version else ""
+    return f"/v2/models/{quote(model, safe='')}{inner}"
 
 
 def ask(
     api: Api, model: str, records: Sequence[Mapping[str, Any]], *, version: str | None = None
 ) -> dict[str, Any]:
     """The answer of a model, or of one version of it."""
-    inner = f"/versions/{version}" if version else ""
+    body = {"records": list(records)}
+    answer: dict[str, Any] = api.post(f"{_path(model, version)}/infer", body)
     answer: dict[str, Any] = api.post(
         f"/v2/models/{model}{inner}/infer", {"records": list(records)}
     )

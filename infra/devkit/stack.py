@@ -6,6 +6,7 @@ import re
 import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from devkit.errors import DevkitError
 from devkit.instances import AWS, read_record
@@ -68,6 +69,15 @@ class Deployed:
     def target(self) -> Target:
         """Where it is."""
         return Target(self.region, self.endpoint_url, self.stack, self.profile)
+
+    @property
+    def page(self) -> str:
+        """Address of the page with what it needs in the fragment, which no server ever sees.
+
+        On AWS the page knows the address of the API by itself.
+        """
+        where = f"&api={quote(self.api_url, safe=':/')}" if self.endpoint_url else ""
+        return f"{self.web_url}#key={quote(self.api_key)}{where}"
 
     def as_record(self) -> dict[str, Any]:
         """Plain values, for the instance's record and for machines."""

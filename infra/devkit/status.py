@@ -18,6 +18,7 @@ def summary(deployed: Deployed) -> dict[str, Any]:
     return {
         "api_url": deployed.api_url,
         "web_url": deployed.web_url,
+        "page": deployed.page,
         "api_key": deployed.api_key,
         "region": deployed.region,
         "endpoint_url": deployed.endpoint_url,
@@ -36,7 +37,7 @@ def show(screen: Screen, content: Mapping[str, Any]) -> None:
     where = content["endpoint_url"] or f"AWS, {content['region']}"
     screen.say(f"Cloud    {where}, stack {content['stack']}")
     screen.say(f"API      {content['api_url']}")
-    screen.say(f"Page     {content['web_url']}#key={content['api_key']}")
+    screen.say(f"Page     {content['page']}")
     screen.say(f"API key  {content['api_key']}")
     screen.say()
     if content["models"]:

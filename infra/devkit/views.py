@@ -18,8 +18,14 @@ if TYPE_CHECKING:
 
 def models(api: Api) -> list[dict[str, Any]]:
     """All models: name, task, owner, champion, its mode, and whether it is behind on code."""
-    listed: list[dict[str, Any]] = api.get("/models")["models"]
-    return listed
+    found: list[dict[str, Any]] = []
+    path = "/models"
+    while True:
+        page = api.get(path)
+        found.extend(page["models"])
+        if not page.get("next"):
+            return found
+        path = f"/models?after={quote(page['next'], safe='')}"
 
 
 def model(api: Api, name: str) -> dict[str, Any]:
@@ -59,5 +65,58 @@ def code(model: Mapping[str, Any]) -> str:
 
 
 def show_model(screen: Screen, detail: Mapping[str, Any]) -> None:
-    """Versions, trainings and deployment of one model."""
-    screen.show(detail)
+    """Who answers for a model, its versions, its last trainings and its last releases."""
+    about = detail["model"]
+    screen.say(f"{about['name']}  {about['task']}, owner {about['owner']}", style="bold")
+    if about["description"]:
+        screen.say(about["description"])
+    if about["champion"]:
+        screen.say(f"answers    {about['champion']} ({about['mode']}, {about['runtime']})")
+        screen.say(f"before it  {about['last_good'] or 'nothing'}")
+        screen.say(f"code       {code(about)}")
+    else:
+        screen.say(f"Not released yet: servery release {about['name']}")
+    screen.say()
+    screen.show(_versions(detail["versions"]))
+    screen.say()
+    screen.show(_trainings(detail["trainings"]))
+    if detail["releases"]:
+        screen.say()
+        screen.show(_releases(detail["releases"]))
+
+
+def _versions(versions: Iterable[Mapping[str, Any]]) -> Table:
+    rows = [
+        [v["version"], v["stage"], v["runtime"], metrics(v["metrics"]), _minute(v["created"])]
+        for v in versions
+    ]
+    return table(["version", "stage", "runtime", "metrics", "since"], rows, title="Versions")
+
+
+def _trainings(trainings: Iterable[Mapping[str, Any]]) -> Table:
+    rows = [
+        [
+            t["training_id"],
+            t["outcome"],
+            f"{t['version']} {t['training']}" if t["version"] else "; ".join(t["reasons"]),
+        ]
+        for t in trainings
+    ]
+    return table(["training", "outcome", "as, or why not"], rows, title="Trainings")
+
+
+def _releases(releases: Iterable[Mapping[str, Any]]) -> Table:
+    rows = [
+        [_minute(r["started"]), r["kind"], r["state"], r["released_as"] or r["reason"]]
+        for r in releases
+    ]
+    return table(["started", "kind", "state", "as, or why not"], rows, title="Releases")
+
+
+def metrics(values: Mapping[str, float], most: int = 2) -> str:
+    """The first metrics of a version in one cell."""
+    return ", ".join(f"{name} {value:.3f}" for name, value in list(values.items())[:most])
+
+
+def _minute(iso: str) -> str:
+    return iso[:16].replace("T", " ")
