@@ -57,6 +57,7 @@ def run(stub, tmp_path):
         environment = {
             **CREDENTIALS,
             "PATH": os.environ["PATH"],
+            "PYTHONDONTWRITEBYTECODE": "1",
             "HOME": str(tmp_path),
             "PYTHONPATH": str(ROOT / "layers/core"),
             "LAMBDA_TASK_ROOT": str(ROOT / "functions/gateway"),

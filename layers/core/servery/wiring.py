@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
     from servery.adapters.firehose_prediction_log import FirehosePredictionLog
+    from servery.adapters.lambda_model_servers import LambdaModelServers
     from servery.edge.after_response import AfterResponse
     from servery.ports import ObjectStore, Registry, ReleaseQueue, TrainingQueue
     from servery.usecases.gateway import Gateway
@@ -111,16 +112,14 @@ def allowed_origins() -> str:
 
 
 @cache
-def gateway() -> Gateway:
-    """Who answers predictions; a registry that is slow is given up soon, its record is at hand."""
+def model_servers() -> LambdaModelServers:
+    """The model servers, each call of them with its own deadline."""
     import boto3  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
 
-    from servery.adapters.dynamodb_registry import DynamoDbRegistry  # noqa: PLC0415
     from servery.adapters.lambda_model_servers import LambdaModelServers  # noqa: PLC0415
-    from servery.usecases.gateway import Deployments, Gateway  # noqa: PLC0415
 
-    def model_server_client(seconds: float) -> LambdaClient:
+    def client(seconds: float) -> LambdaClient:
         config = Config(
             connect_timeout=min(2.0, seconds),
             read_timeout=seconds,
@@ -128,14 +127,25 @@ def gateway() -> Gateway:
         )
         return boto3.client("lambda", config=config)
 
+    return LambdaModelServers(client)
+
+
+@cache
+def gateway() -> Gateway:
+    """Who answers predictions; a registry that is slow is given up soon, its record is at hand."""
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
+    from servery.adapters.dynamodb_registry import DynamoDbRegistry  # noqa: PLC0415
+    from servery.usecases.gateway import Deployments, Gateway  # noqa: PLC0415
+
     clock = SystemClock()
-    impatient = Config(
+    config = Config(
         connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2}
     )
-    records = DynamoDbRegistry(
-        boto3.client("dynamodb", config=impatient), setting("REGISTRY_TABLE"), clock
-    )
-    return Gateway(Deployments(records, clock), LambdaModelServers(model_server_client), clock)
+    client = boto3.client("dynamodb", config=config)
+    records = DynamoDbRegistry(client, setting("REGISTRY_TABLE"), clock)
+    return Gateway(Deployments(records, clock), model_servers(), clock)
 
 
 # --- monitoring ---

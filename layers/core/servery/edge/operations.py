@@ -1,0 +1,140 @@
+"""What each route says about itself: summary, parameters, bodies, answers, examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from servery.domain.deployment import Deployment
+from servery.domain.records import ReleaseRecord
+from servery.edge import wire
+from servery.usecases.gateway import ModelReady
+from servery.usecases.registry.asking import ReleaseRequest
+from servery.usecases.registry.returning import RollBackRequest
+from servery.usecases.registry.views import (
+    DeploymentView,
+    ModelList,
+    ModelView,
+    ReleaseList,
+    RunList,
+    VersionView,
+)
+from servery.usecases.web_single import Description, Nothing
+
+HTML = "text/html"
+
+_RECORDS = {"records": [{"sepal_length": 5.1, "sepal_width": 3.5}]}
+_TENSORS = {
+    "inputs": [
+        {"name": "sepal_length", "shape": [2], "datatype": "FP32", "data": [5.1, 6.2]},
+        {"name": "sepal_width", "shape": [2], "datatype": "FP32", "data": [3.5, 2.9]},
+    ]
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One route, described.
+
+    Attributes:
+        summary: One line.
+        answers: Types of the answer; none where it is no JSON of ours.
+        bodies: Types of the body, any of which is taken.
+        status: Of the answer.
+        errors: Statuses of the problem documents that are its own, beside those of all.
+        query: Names of the parameters in the query, with what they are for.
+        media: Content type of the answer.
+        examples: Bodies by name.
+        body_required: Whether the body can be left out.
+    """
+
+    summary: str
+    answers: tuple[type, ...] = ()
+    bodies: tuple[type, ...] = ()
+    status: int = 200
+    errors: tuple[int, ...] = ()
+    query: dict[str, str] = field(default_factory=dict)
+    media: str = "application/json"
+    examples: dict[str, Any] = field(default_factory=dict)
+    body_required: bool = True
+
+
+_PAGE = {
+    "limit": "How many at the most.",
+    "before": "Where the last page ended: its `next`.",
+}
+_SERVING = (404, 429, 503, 504)
+
+
+def _infer(summary: str) -> Operation:
+    return Operation(
+        summary,
+        answers=(wire.RecordsAnswer, wire.TensorAnswer),
+        bodies=(wire.RecordsRequest, wire.TensorRequest),
+        errors=(400, 413, 415, 422, *_SERVING),
+        examples={"records": _RECORDS, "tensors": _TENSORS},
+    )
+
+
+OPERATIONS: dict[str, Operation] = {
+    "live": Operation("Whether the API runs", (wire.Live,)),
+    "ready": Operation("Whether requests can be served", (wire.Ready,), errors=(503,)),
+    "server": Operation("What answers here", (wire.ServerMetadata,)),
+    "model_metadata": Operation(
+        "The champion: its inputs and outputs", (wire.ModelMetadata,), errors=_SERVING
+    ),
+    "model_ready": Operation(
+        "Have the champion check itself with the recorded sample", (ModelReady,), errors=_SERVING
+    ),
+    "model_infer": _infer("Predict with the champion"),
+    "version_metadata": Operation(
+        "A served version: its inputs and outputs", (wire.ModelMetadata,), errors=_SERVING
+    ),
+    "version_ready": Operation(
+        "Have a served version check itself", (ModelReady,), errors=_SERVING
+    ),
+    "version_infer": _infer("Predict with a served version and no other"),
+    "list_models": Operation("All models", (ModelList,), query=_PAGE),
+    "get_model": Operation("One model, whole", (ModelView,), errors=(404,), query=_PAGE),
+    "get_version": Operation(
+        "One version: its trainings and from what it was made", (VersionView,), errors=(404,)
+    ),
+    "list_trainings": Operation("Runs of training", (RunList,), errors=(404,), query=_PAGE),
+    "get_deployment": Operation(
+        "Who answers, and who answered before", (DeploymentView,), errors=(404,), query=_PAGE
+    ),
+    "list_releases": Operation("Releases", (ReleaseList,), errors=(404,), query=_PAGE),
+    "start_release": Operation(
+        "Release a version, or roll the servers onto the deployed code",
+        (ReleaseRecord,),
+        (ReleaseRequest,),
+        status=202,
+        errors=(400, 404, 409, 415, 422, 503),
+        examples={
+            "newest": {},
+            "version": {"version": "0.1.0-dabc1234.sdef5678", "mode": "image"},
+            "roll": {"kind": "roll"},
+        },
+        body_required=False,
+    ),
+    "get_release": Operation("How far a release is", (ReleaseRecord,), errors=(404,)),
+    "roll_back": Operation(
+        "Make the last good version the champion again",
+        (Deployment,),
+        (RollBackRequest,),
+        errors=(400, 404, 409, 415, 422, 429, 503, 504),
+        examples={"reason": {"reason": "wrong on the night shift"}},
+        body_required=False,
+    ),
+    "openapi": Operation("This document"),
+    "page": Operation("The page", media=HTML),
+    "static_file": Operation("A file of the page", media="*/*", errors=(404,)),
+    "web_model": Operation("What the page builds its form from", (Description, Nothing)),
+    "web_predict": Operation(
+        "Predict with the model of the page",
+        (wire.RecordsAnswer, wire.TensorAnswer),
+        (wire.RecordsRequest, wire.TensorRequest),
+        errors=(400, 404, 413, 415, 422, 503),
+        examples={"records": _RECORDS, "tensors": _TENSORS},
+    ),
+}
