@@ -51,9 +51,6 @@ def ask(
     """The answer of a model, or of one version of it."""
     body = {"records": list(records)}
     answer: dict[str, Any] = api.post(f"{_path(model, version)}/infer", body)
-    answer: dict[str, Any] = api.post(
-        f"/v2/models/{model}{inner}/infer", {"records": list(records)}
-    )
     return answer
 
 
