@@ -1,0 +1,1 @@
+"""What the Chalice app of the page is made of."""
