@@ -1,0 +1,196 @@
+"""State machines against their handlers and the template."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+import pytest
+import yaml
+from contract.state_machines import ContractError, Machine, handler_types
+from fakes.template import ROOT, template
+
+FILES = sorted((ROOT / "state_machines").glob("*.asl.yaml"))
+RESOURCES = template()["Resources"]
+BRANCHES = {"RejectedError", "RetryableError", "FaultError"}
+SERVICE = {
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.TooManyRequestsException",
+    "Lambda.Unknown",
+}
+NAMED = {"States.ALL", "States.Timeout", "States.TaskFailed", "States.DataLimitExceeded"}
+
+
+class Start(msgspec.Struct):
+    name: str
+
+
+class Result(msgspec.Struct):
+    rows: int
+
+
+class Next(msgspec.Struct):
+    name: str
+    first: Result
+
+
+def _machine(second):
+    states = {
+        "First": {
+            "Type": "Task",
+            "Resource": "${FirstArn}",
+            "ResultPath": "$.first",
+            "Next": "Second",
+        },
+        "Second": second,
+        "Done": {"Type": "Succeed"},
+    }
+    functions = {"FirstArn": (Start, Result), "SecondArn": (Next, Result)}
+    return Machine({"StartAt": "First", "States": states}, functions)
+
+
+def test_every_state_is_reached_when_each_reads_what_is_there():
+    second = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {
+            "FunctionName": "${SecondArn}",
+            "Payload": {"name.$": "$.name", "first.$": "$.first"},
+        },
+        "ResultSelector": {"rows.$": "$.Payload.rows"},
+        "Catch": [{"ErrorEquals": ["FaultError"], "ResultPath": "$.error", "Next": "Done"}],
+        "Next": "Done",
+    }
+
+    assert _machine(second).check(Start) == {"First", "Second", "Done"}
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        {"Type": "Choice", "Choices": [{"Variable": "$.first.passed", "Next": "Done"}]},
+        {"Type": "Choice", "Choices": [{"And": [{"Variable": "$.frist"}], "Next": "Done"}]},
+        {"Type": "Pass", "Parameters": {"a.$": "$.first.lines"}, "Next": "Done"},
+        {"Type": "Pass", "Parameters": {"a.$": "States.Format('{}', $.rows)"}, "Next": "Done"},
+        {"Type": "Task", "Resource": "${FirstArn}", "InputPath": "$.other", "Next": "Done"},
+        {"Type": "Task", "Resource": "${FirstArn}", "InputPath": "$.first", "Next": "Done"},
+        {
+            "Type": "Task",
+            "Resource": "${SecondArn}",
+            "Parameters": {"name.$": "$.first.rows", "first.$": "$.first"},
+            "Next": "Done",
+        },
+    ],
+    ids=["choice", "nested choice", "parameter", "intrinsic", "input", "missing field", "type"],
+)
+def test_machine_is_rejected_when_a_state_reads_what_nobody_produced(second):
+    with pytest.raises(ContractError, match="Second"):
+        _machine(second).check(Start)
+
+
+def test_machine_is_rejected_when_only_one_way_produces_a_field():
+    choice = {"Type": "Choice", "Choices": [{"Variable": "$.name", "Next": "First"}]}
+    read = {"Type": "Pass", "Parameters": {"a.$": "$.first.rows"}}
+    machine = _machine(read)
+    machine.states["Fork"] = {**choice, "Default": "Second"}
+    machine.definition["StartAt"] = "Fork"
+
+    with pytest.raises(ContractError, match="first"):
+        machine.check(Start)
+
+
+def _pascal(name):
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
+def _deployed(path):
+    return RESOURCES[f"{_pascal(path.name.removesuffix('.asl.yaml'))}StateMachine"]["Properties"]
+
+
+def _function(substitution):
+    """The resource of a function whose ARN is substituted."""
+    return RESOURCES[substitution.removesuffix("Arn")]["Properties"]
+
+
+@pytest.fixture(params=FILES, ids=lambda path: path.name)
+def path(request):
+    return request.param
+
+
+@pytest.fixture
+def machine(path):
+    definition = yaml.safe_load(path.read_text())
+    names = {n for n in Machine(definition).substitutions() if n.endswith("FunctionArn")}
+    functions = {}
+    for name in names:
+        properties = _function(name)
+        verb = properties["Handler"].split(".")[0]
+        functions[name] = handler_types(ROOT / properties["CodeUri"] / f"{verb}.py")
+    return Machine(definition, functions)
+
+
+def test_state_machines_are_there_when_the_template_includes_them():
+    assert FILES
+
+
+def test_every_substitution_is_bound_when_deployed(path, machine):
+    bound = _deployed(path)["DefinitionSubstitutions"]
+
+    assert machine.substitutions() == set(bound)
+    for name, value in bound.items():
+        if name.endswith("FunctionArn"):
+            assert value == {"Fn::GetAtt": f"{name.removesuffix('Arn')}.Arn"}
+            assert _function(name)
+
+
+def test_role_invokes_exactly_the_steps_when_deployed(path, machine):
+    role = RESOURCES[_deployed(path)["Role"]["Fn::GetAtt"].removesuffix(".Arn")]["Properties"]
+    (statement,) = [
+        s
+        for policy in role["Policies"]
+        for s in policy["PolicyDocument"]["Statement"]
+        if s["Action"] == "lambda:InvokeFunction"
+    ]
+
+    granted = {resource["Fn::GetAtt"] for resource in statement["Resource"]}
+
+    assert granted == {name.removesuffix("Arn") + ".Arn" for name in machine.functions}
+
+
+def test_every_field_is_produced_before_when_a_state_reads_it(machine):
+    resource = machine.states[machine.definition["StartAt"]]["Resource"]
+    event, _ = machine.functions[resource.removeprefix("${").removesuffix("}")]
+
+    assert machine.check(event) == set(machine.states)
+
+
+def test_every_error_has_a_known_name_when_it_is_retried_or_caught(machine):
+    for name, state in machine.states.items():
+        retried = {e for rule in state.get("Retry", []) for e in rule["ErrorEquals"]}
+        caught = {e for rule in state.get("Catch", []) for e in rule["ErrorEquals"]}
+        assert retried <= {"RetryableError"} | SERVICE, name
+        assert caught <= BRANCHES | SERVICE | NAMED, name
+
+
+def test_every_step_is_retried_when_lambda_is_at_fault(machine):
+    for name, state in machine.states.items():
+        if "FunctionArn" in str(state.get("Resource", "")):
+            retried = {e for rule in state.get("Retry", []) for e in rule["ErrorEquals"]}
+            assert {"RetryableError", "Lambda.TooManyRequestsException"} <= retried, name
+
+
+def test_state_says_what_it_is_for_when_it_is_read(machine):
+    assert machine.definition.get("Comment")
+    for name, state in machine.states.items():
+        assert state.get("Comment"), name
+
+
+def test_state_is_named_as_its_function_when_it_runs_one(path, machine):
+    room = "Training"
+    for name, state in machine.states.items():
+        found = re.fullmatch(rf"\$\{{{room}(\w+)FunctionArn\}}", str(state.get("Resource", "")))
+        if found:
+            assert name.startswith(found[1]), f"{name} in {path.name} runs {found[1]}"
