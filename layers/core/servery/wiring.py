@@ -7,6 +7,8 @@ and a model server never imports boto3, only because this module is imported.
 from __future__ import annotations
 
 import os
+import secrets
+import time
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
@@ -19,10 +21,13 @@ if TYPE_CHECKING:
 
     from servery.adapters.firehose_prediction_log import FirehosePredictionLog
     from servery.adapters.lambda_model_servers import LambdaModelServers
+    from servery.adapters.lambda_server_publisher import LambdaServerPublisher
     from servery.edge.after_response import AfterResponse
     from servery.ports import ObjectStore, Registry, ReleaseQueue, TrainingQueue
     from servery.usecases.gateway import Gateway
     from servery.usecases.monitoring import Recorder
+    from servery.usecases.registry.reading import RegistryReader
+    from servery.usecases.release import ReleasePorts
 
 
 class SystemClock:
@@ -101,6 +106,63 @@ def training_queue() -> TrainingQueue:
     )
 
     return StepFunctionsTrainingQueue(boto3.client("stepfunctions"), setting("BATCH_TRAINING_ARN"))
+
+
+def entropy() -> str:
+    """A few random characters that make an id unique within a microsecond."""
+    return secrets.token_hex(4)
+
+
+@cache
+def server_publisher() -> LambdaServerPublisher:
+    """What publishes model servers, and knows which code is deployed."""
+    import boto3  # noqa: PLC0415
+
+    from servery.adapters.lambda_model_layers import LambdaModelLayers  # noqa: PLC0415
+    from servery.adapters.lambda_server_publisher import LambdaServerPublisher  # noqa: PLC0415
+    from servery.domain.manifest import Runtime  # noqa: PLC0415
+
+    client = boto3.client("lambda")
+    # Only a release publishes; the registry's function asks for the deployed code alone.
+    prefix = optional_setting("MODEL_LAYER_PREFIX")
+    return LambdaServerPublisher(
+        client,
+        setting("PREDICTOR_FUNCTION"),
+        core_layer=setting("CORE_LAYER_ARN"),
+        runtime_layers={
+            Runtime.ONNX: setting("ONNX_LAYER_ARN"),
+            Runtime.JOBLIB: setting("SKLEARN_LAYER_ARN"),
+        },
+        model_layers=LambdaModelLayers(client, prefix=prefix, bucket=setting("ARTIFACTS_BUCKET")),
+    )
+
+
+@cache
+def registry_reader() -> RegistryReader:
+    """What answers questions about what there is."""
+    from servery.usecases.registry.reading import RegistryReader  # noqa: PLC0415
+
+    return RegistryReader(
+        registry(), object_store(), code=server_publisher().code, clock=SystemClock()
+    )
+
+
+# --- release ---
+
+
+@cache
+def release_ports() -> ReleasePorts:
+    """What a release works with."""
+    from servery.usecases.release import ReleasePorts  # noqa: PLC0415
+
+    return ReleasePorts(
+        registry=registry(),
+        objects=object_store(),
+        publisher=server_publisher(),
+        servers=model_servers(),
+        clock=SystemClock(),
+        pause=time.sleep,
+    )
 
 
 # --- gateway ---

@@ -164,4 +164,9 @@ def _key(key: Key) -> dict[str, Any]:
 
 
 def _fits(key: Key) -> bool:
-    return all(0 < len(part.encode()) <= most for part, most in zip(key, _LONGEST_KEY, strict=True))
+    """Whether an item can have such a key: not empty, not too long, and text that is text."""
+    try:
+        sizes = [len(part.encode()) for part in key]
+    except UnicodeEncodeError:
+        return False
+    return all(0 < size <= most for size, most in zip(sizes, _LONGEST_KEY, strict=True))

@@ -1,0 +1,36 @@
+"""Tells what there is, and takes requests to release and to roll back."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from servery import wiring
+from servery.edge.api import Api
+from servery.edge.cors import Cors
+from servery.edge.http import Response
+from servery.edge.registry import RegistryApi
+from servery.edge.telemetry import Telemetry
+
+
+@cache
+def _api() -> Api:
+    registry = RegistryApi(
+        wiring.registry_reader(),
+        registry=wiring.registry(),
+        queue=wiring.release_queue(),
+        servers=wiring.model_servers(),
+        clock=wiring.SystemClock(),
+        entropy=wiring.entropy,
+    )
+    return Api(
+        "registry",
+        registry.calls(),
+        cors=Cors(wiring.allowed_origins()),
+        telemetry=Telemetry("registry"),
+    )
+
+
+def handler(event: dict[str, Any], context: object) -> Response:
+    """Answer one event of API Gateway."""
+    return _api().serve(event, context)

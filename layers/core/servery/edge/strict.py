@@ -1,0 +1,90 @@
+"""Strict reading of small inputs: a body or a query either fits its type or is refused by field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import TypeVar
+
+import msgspec
+
+from servery.edge.http import Request, check_media
+from servery.errors import InvalidInputError, MalformedError, TooLargeError, Violation
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+MAX_BODY = 64 * 1024
+"""Bytes of a body that is no prediction."""
+DEFAULT_LIMIT, MAX_LIMIT = 20, 100
+_MAX_CURSOR = 200
+
+_ERROR = re.compile(r"^(?P<message>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
+_FIELD = re.compile(r"(?:unknown|required) field `(?P<name>.*)`", re.DOTALL)
+
+
+def read_body(request: Request, kind: type[T]) -> T:
+    """The body as `kind`; no body at all is all of its defaults.
+
+    Raises:
+        MalformedError: it is not JSON.
+        InvalidInputError: it is JSON, but does not fit; the violation names the field.
+        TooLargeError: it has more than `MAX_BODY` bytes.
+        UnsupportedMediaError: it says that it is something else.
+    """
+    if request.size > MAX_BODY:
+        raise TooLargeError(f"the body has more than {MAX_BODY // 1024} kB")
+    content = request.content()
+    if not content.strip():
+        return kind()
+    check_media(request.headers)
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError("the body is not JSON") from error
+
+
+def read_page(request: Request) -> tuple[int, str]:
+    """How many are asked for, and where the page before ended (empty for the first page).
+
+    Raises:
+        InvalidInputError: the query has something else, or it is not acceptable.
+    """
+    check_query(request, {"limit", "before"})
+    limit = request.query.get("limit", str(DEFAULT_LIMIT))
+    if not (limit.isascii() and limit.isdigit() and len(limit) <= len(str(MAX_LIMIT))):
+        raise _wrong("limit", f"is a number from 1 to {MAX_LIMIT}")
+    if not 1 <= int(limit) <= MAX_LIMIT:
+        raise _wrong("limit", f"is a number from 1 to {MAX_LIMIT}")
+    before = request.query.get("before", "")
+    if len(before) > _MAX_CURSOR:
+        raise _wrong("before", "is the `next` of the page before")
+    return int(limit), before
+
+
+def check_query(request: Request, known: Collection[str] = ()) -> None:
+    """Refuse parameters of the query that the route does not have.
+
+    Raises:
+        InvalidInputError: there is one.
+    """
+    for name in request.query:
+        if name not in known:
+            raise _wrong(name[:_MAX_CURSOR], "this route has no such parameter")
+
+
+def _wrong(field: str, message: str) -> InvalidInputError:
+    return InvalidInputError("the query is not acceptable", (Violation(field, message),))
+
+
+def _invalid(told: str) -> InvalidInputError:
+    """The error of msgspec in our form: it names fields and types, and no values but enum names."""
+    match = _ERROR.match(told)
+    path, message = (match["path"] or "", match["message"]) if match else ("", told)
+    named = _FIELD.search(message)
+    field = ".".join(part for part in (path, named["name"] if named else "") if part)
+    if message.startswith("Invalid enum value"):
+        message = "is not one of the values that are allowed"
+    violation = Violation(field[:_MAX_CURSOR] or "body", message[:500])
+    return InvalidInputError("the body is not acceptable", (violation,))
