@@ -1,0 +1,1 @@
+"""Runs the functions of any SAM application on LocalStack as plain processes, without Docker."""

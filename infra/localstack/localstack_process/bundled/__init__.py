@@ -1,0 +1,1 @@
+"""Modules that a function's process imports, under any version of Python."""

@@ -1,0 +1,130 @@
+"""Three corrections to LocalStack 4.14, each for a behaviour that stops a SAM application.
+
+They are made with LocalStack's own `patch`, which hands the original to its replacement.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from localstack.services.cloudformation.engine.v2.change_set_model_transform import (
+    ChangeSetModelTransform,
+)
+from localstack.services.lambda_ import api_utils
+from localstack.services.lambda_.invocation.lambda_models import FunctionVersion
+from localstack.services.lambda_.provider import LambdaProvider
+from localstack.services.lambda_.resource_providers.aws_lambda_function import (
+    LambdaFunctionProvider,
+)
+from localstack.utils.patch import patch
+from localstack.version import version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LOG = logging.getLogger(__name__)
+RELEASE = "4.14."
+
+_aliased: ContextVar[FunctionVersion | None] = ContextVar("aliased", default=None)
+
+
+def apply() -> None:
+    """Correct this LocalStack; another release is left alone, with a warning."""
+    if not str(version).startswith(RELEASE):
+        LOG.warning("LocalStack %s is not %sx: it runs without corrections.", version, RELEASE)
+        return
+    patch_local_transforms()
+    patch_alias_weights()
+    patch_reserved_concurrency()
+
+
+def patch_local_transforms() -> None:
+    """Let a template refer to what only the SAM transform makes.
+
+    Before it applies the SAM transform, LocalStack evaluates every property of every resource,
+    looking for `Fn::Transform`. A reference such as `!Ref MyFunction.Version` or `!GetAtt
+    MyFunctionRole.Arn` names a resource that does not exist yet, and the change set fails with
+    "Unresolved resource dependencies". A template without `Fn::Transform` has nothing for that
+    step to do, so it is left out; a reference that stays unresolved still fails afterwards.
+    """
+
+    @patch(ChangeSetModelTransform._execute_local_transforms)
+    def _only_if_there_are_some(original: Callable[[Any], None], self: Any) -> None:
+        if has_local_transform(self._before_template) or has_local_transform(self._after_template):
+            original(self)
+
+
+def has_local_transform(template: object) -> bool:
+    """Whether `Fn::Transform` is anywhere in a template."""
+    if isinstance(template, dict):
+        return "Fn::Transform" in template or any(map(has_local_transform, template.values()))
+    return isinstance(template, list) and any(map(has_local_transform, template))
+
+
+def patch_alias_weights() -> None:
+    """Let UpdateAlias set the weights of a second version.
+
+    `update_alias` calls `_create_routing_config_model` without the function version that the
+    alias points to, though it is required, and every UpdateAlias with AdditionalVersionWeights
+    answers with a TypeError. CreateAlias passes it and works. Here `update_alias` makes the
+    version known for as long as it runs, and the model takes it from there.
+    """
+
+    @patch(LambdaProvider.update_alias)
+    def _update_alias(original: Any, self: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
+        token = _aliased.set(_alias_target(self, context, kwargs))
+        try:
+            return original(self, context, *args, **kwargs)
+        finally:
+            _aliased.reset(token)
+
+    @patch(LambdaProvider._create_routing_config_model)
+    def _create_model(original: Any, self: Any, weights: Any, target: Any = None) -> Any:
+        return original(self, weights, target or _aliased.get())
+
+
+def _alias_target(provider: Any, context: Any, request: dict[str, Any]) -> FunctionVersion | None:
+    """The version that the alias points to after the request; None leaves errors to LocalStack."""
+    name = request["function_name"]
+    account, region = api_utils.get_account_and_region(name, context)
+    function = provider._get_function(
+        function_name=api_utils.get_function_name(name, context),
+        region=region,
+        account_id=account,
+    )
+    alias = function.aliases.get(request["name"])
+    qualifier = request.get("function_version") or (alias and alias.function_version)
+    return function.versions.get(qualifier)
+
+
+def patch_reserved_concurrency() -> None:
+    """Let CloudFormation set and take away ReservedConcurrentExecutions.
+
+    The resource provider of AWS::Lambda::Function passes on the properties that it lists, and
+    this one is not among them: a function that is limited on AWS is not limited here, without
+    a word. It is not part of CreateFunction either, but of an operation of its own.
+    """
+
+    @patch(LambdaFunctionProvider.create)
+    def _create(original: Any, self: Any, request: Any) -> Any:
+        return _with_concurrency(original(self, request), request)
+
+    @patch(LambdaFunctionProvider.update)
+    def _update(original: Any, self: Any, request: Any) -> Any:
+        return _with_concurrency(original(self, request), request)
+
+
+def _with_concurrency(event: Any, request: Any) -> Any:
+    if event.status.name != "SUCCESS":
+        return event
+    name = event.resource_model["FunctionName"]
+    wanted = request.desired_state.get("ReservedConcurrentExecutions")
+    before = (request.previous_state or {}).get("ReservedConcurrentExecutions")
+    client = request.aws_client_factory.lambda_
+    if wanted is not None:
+        client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=int(wanted))
+    elif before is not None:
+        client.delete_function_concurrency(FunctionName=name)
+    return event

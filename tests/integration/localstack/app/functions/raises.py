@@ -1,0 +1,5 @@
+"""Raises what it is told to."""
+
+
+def handler(event, context):
+    raise LookupError(event["message"])
