@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from servery.domain.deployment import Deployment, Server
+    from servery.domain.inference import AnswerContext, Prediction, Question
     from servery.domain.manifest import Manifest, ModelRef, Runtime
     from servery.domain.records import (
         ModelRecord,
@@ -190,6 +191,50 @@ class RuntimeFactory(Protocol):
 
     def __call__(self, runtime: Runtime, content: bytes, manifest: Manifest) -> ModelRuntime:
         """Load; `IncompatibleRuntimeError` where the libraries do not fit the manifest."""
+        ...
+
+
+class InferenceCodec(Protocol):
+    """Bytes of requests to questions and answers to bytes, for one model."""
+
+    def decode(self, body: bytes) -> Question:
+        """Rows that fit the signature; a `RejectedError` names the fields where they do not."""
+        ...
+
+    def encode(self, question: Question, prediction: Prediction, context: AnswerContext) -> bytes:
+        """The complete body of an answer, in the form of the question."""
+        ...
+
+
+class LoadedModel(Protocol):
+    """A model in memory that has reproduced its recorded sample."""
+
+    @property
+    def ref(self) -> ModelRef:
+        """Which model it is."""
+        ...
+
+    @property
+    def manifest(self) -> Manifest:
+        """What it says about itself."""
+        ...
+
+    @property
+    def codec(self) -> InferenceCodec:
+        """Reads its requests and writes its answers."""
+        ...
+
+    @property
+    def load_ms(self) -> float:
+        """Milliseconds from asking for the first file to the reproduced sample."""
+        ...
+
+    def predict(self, question: Question) -> Prediction:
+        """Predict the rows of a question."""
+        ...
+
+    def verify(self) -> None:
+        """Reproduce the recorded sample; `IncompatibleRuntimeError` where that fails."""
         ...
 
 

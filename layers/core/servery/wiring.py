@@ -22,10 +22,13 @@ if TYPE_CHECKING:
     from servery.adapters.firehose_prediction_log import FirehosePredictionLog
     from servery.adapters.lambda_model_servers import LambdaModelServers
     from servery.adapters.lambda_server_publisher import LambdaServerPublisher
+    from servery.adapters.model_loader import ModelLoader
     from servery.edge.after_response import AfterResponse
-    from servery.ports import ObjectStore, Registry, ReleaseQueue, TrainingQueue
+    from servery.edge.predictor import ModelServer
+    from servery.ports import ArtifactSource, ObjectStore, Registry, ReleaseQueue, TrainingQueue
     from servery.usecases.gateway import Gateway
     from servery.usecases.monitoring import Recorder
+    from servery.usecases.predictor import Shelf
     from servery.usecases.registry.reading import RegistryReader
     from servery.usecases.release import ReleasePorts
 
@@ -208,6 +211,95 @@ def gateway() -> Gateway:
     client = boto3.client("dynamodb", config=config)
     records = DynamoDbRegistry(client, setting("REGISTRY_TABLE"), clock)
     return Gateway(Deployments(records, clock), model_servers(), clock)
+
+
+# --- predictor ---
+
+
+def model_loader(source: ArtifactSource) -> ModelLoader:
+    """What loads models out of a source, checked and proven."""
+    from servery.adapters.model_loader import ModelLoader  # noqa: PLC0415
+    from servery.adapters.runtimes import load_runtime  # noqa: PLC0415
+    from servery.edge.inference import Codec  # noqa: PLC0415
+
+    return ModelLoader(source, load_runtime, Codec)
+
+
+@cache
+def s3_artifacts() -> ArtifactSource:
+    """The artifacts bucket without boto3; credentials are read anew for each request."""
+    from servery.adapters.s3_artifact_source import S3ArtifactSource  # noqa: PLC0415
+    from servery.adapters.sigv4 import Credentials  # noqa: PLC0415
+
+    def credentials() -> Credentials:
+        return Credentials(
+            setting("AWS_ACCESS_KEY_ID"),
+            setting("AWS_SECRET_ACCESS_KEY"),
+            optional_setting("AWS_SESSION_TOKEN"),
+        )
+
+    return S3ArtifactSource(
+        setting("ARTIFACTS_BUCKET"),
+        region=optional_setting("AWS_REGION") or setting("AWS_DEFAULT_REGION"),
+        credentials=credentials,
+        clock=SystemClock(),
+        endpoint=optional_setting("AWS_ENDPOINT_URL_S3") or optional_setting("AWS_ENDPOINT_URL"),
+    )
+
+
+@cache
+def shelf() -> Shelf:
+    """The models of this server: the one in its image, or those that requests name."""
+    from servery.adapters.image_artifact_source import (  # noqa: PLC0415
+        ImageArtifactSource,
+        image_ref,
+    )
+    from servery.domain.manifest import Runtime  # noqa: PLC0415
+    from servery.domain.spec import Mode  # noqa: PLC0415
+    from servery.usecases.predictor import Pin, Shelf  # noqa: PLC0415
+
+    model, runtime = setting("SERVERY_MODEL"), Runtime(setting("SERVERY_RUNTIME"))
+    if Mode(setting("SERVERY_MODE")) is Mode.LOAD:
+        loader = model_loader(s3_artifacts())
+        return Shelf(loader.load, Pin(model, runtime), SystemClock())
+    source = ImageArtifactSource()
+    only = image_ref(
+        source,
+        model=model,
+        version=setting("SERVERY_VERSION"),
+        training=setting("SERVERY_TRAINING"),
+        digest=setting("SERVERY_DIGEST"),
+        runtime=runtime,
+    )
+    return Shelf(model_loader(source).load, Pin(model, runtime, only), SystemClock())
+
+
+@cache
+def model_server() -> ModelServer:
+    """The model server of this function, warm: what can be loaded before a request is.
+
+    A server whose model does not load comes up all the same, and says so when it is asked.
+    """
+    from servery.edge.predictor import ModelServer  # noqa: PLC0415
+    from servery.edge.telemetry import log_error  # noqa: PLC0415
+
+    started = time.perf_counter()
+    try:
+        _warm_up()
+    except Exception as error:
+        log_error(error.__cause__ or error, request_id="init", route="init")
+    init_ms = round((time.perf_counter() - started) * 1000, 3)
+    return ModelServer(shelf, code=optional_setting("AWS_LAMBDA_FUNCTION_VERSION"), init_ms=init_ms)
+
+
+def _warm_up() -> None:
+    if not optional_setting("SERVERY_MODE"):
+        return  # not published: it answers nobody
+    from servery.adapters.runtimes import installed_version  # noqa: PLC0415
+    from servery.domain.manifest import Runtime  # noqa: PLC0415
+
+    installed_version(Runtime(setting("SERVERY_RUNTIME")))
+    shelf().warm_up()
 
 
 # --- monitoring ---

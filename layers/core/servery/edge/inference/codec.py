@@ -165,7 +165,7 @@ class Codec:
         if examination.found:
             refuse(examination.found)
         if examination.tensors is not None:
-            self._tensors.read(examination.tensors)
+            self._tensors.read(examination.tensors, doubtful=True)
 
 
 def _one_form(parsed: Body) -> bool:

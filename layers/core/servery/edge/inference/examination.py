@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from servery.edge.inference.columns import Columns
 
-_DIGITS = 400
+_DIGITS = 1000
 _NAME_SHOWN = 64
 _BODY = ("records", "inputs", "outputs", "id", "parameters")
 _TENSOR = ("name", "shape", "datatype", "data")

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 PACKED = "input"
 _MATRIX = 2
+_SURELY_WHOLE = 2.0**63 - 2048
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Part:
     """A tensor whose envelope is right: its columns and its elements, row-major."""
 
@@ -54,8 +55,12 @@ class TensorReader:
         self._max_rows = max_rows
         self.packable = not columns.text and PACKED not in columns.by_name
 
-    def read(self, tensors: list[Tensor]) -> Table:
+    def read(self, tensors: list[Tensor], *, doubtful: bool = False) -> Table:
         """Turn tensors into columns whose every value is allowed.
+
+        Args:
+            tensors: As they came.
+            doubtful: Look at every value by itself, since nan may be among them.
 
         Raises:
             InvalidInputError: with what is wrong, by field.
@@ -71,7 +76,7 @@ class TensorReader:
         parts = [p for p in (_part(*pair, rows, found) for pair in pairs) if p is not None]
         if found:
             refuse(found)
-        return self._table(parts, rows)
+        return self._table(parts, rows, doubtful=doubtful)
 
     def _match(
         self, tensors: list[Tensor], found: list[Violation]
@@ -102,21 +107,19 @@ class TensorReader:
         check_rows(shape[0], self._max_rows)
         return shape[0]
 
-    def _table(self, parts: list[_Part], rows: int) -> Table:
-        sure = all(_kinds_fit(part) for part in parts)
+    def _table(self, parts: list[_Part], rows: int, *, doubtful: bool) -> Table:
         numbers = texts = None
+        sure = not doubtful and all(map(_kinds_fit, parts))
         if sure:
+            texts = self._texts(parts, rows)
             try:
                 numbers = self._numbers(parts, rows)
             except OverflowError:
                 sure = False
-            else:
-                texts = self._texts(parts, rows)
         if not (
             sure
-            and (numbers is None or self._columns.numbers_fit(numbers))
+            and (numbers is None or self._numbers_fit(parts, numbers))
             and (texts is None or self._columns.texts_fit(texts))
-            and all(_range_fits(part) for part in parts)
         ):
             found = list(_complaints(parts))
             if found:
@@ -125,16 +128,36 @@ class TensorReader:
         return Table(rows, numbers, texts, strings)
 
     def _numbers(self, parts: list[_Part], rows: int) -> NDArray[np.float64] | None:
-        if not self._columns.numeric:
+        """Shape (rows, numeric inputs); `_ordered` says which tensor is which column."""
+        width = len(self._columns.numeric)
+        if not width:
             return None
+        ordered = self._ordered(parts)
+        if len(ordered) < width:
+            return np.array(ordered[0].values, np.float64).reshape(rows, width)
+        flat = chain.from_iterable(part.values for part in ordered)
+        return np.fromiter(flat, np.float64, rows * width).reshape(width, rows).T
+
+    def _numbers_fit(self, parts: list[_Part], matrix: NDArray[np.float64]) -> bool:
+        """Whether every number certainly fits its datatype and its column."""
+        kinds = [part.datatype for part in self._ordered(parts)]
+        lows = np.array([kind.low for kind in kinds], np.float64)
+        highs = np.array([kind.high for kind in kinds], np.float64)
+        if ((matrix < lows) | (matrix > highs)).any():
+            return False
+        if any(kind.whole for kind in kinds):
+            fraction = (matrix != np.floor(matrix)) & ~np.isnan(matrix)
+            beyond = np.abs(matrix) >= _SURELY_WHOLE
+            if ((fraction | beyond) & np.array([kind.whole for kind in kinds])).any():
+                return False
+        return self._columns.numbers_fit(matrix)
+
+    def _ordered(self, parts: list[_Part]) -> list[_Part]:
+        """The tensors of numbers in the order of their columns, or the packed one alone."""
         if parts[0].columns == self._columns.all:
-            flat = np.array(parts[0].values, np.float64)
-            return flat.reshape(rows, len(self._columns.numeric))
-        by_name = {part.columns[0].name: part.values for part in parts}
-        matrix = np.empty((rows, len(self._columns.numeric)))
-        for index, column in enumerate(self._columns.numeric):
-            matrix[:, index] = np.array(by_name[column.name], np.float64)
-        return matrix
+            return parts
+        by_name = {part.columns[0].name: part for part in parts}
+        return [by_name[column.name] for column in self._columns.numeric]
 
     def _texts(self, parts: list[_Part], rows: int) -> NDArray[np.object_] | None:
         if not self._columns.text:
@@ -154,7 +177,7 @@ def _part(
     if datatype is None:
         found.append(Violation(field + ".datatype", f"is none of {', '.join(DATATYPES)}"))
         return None
-    packed = tensor.name not in {c.name for c in columns} and datatype.numeric
+    packed = tensor.name != columns[0].name and datatype.numeric
     if not packed and not all(datatype.accepts(c.field.dtype) for c in columns):
         found.append(Violation(field + ".datatype", "cannot carry the dtype of this input"))
         return None
@@ -188,16 +211,6 @@ def _kinds_fit(part: _Part) -> bool:
     if type(None) in kinds and all(c.field.nullable for c in part.columns):
         kinds.discard(type(None))
     return kinds <= part.datatype.kinds
-
-
-def _range_fits(part: _Part) -> bool:
-    kind = part.datatype
-    if not kind.numeric or (not kind.whole and kind.name == "FP64"):
-        return True
-    values = np.array(part.values, np.float64)
-    outside = (values < kind.low) | (values >= kind.high if kind.whole else values > kind.high)
-    fraction = (values != np.floor(values)) & ~np.isnan(values) if kind.whole else outside
-    return not (outside | fraction).any()
 
 
 def _is_text(part: _Part) -> bool:

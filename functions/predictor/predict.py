@@ -1,0 +1,18 @@
+"""The model server: loads one model and answers for it.
+
+Made at import, in the phase that Lambda gives more processor time and, with SnapStart, takes the
+snapshot of: the libraries of the runtime, and in image mode the model itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from servery import wiring
+
+_server = wiring.model_server()
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
+    """Answer one event: infer, ready or metadata."""
+    return _server.handle(event)

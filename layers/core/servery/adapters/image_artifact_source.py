@@ -1,0 +1,83 @@
+"""Model in image: the files of the model are the package `servery_model` on Python's path."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from servery.domain.digest import digest_bytes
+from servery.domain.manifest import ModelRef, Runtime
+from servery.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PACKAGE = "servery_model"
+MANIFEST = "manifest.json"
+
+
+def model_package() -> Path:
+    """The folder of the model's package.
+
+    Raises:
+        ArtifactError: there is none on Python's path.
+    """
+    spec = find_spec(PACKAGE)
+    places = list(spec.submodule_search_locations or []) if spec else []
+    if not places:
+        raise ArtifactError(f"the package {PACKAGE} is not in this server's image")
+    return Path(places[0])
+
+
+class ImageArtifactSource:
+    """The files of the one model in the image, whatever prefix a reference has.
+
+    Args:
+        folder: Finds the folder of the package.
+    """
+
+    def __init__(self, folder: Callable[[], Path] = model_package) -> None:
+        self._folder = folder
+
+    def read(self, ref: ModelRef, filename: str) -> bytes:  # noqa: ARG002 - there is one model
+        """One file of the package.
+
+        Raises:
+            ArtifactError: it is not there.
+        """
+        try:
+            return (self._folder() / filename).read_bytes()
+        except OSError as error:
+            raise ArtifactError(f"{filename} is not in this server's image") from error
+
+
+def image_ref(
+    source: ImageArtifactSource,
+    *,
+    model: str,
+    version: str,
+    training: str,
+    digest: str,
+    runtime: Runtime,
+) -> ModelRef:
+    """The reference of the model in the image, from what the server is pinned to.
+
+    The digest of the manifest is that of the packaged file: a request brings the one that the
+    registry recorded, and is answered only if they are the same.
+
+    Raises:
+        ArtifactError: there is no manifest in the image.
+    """
+    ref = ModelRef(
+        model=model,
+        version=version,
+        training=training,
+        prefix=PACKAGE,
+        digest=digest,
+        manifest_digest="",
+        runtime=runtime,
+    )
+    return replace(ref, manifest_digest=digest_bytes(source.read(ref, MANIFEST)))

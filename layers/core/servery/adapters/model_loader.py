@@ -1,0 +1,146 @@
+"""Loads a model: nothing is parsed before its digest is checked, nothing answers unproven.
+
+loader = ModelLoader(source, load_runtime, Codec)
+model = loader.load(ref)
+prediction = model.predict(model.codec.decode(body))
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from servery.domain.digest import digest_bytes
+from servery.domain.inference import Prediction
+from servery.domain.manifest import Manifest
+from servery.domain.signature import Task
+from servery.domain.spec import Limits
+from servery.errors import ArtifactError, IncompatibleRuntimeError, RejectedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from servery.domain.inference import Question
+    from servery.domain.manifest import ModelRef
+    from servery.domain.signature import Signature
+    from servery.ports import ArtifactSource, InferenceCodec, ModelRuntime, RuntimeFactory
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A `LoadedModel`.
+
+    Attributes:
+        ref: Which model it is.
+        manifest: What it says about itself.
+        runtime: What computes its answers.
+        codec: Reads its requests and writes its answers.
+        sample: The recorded rows.
+        load_ms: Milliseconds from asking for the first file to the reproduced sample.
+    """
+
+    ref: ModelRef
+    manifest: Manifest
+    runtime: ModelRuntime
+    codec: InferenceCodec
+    sample: Question
+    load_ms: float = 0.0
+
+    def predict(self, question: Question) -> Prediction:
+        """Predict the rows of a question."""
+        return Prediction(*self.runtime.predict(question.numeric, question.text))
+
+    def verify(self) -> None:
+        """Reproduce the recorded sample.
+
+        Raises:
+            IncompatibleRuntimeError: an answer is not the recorded one.
+        """
+        recorded = self.manifest.sample
+        prediction = self.predict(self.sample)
+        if self.manifest.signature.task is Task.CLASSIFICATION:
+            same = prediction.answers.tolist() == recorded.classes
+            scores = prediction.probabilities
+        else:
+            same, scores = True, np.asarray(prediction.answers, np.float64).reshape(-1, 1)
+        if recorded.scores:
+            expected = np.array(recorded.scores)
+            same = same and scores is not None and scores.shape == expected.shape
+            if same and scores is not None:
+                same = bool((np.abs(scores - expected) <= recorded.tolerance).all())
+        if not same:
+            raise IncompatibleRuntimeError("the model does not reproduce its recorded sample here")
+
+
+class ModelLoader:
+    """Loads models by reference.
+
+    Args:
+        source: Where their files are.
+        runtimes: Makes a runtime out of a model file.
+        codecs: Makes the codec of a signature and its limits.
+    """
+
+    def __init__(
+        self,
+        source: ArtifactSource,
+        runtimes: RuntimeFactory,
+        codecs: Callable[[Signature, Limits], InferenceCodec],
+    ) -> None:
+        self._source = source
+        self._runtimes = runtimes
+        self._codecs = codecs
+
+    def load(self, ref: ModelRef) -> Model:
+        """Read, check, build and prove a model.
+
+        Raises:
+            ArtifactError: a file is missing, or is not the one that the registry recorded.
+            IncompatibleRuntimeError: the libraries do not fit, or the sample is not reproduced.
+            UnavailableError: the files cannot be read at the moment.
+        """
+        started = time.perf_counter()
+        manifest = self._manifest(ref)
+        content = self._checked(ref, ref.runtime.filename, ref.digest)
+        runtime = self._runtimes(ref.runtime, content, manifest)
+        codec = self._codecs(manifest.signature, manifest.limits)
+        model = Model(ref, manifest, runtime, codec, self._sample(manifest))
+        model.verify()
+        load_ms = (time.perf_counter() - started) * 1000
+        return replace(model, load_ms=round(load_ms, 3))
+
+    def _checked(self, ref: ModelRef, filename: str, digest: str) -> bytes:
+        content = self._source.read(ref, filename)
+        if digest_bytes(content) != digest:
+            raise ArtifactError(
+                f"{filename} of {ref.model} {ref.version} is not the one that the registry recorded"
+            )
+        return content
+
+    def _manifest(self, ref: ModelRef) -> Manifest:
+        content = self._checked(ref, MANIFEST, ref.manifest_digest)
+        try:
+            manifest = msgspec.json.decode(content, type=Manifest)
+        except msgspec.MsgspecError as error:
+            raise ArtifactError(f"{MANIFEST} of {ref.model} {ref.version}: {error}") from error
+        if manifest.model != ref.model:
+            raise ArtifactError(f"{MANIFEST} of {ref.model} is that of {manifest.model}")
+        if manifest.files.get(ref.runtime.filename) != ref.digest:
+            raise ArtifactError(f"{MANIFEST} of {ref.model} {ref.version} names another model file")
+        return manifest
+
+    def _sample(self, manifest: Manifest) -> Question:
+        """The recorded rows, read like any request, whatever the limits of the model are."""
+        body = msgspec.json.encode({"records": manifest.sample.records})
+        try:
+            return self._codecs(manifest.signature, Limits()).decode(body)
+        except RejectedError as error:
+            raise ArtifactError(
+                f"the recorded sample does not fit the signature: {error}"
+            ) from error
