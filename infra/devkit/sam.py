@@ -21,8 +21,15 @@ if TYPE_CHECKING:
 
 BIN = ROOT / ".venv" / "bin"
 _KEPT = ("LANG", "LC_ALL", "HOME", "TZ", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "LD_LIBRARY_PATH")
-_NOISE = ("update available", "To download:", "Commands you can use", "[*]")
-_SHOWN_LINES = 25
+_NOISE = (
+    "update available",
+    "To download:",
+    "Commands you can use",
+    "[*]",
+    "skipping upload",
+    "===",
+)
+_SHOWN_LINES = 12
 
 
 def runtime() -> str:
@@ -131,7 +138,7 @@ def _run(command: Sequence[str], instance: Instance, target: Target, held: int) 
 
 
 def tail(log: str) -> tuple[str, ...]:
-    """The end of what SAM said, without its advertisements."""
-    lines = [x.rstrip() for x in log.splitlines() if x.strip()]
+    """The end of what the last command said, without what does not matter."""
+    lines = [x.rstrip() for x in log.rpartition("$ sam ")[2].splitlines()[1:] if x.strip()]
     told = [x for x in lines if not any(noise in x for noise in _NOISE)]
     return tuple(told[-_SHOWN_LINES:])
