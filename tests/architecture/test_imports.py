@@ -72,8 +72,10 @@ def test_library_never_imports_functions_when_it_is_parsed():
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.logical_id)
-def test_handler_is_short_when_counted(function):
-    assert len(function.file.read_text().splitlines()) <= HANDLER_LINES
+def test_handler_is_short_when_its_lines_are_counted(function):
+    lines = [line for line in function.file.read_text().splitlines() if line.strip()]
+
+    assert len(lines) <= HANDLER_LINES
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +89,22 @@ def lambda_runtime(tmp_path_factory):
     return folder
 
 
+# What a release sets on the version of the predictor that it publishes.
+PUBLISHED = {"SERVERY_MODE": "load", "SERVERY_MODEL": "iris", "SERVERY_RUNTIME": "onnx"}
+
+
+def _environment(function):
+    """Every variable of the template with something in it, and what Lambda itself sets."""
+    names = function.properties["Environment"]["Variables"]
+    published = PUBLISHED if function.room == "predictor" else {}
+    lambda_sets = {
+        "AWS_REGION": "eu-west-1",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+    }
+    return {**lambda_sets, **dict.fromkeys(names, "x"), **published}
+
+
 def _imported(function, paths):
     """The modules there are after the handler was imported in a process of its own."""
     program = f"""
@@ -97,7 +115,9 @@ assert callable(getattr(module, {function.properties["Handler"].split(".")[1]!r}
 print(json.dumps(sorted(sys.modules)))
 """
     command = [sys.executable, "-S", "-I", "-c", program]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        command, env=_environment(function), capture_output=True, text=True, check=False
+    )
     assert ended.returncode == 0, ended.stderr
     return set(json.loads(ended.stdout.splitlines()[-1]))
 

@@ -11,6 +11,7 @@ from architecture.functions import functions, size
 
 MEGABYTE = 1_000_000
 LAMBDA_LIMIT = 250 * MEGABYTE
+LAMBDA_REFUSES = 250 * 1024 * 1024  # what Lambda means by 250 MB
 ONNX_SERVING_LIMIT = 130 * MEGABYTE
 FRONT_LIMIT = 25 * MEGABYTE
 UNCHECKED_HASH = b"\x01\x00\x00\x00"  # PEP 552: hash-based, source not checked
@@ -26,6 +27,18 @@ def _unzipped(function, layer, scratch):
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.logical_id)
 def test_function_fits_into_lambda_when_unzipped_with_its_layers(function, layer, tmp_path):
     assert _unzipped(function, layer, tmp_path) < LAMBDA_LIMIT
+
+
+@pytest.mark.slow
+def test_every_function_fits_into_lambda_when_built_for_arm(build_script, tmp_path):
+    weight = {}
+    for name in sorted({name for function in FUNCTIONS for name in function.layers}):
+        target = build_script.Target(architecture="arm64", python=build_script.Target().python)
+        weight[name] = size(build_script.build(name, tmp_path / name, target))
+
+    for function in FUNCTIONS:
+        unzipped = size(function.folder) + sum(weight[name] for name in function.layers)
+        assert unzipped < LAMBDA_REFUSES, function.logical_id
 
 
 def test_serving_package_is_small_when_it_serves_onnx(layer, tmp_path):
