@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from chalice import Response
+from chalice.app import Response
 from chalicelib import page
 from chalicelib.bridge import METHODS, WebSingleApp, answer_of, event_of
 from servery import wiring
@@ -48,7 +48,7 @@ def _api() -> Api:
 @app.route("/{a}/{b}/{c}", methods=METHODS, content_types=[])
 def answer(**_: str) -> Response:
     """Answer the current request."""
-    request = app.current_request
+    request = app.request
     return answer_of(_api().serve(event_of(request), request.lambda_context))
 
 
@@ -62,6 +62,6 @@ def _static(request: Request, parameters: dict[str, str]) -> Answer:
 
 
 def _api_url(request: Request) -> str:
-    stage = app.current_request.stage_vars or {}
+    stage = app.request.stage_vars or {}
     host = request.headers.get("host", "")
     return page.api_url(wiring.api_url(), stage.get("ApiUrl", ""), host=host)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import onnx
+import onnxruntime
 from fakes.signatures import FLOWERS
 from onnx import TensorProto, helper
 from servery.domain.digest import digest_bytes
@@ -57,7 +58,11 @@ def flower_onnx(favourite: str = "setosa") -> bytes:
 
 
 def flower_manifest(
-    content: bytes, signature: Signature = FLOWERS, model: str = "iris"
+    content: bytes,
+    *,
+    favourite: str = "setosa",
+    signature: Signature = FLOWERS,
+    model: str = "iris",
 ) -> Manifest:
     """The manifest of a model file."""
     latency = Latency(p50_ms=0.01, p99_ms=0.02)
@@ -74,12 +79,12 @@ def flower_manifest(
         limits=Limits(max_rows=100, max_body_kb=100),
         runtime=Runtime.ONNX,
         runtime_reason="faster",
-        libraries={"python": "3.13"},
+        libraries={"python": "3.13", "onnxruntime": onnxruntime.__version__},
         files={"model.onnx": digest_bytes(content)},
         metrics={"accuracy": 0.97},
         figures={"onnx": figures},
         parity=Parity(exported=True),
-        sample=Sample(records=[FLOWER], classes=["setosa"]),
+        sample=Sample(records=[FLOWER], classes=[favourite]),
         lineage=Lineage(
             training_id="t", source_uri="", source_digest="", dataset="", split="", code="", spec={}
         ),
@@ -96,7 +101,9 @@ def store_flowers(
 ) -> ModelRef:
     """Put the artifact of a version into a store, as a registration would."""
     content = flower_onnx(favourite)
-    manifest = msgspec.json.encode(flower_manifest(content, signature, model))
+    manifest = msgspec.json.encode(
+        flower_manifest(content, favourite=favourite, signature=signature, model=model)
+    )
     prefix = f"models/{model}/{version}/tr0"
     objects.put(f"{prefix}/model.onnx", content)
     objects.put(f"{prefix}/manifest.json", manifest)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Any
 
-from chalice import Chalice
-from chalice import Response as ChaliceResponse
+from chalice.app import Chalice
+from chalice.app import Request as ChaliceRequest
+from chalice.app import Response as ChaliceResponse
 from servery import wiring
 from servery.edge.http import Response
 
@@ -27,15 +28,22 @@ class WebSingleApp(Chalice):
         # Lambda takes registrations only until the first event, so this one is made at import.
         self._after_response = wiring.after_response().start()
 
-    def __call__(self, event: Any, context: Any) -> Response:
+    @property
+    def request(self) -> ChaliceRequest:
+        """The request that is being answered."""
+        if self.current_request is None:
+            raise LookupError("no request is being answered")
+        return self.current_request
+
+    def __call__(self, event: dict[str, Any], context: object) -> Response:
         """Answer one event of API Gateway, or of `chalice local`."""
         return self._after_response.around(self._serve, event, context)
 
-    def _serve(self, event: Any, context: Any) -> Response:
+    def _serve(self, event: dict[str, Any], context: object) -> Response:
         return Response(super().__call__(event, context))
 
 
-def event_of(request: Any) -> dict[str, Any]:
+def event_of(request: ChaliceRequest) -> dict[str, Any]:
     """The event of a Chalice request, as API Gateway writes it.
 
     API Gateway's own is taken as it is; that of `chalice local` has fewer parts, and its body is

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from servery.usecases.predictor import Shelf
     from servery.usecases.registry.reading import RegistryReader
     from servery.usecases.release import ReleasePorts
+    from servery.usecases.web_single import WebSingle
 
 
 class SystemClock:
@@ -300,6 +301,111 @@ def _warm_up() -> None:
 
     installed_version(Runtime(setting("SERVERY_RUNTIME")))
     shelf().warm_up()
+
+
+# --- web_single ---
+
+
+def api_url() -> str:
+    """Address of the gateway API, for a page that runs by itself; else its stage tells it."""
+    return optional_setting("API_URL")
+
+
+@cache
+def web_single() -> WebSingle:
+    """The model of the page: that of the image where there is one, else the champion."""
+    from importlib.util import find_spec  # noqa: PLC0415
+
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
+    from servery.adapters.dynamodb_registry import DynamoDbRegistry  # noqa: PLC0415
+    from servery.adapters.image_artifact_source import (  # noqa: PLC0415
+        MANIFEST,
+        PACKAGE,
+        ImageArtifactSource,
+        model_package,
+    )
+    from servery.usecases.web_single import WebSingle, champion_of, packaged  # noqa: PLC0415
+
+    model, clock = setting("WEB_MODEL"), SystemClock()
+    impatient = Config(
+        connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2}
+    )
+    client = boto3.client("dynamodb", config=impatient)
+    records = DynamoDbRegistry(client, setting("REGISTRY_TABLE"), clock)
+    if find_spec(PACKAGE) is not None:
+        manifest = (model_package() / MANIFEST).read_bytes()
+        loader = model_loader(ImageArtifactSource())
+        return WebSingle(model, packaged(manifest, records, model), loader.load, clock)
+    loader = model_loader(s3_artifacts())
+    return WebSingle(model, champion_of(records, model), loader.load, clock)
+
+
+# --- training ---
+
+
+@cache
+def datasets() -> DataSets:
+    """Typed columns in the artifacts bucket."""
+    from servery.adapters.npz_datasets import NpzDataSets  # noqa: PLC0415
+
+    return NpzDataSets(object_store())
+
+
+def table_reader(data_format: str) -> TableReader:
+    """What reads a format of raw data; only Parquet needs pyarrow."""
+    if data_format == "parquet":
+        from servery.adapters.parquet_table import read_parquet  # noqa: PLC0415
+
+        return read_parquet
+    from servery.adapters.csv_table import read_csv  # noqa: PLC0415
+
+    return read_csv
+
+
+def trainer() -> Trainer:
+    """What fits pipelines."""
+    from servery.adapters.sklearn_trainer import fit  # noqa: PLC0415
+
+    return fit
+
+
+def runtime_loader(
+    runtime: Runtime, content: bytes, *, digest: str, signature: Signature
+) -> ModelRuntime:
+    """The runtime that will serve, of a model that has no manifest yet."""
+    if runtime.value == "onnx":
+        from servery.adapters.onnx_runtime import OnnxRuntime  # noqa: PLC0415
+
+        return OnnxRuntime.load(content, digest=digest, signature=signature)
+    from servery.adapters.sklearn_runtime import SklearnRuntime  # noqa: PLC0415
+
+    return SklearnRuntime.load(content, digest=digest, signature=signature)
+
+
+def export_tools() -> Tools:
+    """What compiles, proves and measures."""
+    from servery.adapters.onnx_exporter import export, export_libraries  # noqa: PLC0415
+    from servery.adapters.stopwatch import measure  # noqa: PLC0415
+    from servery.usecases.training.export import Tools  # noqa: PLC0415
+
+    return Tools(
+        export=export,
+        load=runtime_loader,
+        measure=measure,
+        now=time.perf_counter,
+        libraries=export_libraries(),
+    )
+
+
+@cache
+def training_code() -> Code:
+    """Which code makes models here."""
+    from servery.adapters.source_digest import library_digest, logic_digest  # noqa: PLC0415
+    from servery.usecases.training.register import Code  # noqa: PLC0415
+
+    return Code(library=library_digest(), training=logic_digest())
 
 
 # --- monitoring ---

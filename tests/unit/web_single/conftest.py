@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import msgspec
 import pytest
 from fakes.clock import SetClock
 from fakes.flower_model import store_flowers
@@ -12,11 +11,14 @@ from fakes.object_store import MemoryObjectStore
 from fakes.records import a_server
 from fakes.registry import MemoryRegistry
 from fakes.template import ROOT
-from servery.adapters.onnx_runtime import OnnxRuntime
+from servery.adapters.model_loader import ModelLoader
+from servery.adapters.runtimes import load_runtime
 from servery.domain.deployment import Served, crown
-from servery.domain.manifest import Manifest, ModelRef
+from servery.domain.manifest import ModelRef
+from servery.edge.inference import Codec
 from servery.errors import NotFoundError
-from servery.usecases.web_single import Loaded, WebSingle, champion_of
+from servery.ports import LoadedModel
+from servery.usecases.web_single import WebSingle, champion_of
 
 
 @pytest.fixture(autouse=True)
@@ -36,14 +38,13 @@ class House:
         self.registry = MemoryRegistry(self.clock)
         self.web = WebSingle("iris", champion_of(self.registry, "iris"), self.load, self.clock)
 
-    def load(self, ref: ModelRef) -> Loaded:
+    def load(self, ref: ModelRef) -> LoadedModel:
         self.loads.append(ref.version)
-        content = self.objects.get(f"{ref.prefix}/model.onnx")
-        manifest = msgspec.json.decode(
-            self.objects.get(f"{ref.prefix}/manifest.json"), type=Manifest
-        )
-        runtime = OnnxRuntime.load(content, digest=ref.digest, signature=manifest.signature)
-        return Loaded(ref, manifest, runtime)
+        return ModelLoader(self, load_runtime, Codec).load(ref)
+
+    def read(self, ref: ModelRef, filename: str) -> bytes:
+        """The house is its own `ArtifactSource`."""
+        return self.objects.get(f"{ref.prefix}/{filename}")
 
     def release(self, version: str, favourite: str = "setosa", *, broken: bool = False) -> ModelRef:
         ref = store_flowers(self.objects, version, favourite=favourite)

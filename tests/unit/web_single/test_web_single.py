@@ -28,7 +28,7 @@ def test_champion_answers_when_it_is_released(house):
 
     serving = house.web.serving()
 
-    assert (serving.loaded.ref.version, serving.degraded) == (ONE, False)
+    assert (serving.model.ref.version, serving.degraded) == (ONE, False)
 
 
 def test_model_is_loaded_once_when_it_stays_the_champion(house):
@@ -46,7 +46,7 @@ def test_record_is_not_read_again_when_it_is_fresh(house):
     house.release(TWO)
     house.clock.advance(FRESH_SECONDS - 0.01)
 
-    assert house.web.serving().loaded.ref.version == ONE
+    assert house.web.serving().model.ref.version == ONE
 
 
 def test_next_champion_answers_when_the_record_has_changed(house):
@@ -57,7 +57,7 @@ def test_next_champion_answers_when_the_record_has_changed(house):
 
     serving = house.web.serving()
 
-    assert (serving.loaded.ref.version, serving.degraded) == (TWO, False)
+    assert (serving.model.ref.version, serving.degraded) == (TWO, False)
 
 
 def test_last_model_answers_degraded_when_the_next_cannot_be_loaded(house):
@@ -68,7 +68,7 @@ def test_last_model_answers_degraded_when_the_next_cannot_be_loaded(house):
 
     serving = house.web.serving()
 
-    assert (serving.loaded.ref.version, serving.degraded) == (ONE, True)
+    assert (serving.model.ref.version, serving.degraded) == (ONE, True)
 
 
 def test_next_champion_answers_when_it_can_be_loaded_after_all(house):
@@ -82,7 +82,7 @@ def test_next_champion_answers_when_it_can_be_loaded_after_all(house):
 
     serving = house.web.serving()
 
-    assert (serving.loaded.ref.version, serving.degraded) == (TWO, False)
+    assert (serving.model.ref.version, serving.degraded) == (TWO, False)
 
 
 def test_load_is_not_tried_on_every_request_when_it_fails(house):
@@ -117,7 +117,7 @@ def test_model_goes_on_answering_when_the_registry_is_down(house):
     down[0] = True
     house.clock.advance(60)
 
-    assert web.serving().loaded.ref.version == ONE
+    assert web.serving().model.ref.version == ONE
 
 
 def test_model_stops_answering_when_its_deployment_is_gone(house):
@@ -162,17 +162,17 @@ def test_old_model_answers_others_when_one_thread_loads_the_next(house):
     with ThreadPoolExecutor(1) as pool:
         swapping = pool.submit(web.serving)
         assert loading.wait(10)
-        meanwhile = web.serving().loaded.ref.version
+        meanwhile = web.serving().model.ref.version
         go_on.set()
 
-        assert (meanwhile, swapping.result(10).loaded.ref.version) == (ONE, TWO)
+        assert (meanwhile, swapping.result(10).model.ref.version) == (ONE, TWO)
 
 
 def test_one_thread_loads_when_many_ask_at_first(house):
     house.release(ONE)
     with ThreadPoolExecutor(8) as pool:
         asked = [pool.submit(house.web.serving) for _ in range(8)]
-        versions = {each.result(10).loaded.ref.version for each in asked}
+        versions = {each.result(10).model.ref.version for each in asked}
 
     assert (versions, house.loads) == ({ONE}, [ONE])
 
@@ -184,7 +184,7 @@ def test_description_has_the_form_when_a_model_is_released(house):
 
     assert isinstance(told, Description)
     assert (told.model, told.model_version, told.released) == ("iris", ONE, True)
-    assert [field.name for field in told.inputs][0] == "sepal_length"
+    assert told.inputs[0].name == "sepal_length"
     assert told.api_url == "https://api.example.org/prod"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 
 import pytest
@@ -15,9 +16,7 @@ API = "https://def.execute-api.eu-central-1.amazonaws.com/prod"
 
 @pytest.fixture
 def page():
-    from chalicelib import page
-
-    return page
+    return importlib.import_module("chalicelib.page")
 
 
 def _directives(policy: str) -> dict[str, list[str]]:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from servery.domain.inference import AnswerContext, Question
 from servery.edge.api import refuse
 from servery.edge.http import Answer, Request, check_media
-from servery.edge.inference import Codec
 from servery.usecases.monitoring import Outcome, Recorder
-from servery.usecases.web_single import ROUTE, Loaded, Serving, WebSingle
+from servery.usecases.web_single import ROUTE, Serving, WebSingle
 
 _CLIENT_ERROR = 400
 
@@ -29,13 +28,13 @@ class _Attempt:
         """Model and version for the metrics, where they are known."""
         if self.serving is None:
             return {}
-        ref = self.serving.loaded.ref
+        ref = self.serving.model.ref
         return {"model": ref.model, "model_version": ref.version}
 
     def outcome(self, answer: Answer, latency_ms: float) -> Outcome:
         """What the prediction log is told."""
         serving = self.serving
-        ref = serving.loaded.ref if serving else None
+        ref = serving.model.ref if serving else None
         return Outcome(
             request_id=self.request.request_id,
             model=ref.model if ref else "",
@@ -66,7 +65,6 @@ class WebSingleApi:
     def __init__(self, web: WebSingle, recorder: Recorder) -> None:
         self._web = web
         self._recorder = recorder
-        self._codec: tuple[Loaded, Codec] | None = None
 
     def model(self, *, api_url: str) -> Answer:
         """What the page builds its form from."""
@@ -93,12 +91,12 @@ class WebSingleApi:
     def _predicted(self, request: Request, attempt: _Attempt) -> Answer:
         check_media(request.headers)
         serving = attempt.serving = self._web.serving()
-        codec = self._codec_of(serving.loaded)
-        question = attempt.question = codec.decode(request.content())
+        model = serving.model
+        question = attempt.question = model.codec.decode(request.content())
         began = time.perf_counter()
-        prediction = serving.loaded.answer(question)
+        prediction = model.predict(question)
         attempt.model_ms = (time.perf_counter() - began) * 1000
-        ref = serving.loaded.ref
+        ref = model.ref
         context = AnswerContext(
             model=ref.model,
             model_version=ref.version,
@@ -106,14 +104,6 @@ class WebSingleApi:
             served_by=ROUTE,
             degraded=serving.degraded,
         )
-        body = codec.encode(question, prediction, context).decode()
+        body = model.codec.encode(question, prediction, context).decode()
         headers = {"x-model-version": ref.version}
         return Answer(body=body, headers=headers, dimensions=attempt.dimensions())
-
-    def _codec_of(self, loaded: Loaded) -> Codec:
-        """The codec of a model, made once for it."""
-        kept = self._codec
-        if kept is None or kept[0] is not loaded:
-            kept = (loaded, Codec(loaded.manifest.signature, loaded.manifest.limits))
-            self._codec = kept
-        return kept[1]

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import msgspec
 
 from servery.domain.digest import digest_bytes
-from servery.domain.inference import Prediction, Question
 from servery.domain.manifest import Manifest, ModelRef
 from servery.domain.signature import Field, Output, Task
 from servery.errors import FaultError, NotFoundError
-from servery.ports import Clock, ModelRuntime, Registry
+from servery.ports import Clock, LoadedModel, Registry
 
 FRESH_SECONDS = 2.0
 ROUTE = "web_single"
@@ -28,29 +27,16 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """A model in memory: what it is, what it says about itself, what computes its answers."""
-
-    ref: ModelRef
-    manifest: Manifest
-    runtime: ModelRuntime
-
-    def answer(self, question: Question) -> Prediction:
-        """Predict the rows of a question."""
-        return Prediction(*self.runtime.predict(question.numeric, question.text))
-
-
-@dataclass(frozen=True, slots=True)
 class Serving:
     """Who answers now.
 
     Attributes:
-        loaded: The model.
+        model: The model.
         log_sample: Share of requests that goes to the prediction log.
         degraded: Whether it is an older model, since the wanted one could not be loaded.
     """
 
-    loaded: Loaded
+    model: LoadedModel
     log_sample: float
     degraded: bool
 
@@ -97,7 +83,7 @@ class WebSingle:
     Args:
         model: Name of the model.
         wanted: Says which model should answer; `NotFoundError` where none is released.
-        load: Loads a model whose digests fit its reference.
+        load: Loads a model that is proven to be the one of the reference.
         clock: What the age of a look-up goes by.
     """
 
@@ -105,7 +91,7 @@ class WebSingle:
         self,
         model: str,
         wanted: Callable[[], Wanted],
-        load: Callable[[ModelRef], Loaded],
+        load: Callable[[ModelRef], LoadedModel],
         clock: Clock,
     ) -> None:
         self.model = model
@@ -140,16 +126,16 @@ class WebSingle:
     def describe(self, *, api_url: str) -> Description | Nothing:
         """What the page shows: the form of the model, or how one comes to be."""
         try:
-            loaded = self.serving().loaded
+            served = self.serving().model
         except NotFoundError:
             commands = [f"servery train {self.model}", f"servery release {self.model}"]
             return Nothing(model=self.model, commands=commands)
-        signature = loaded.manifest.signature
+        signature = served.manifest.signature
         return Description(
-            model=loaded.ref.model,
-            model_version=loaded.ref.version,
+            model=served.ref.model,
+            model_version=served.ref.version,
             task=signature.task,
-            owner=loaded.manifest.owner,
+            owner=served.manifest.owner,
             inputs=signature.inputs,
             output=signature.output,
             api_url=api_url,
@@ -165,14 +151,14 @@ class WebSingle:
             if current is None:
                 raise
             return current
-        if current is not None and current.loaded.ref == wanted.ref:
-            return Serving(current.loaded, wanted.log_sample, degraded=False)
+        if current is not None and current.model.ref == wanted.ref:
+            return Serving(current.model, wanted.log_sample, degraded=False)
         try:
             return Serving(self._load(wanted.ref), wanted.log_sample, degraded=False)
         except Exception:
             if current is None:
                 raise
-            return Serving(current.loaded, wanted.log_sample, degraded=True)
+            return Serving(current.model, wanted.log_sample, degraded=True)
 
     def _age(self) -> float:
         return self._now() - self._looked
