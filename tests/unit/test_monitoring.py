@@ -1,0 +1,81 @@
+"""Lines of the prediction log: sampling, size, and what is known to be JSON."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from fakes.clock import SetClock
+from fakes.prediction_log import MemoryPredictionLog
+from hypothesis import given
+from hypothesis import strategies as st
+from servery.usecases.monitoring import MOST_LINE_BYTES, Outcome, Recorder, in_sample
+
+
+def record(**changes) -> list[dict]:
+    values = {"request_id": "r", "model": "iris", "sample": 1.0, "status": 200, "latency_ms": 1.0}
+    log = MemoryPredictionLog()
+    Recorder(log, SetClock()).record(Outcome(**(values | changes)))
+    assert all(len(line) + 1 <= MOST_LINE_BYTES for line in log.lines)
+    assert not any(b"\n" in line for line in log.lines)
+    return log.entries
+
+
+class TestSample:
+    def test_none_and_all_when_the_share_is_0_and_1(self):
+        ids = [f"r{number}" for number in range(1000)]
+        assert not any(in_sample(i, 0.0) for i in ids)
+        assert all(in_sample(i, 1.0) for i in ids)
+
+    def test_about_the_share_when_there_are_many(self):
+        taken = sum(in_sample(f"r{number}", 0.25) for number in range(10_000))
+        assert 2300 < taken < 2700
+
+    @given(st.text(alphabet="abc123-_.", min_size=1), st.floats(0, 1), st.floats(0, 1))
+    def test_larger_sample_has_all_of_the_smaller_one(self, request_id, one, other):
+        if in_sample(request_id, min(one, other)):
+            assert in_sample(request_id, max(one, other))
+
+    @pytest.mark.parametrize("status", [400, 404, 422, 429, 500, 504])
+    def test_failures_are_logged_when_the_sample_is_empty(self, status):
+        assert record(sample=0.0, status=status)
+        assert not record(sample=0.0)
+
+
+class TestInput:
+    def test_it_is_json_when_it_was_answered(self):
+        assert record(body='{"a":\n[1,\r\n 2]}')[0]["input"] == {"a": [1, 2]}
+
+    def test_it_is_decoded_when_it_came_in_base64(self):
+        body = base64.b64encode(b'{"a": 1}').decode()
+        assert record(body=body, base64=True)[0]["input"] == {"a": 1}
+
+    @given(st.recursive(st.integers() | st.text() | st.booleans() | st.none(), st.lists))
+    def test_it_says_the_same_on_one_line_when_it_had_many(self, value):
+        assert record(body=json.dumps({"a": value}, indent=2))[0]["input"] == {"a": value}
+
+    @pytest.mark.parametrize("status", [400, 422, 500])
+    def test_it_is_left_out_when_it_was_not_answered(self, status):
+        entry = record(status=status, body="no json {")[0]
+        assert entry["input"] is None
+        assert entry["malformed"] is (status == 400)
+
+
+class TestSize:
+    def test_input_is_left_out_when_the_line_would_be_too_long(self):
+        entry = record(body=json.dumps("x" * MOST_LINE_BYTES), answer='{"a":1}')[0]
+        assert (entry["input"], entry["output"], entry["truncated"]) == (None, {"a": 1}, True)
+
+    def test_output_is_left_out_too_when_that_is_not_enough(self):
+        long = json.dumps("x" * MOST_LINE_BYTES)
+        entry = record(body="{}", answer=long)[0]
+        assert (entry["input"], entry["output"], entry["truncated"]) == (None, None, True)
+
+    def test_all_is_kept_when_it_fits(self):
+        entry = record(body=json.dumps("x" * (MOST_LINE_BYTES - 1000)))[0]
+        assert entry["truncated"] is False
+
+
+def test_model_is_unknown_when_there_is_none():
+    assert record(model="", status=404)[0]["model"] == "unknown"
