@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +42,10 @@ class Check:
 def preflight(target: Target) -> list[Check]:
     """Look at everything that a deploy to AWS needs; nothing is changed."""
     checks = [_runtime(), _region(target)]
-    credentials = _attempt("credentials", lambda: _caller(target), "Set them up: aws configure")
-    checks.append(credentials)
-    if credentials.fine and target.region:
+    if not target.region:
+        return checks
+    checks.append(_attempt("credentials", lambda: _caller(target), "Set them up: aws configure"))
+    if checks[-1].fine:
         checks.append(
             _attempt(
                 "stack",
@@ -111,6 +113,8 @@ def default_region(profile: str | None) -> str:
     import boto3  # noqa: PLC0415
     from botocore.exceptions import ProfileNotFound  # noqa: PLC0415
 
+    if "AWS_REGION" in os.environ:
+        return os.environ["AWS_REGION"]
     with contextlib.suppress(ProfileNotFound):
         return boto3.Session(profile_name=profile).region_name or ""
     return ""
@@ -122,7 +126,7 @@ def _attempt(name: str, look: Callable[[], str], advice: str) -> Check:
     try:
         return Check(name, fine=True, said=look())
     except (BotoCoreError, ClientError, DevkitError) as error:
-        return Check(name, fine=False, said=f"{error} {advice}")
+        return Check(name, fine=False, said=f"{error} {advice}".strip())
 
 
 def _runtime() -> Check:
