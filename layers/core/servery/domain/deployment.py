@@ -160,13 +160,16 @@ def _change(
 ) -> Deployment:
     """The next revision, with every server of the old one that no longer serves retired."""
     serving = {s.server.function for s in (champion, last_good) if s is not None}
-    since = {r.server.function: r.since for r in deployment.retired}
-    out = {s.function: s for s in servers_of(deployment) if s.function not in serving}
+    before = [s for s in (deployment.champion, deployment.last_good) if s is not None]
+    fallen = [Retired(server=s.server, since=now) for s in before]
+    # One that is retired already keeps its time; champion and last good one may share a server.
+    out = {r.server.function: r for r in reversed([*deployment.retired, *fallen])}
+    retired = [r for name, r in reversed(out.items()) if name not in serving]
     return msgspec.structs.replace(
         deployment,
         revision=deployment.revision + 1,
         champion=champion,
         last_good=last_good,
-        retired=[Retired(server=s, since=since.get(name, now)) for name, s in out.items()],
+        retired=retired,
         reason=reason,
     )
