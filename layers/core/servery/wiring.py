@@ -23,14 +23,28 @@ if TYPE_CHECKING:
     from servery.adapters.lambda_model_servers import LambdaModelServers
     from servery.adapters.lambda_server_publisher import LambdaServerPublisher
     from servery.adapters.model_loader import ModelLoader
+    from servery.domain.columns import DataSets
+    from servery.domain.manifest import Runtime
+    from servery.domain.signature import Signature
+    from servery.domain.table import TableReader
     from servery.edge.after_response import AfterResponse
     from servery.edge.predictor import ModelServer
-    from servery.ports import ArtifactSource, ObjectStore, Registry, ReleaseQueue, TrainingQueue
+    from servery.ports import (
+        ArtifactSource,
+        ModelRuntime,
+        ObjectStore,
+        Registry,
+        ReleaseQueue,
+        TrainingQueue,
+    )
     from servery.usecases.gateway import Gateway
     from servery.usecases.monitoring import Recorder
     from servery.usecases.predictor import Shelf
     from servery.usecases.registry.reading import RegistryReader
     from servery.usecases.release import ReleasePorts
+    from servery.usecases.training.export import Tools
+    from servery.usecases.training.register import Code
+    from servery.usecases.training.train import Trainer
     from servery.usecases.web_single import WebSingle
 
 

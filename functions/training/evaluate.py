@@ -1,0 +1,21 @@
+"""Measures the model on held-out rows and judges it by its gates."""
+
+from __future__ import annotations
+
+from servery import wiring
+from servery.edge.steps import step
+from servery.edge.training import observed
+from servery.usecases.training.evaluate import evaluate
+from servery.usecases.training.messages import Evaluated, EvaluateEvent
+
+
+@step(EvaluateEvent)
+@observed("evaluate")
+def handler(event: EvaluateEvent) -> Evaluated:
+    """Compute the metrics of the runtime that will serve, and ask the gates."""
+    return evaluate(
+        event,
+        store=wiring.object_store(),
+        datasets=wiring.datasets(),
+        load=wiring.runtime_loader,
+    )

@@ -1,0 +1,21 @@
+"""Compiles the pipeline to ONNX and proves it."""
+
+from __future__ import annotations
+
+from servery import wiring
+from servery.edge.steps import step
+from servery.edge.training import observed
+from servery.usecases.training.export import export
+from servery.usecases.training.messages import Exported, ExportEvent
+
+
+@step(ExportEvent)
+@observed("export")
+def handler(event: ExportEvent) -> Exported:
+    """Prove the graph on the held-out rows and choose the runtime."""
+    return export(
+        event,
+        store=wiring.object_store(),
+        datasets=wiring.datasets(),
+        tools=wiring.export_tools(),
+    )

@@ -1,0 +1,16 @@
+"""Splits the data and describes it."""
+
+from __future__ import annotations
+
+from servery import wiring
+from servery.edge.steps import step
+from servery.edge.training import observed
+from servery.usecases.training.messages import Preprocessed, PreprocessEvent
+from servery.usecases.training.preprocess import preprocess
+
+
+@step(PreprocessEvent)
+@observed("preprocess")
+def handler(event: PreprocessEvent) -> Preprocessed:
+    """Store training and test rows apart, with the baseline."""
+    return preprocess(event, store=wiring.object_store(), datasets=wiring.datasets())

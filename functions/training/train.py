@@ -1,0 +1,21 @@
+"""Fits the pipeline."""
+
+from __future__ import annotations
+
+from servery import wiring
+from servery.edge.steps import step
+from servery.edge.training import observed
+from servery.usecases.training.messages import Trained, TrainEvent
+from servery.usecases.training.train import train
+
+
+@step(TrainEvent)
+@observed("train")
+def handler(event: TrainEvent) -> Trained:
+    """Fit the pipeline on the training rows and store it."""
+    return train(
+        event,
+        store=wiring.object_store(),
+        datasets=wiring.datasets(),
+        trainer=wiring.trainer(),
+    )

@@ -1,0 +1,72 @@
+"""Compiles fitted scikit-learn pipelines to ONNX."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import joblib
+import onnx
+import onnxruntime
+import skl2onnx
+from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+
+from servery.adapters.hist_gradient_boosting import CONVERTERS
+from servery.domain.digest import digest_bytes
+from servery.domain.signature import Task
+from servery.errors import ArtifactError, RejectedError
+
+if TYPE_CHECKING:
+    from servery.domain.signature import Signature
+
+
+def export(content: bytes, *, digest: str, signature: Signature) -> bytes:
+    """The ONNX graph of a pipeline.
+
+    Its inputs are `numeric` (float32) and `text` (string), whichever the signature has; its
+    outputs the label or value, then the probabilities.
+
+    Args:
+        content: The joblib file.
+        digest: The SHA-256 that the training recorded; compared before anything is unpickled.
+        signature: What the pipeline takes and gives.
+
+    Raises:
+        ArtifactError: the bytes are not the recorded ones.
+        RejectedError: the pipeline has no ONNX form; the sentence says why.
+    """
+    if digest_bytes(content) != digest:
+        raise ArtifactError("the model file does not have the digest that was recorded")
+    pipeline = joblib.load(io.BytesIO(content))
+    inputs: list[tuple[str, Any]] = []
+    if signature.numeric:
+        inputs.append(("numeric", FloatTensorType([None, len(signature.numeric)])))
+    if signature.text:
+        inputs.append(("text", StringTensorType([None, len(signature.text)])))
+    options = None
+    if signature.task is Task.CLASSIFICATION:
+        options = {id(pipeline.steps[-1][1]): {"zipmap": False}}
+    try:
+        graph = skl2onnx.convert_sklearn(
+            pipeline,
+            initial_types=inputs,
+            options=options,
+            custom_conversion_functions=CONVERTERS,
+        )
+    except Exception as error:  # the converters raise whatever they like
+        raise RejectedError(f"{type(error).__name__}: {_first_sentence(error)}") from error
+    return bytes(graph.SerializeToString())
+
+
+def export_libraries() -> dict[str, str]:
+    """Versions of what an export depends on."""
+    return {
+        "onnx": onnx.__version__,
+        "onnxruntime": onnxruntime.__version__,
+        "skl2onnx": skl2onnx.__version__,
+    }
+
+
+def _first_sentence(error: Exception, most: int = 300) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:most] if lines else "without a message"

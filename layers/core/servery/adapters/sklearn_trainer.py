@@ -1,0 +1,94 @@
+"""Fits scikit-learn pipelines."""
+
+from __future__ import annotations
+
+import io
+import platform
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import joblib
+import numpy as np
+import scipy
+import sklearn
+
+from servery.adapters.sklearn_pipeline import build_pipeline
+from servery.adapters.sklearn_runtime import feature_matrix
+from servery.errors import InvalidInputError, RejectedError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from servery.domain.spec import ModelSpec
+
+_MOST_CATEGORIES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class SklearnFit:
+    """A fitted pipeline as a joblib file; see `Fitted` in the use case."""
+
+    content: bytes
+    classes: list[str | int | bool] | None
+    probabilities: bool
+    libraries: dict[str, str]
+    warnings: list[str] = field(default_factory=list)
+
+
+def fit(
+    spec: ModelSpec,
+    numeric: NDArray[np.float32] | None,
+    text: NDArray[np.object_] | None,
+    target: NDArray[Any],
+) -> SklearnFit:
+    """Build the pipeline of a spec and fit it.
+
+    Raises:
+        RejectedError: scikit-learn refuses the parameters or the data; the sentence is its own.
+    """
+    _check_categories(spec, text)
+    pipeline = build_pipeline(spec)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            # A copy of str objects as an array of text: classes_ then sorts and compares fast.
+            pipeline.fit(feature_matrix(numeric, text), _target(target))
+        except (ValueError, TypeError, FloatingPointError) as error:
+            raise RejectedError(f"{spec.estimator.class_path} refuses to fit: {error}") from error
+    content = io.BytesIO()
+    joblib.dump(pipeline, content)
+    classifies = spec.task == "classification"
+    return SklearnFit(
+        content=content.getvalue(),
+        classes=pipeline.classes_.tolist() if classifies else None,
+        probabilities=classifies and hasattr(pipeline, "predict_proba"),
+        libraries=libraries(),
+        warnings=sorted({f"{w.category.__name__}: {w.message}" for w in caught}),
+    )
+
+
+def libraries() -> dict[str, str]:
+    """Versions of what a fitted pipeline depends on."""
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "scikit-learn": sklearn.__version__,
+        "joblib": joblib.__version__,
+    }
+
+
+def _target(target: NDArray[Any]) -> NDArray[Any]:
+    return target.astype(str) if target.dtype == np.object_ else target
+
+
+def _check_categories(spec: ModelSpec, text: NDArray[np.object_] | None) -> None:
+    names = [c.name for c in spec.features if not c.dtype.numeric]
+    for name, values in zip(names, [] if text is None else text.T, strict=True):
+        distinct = len(set(values.tolist()))
+        if distinct > _MOST_CATEGORIES:
+            raise InvalidInputError(
+                f"{name} has {distinct} different texts, more than {_MOST_CATEGORIES}: it is no "
+                "category; give it the role id or ignored"
+            )

@@ -1,0 +1,48 @@
+"""Digests of the library's own source, so that a version tells which code made it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import servery
+
+# What decides what a model is and answers, beyond its data and split, which have digests of
+# their own: a change in one of these files is a change of logic.
+LOGIC = (
+    "adapters/hist_gradient_boosting.py",
+    "adapters/onnx_exporter.py",
+    "adapters/onnx_runtime.py",
+    "adapters/sklearn_pipeline.py",
+    "adapters/sklearn_runtime.py",
+    "adapters/sklearn_trainer.py",
+    "usecases/training/export.py",
+    "usecases/training/features.py",
+    "usecases/training/proof.py",
+    "usecases/training/train.py",
+)
+
+
+def library_digest() -> str:
+    """SHA-256 (hex) of every source file of the library, with its path."""
+    root = _root()
+    return _digest(root, sorted(root.rglob("*.py")))
+
+
+def logic_digest() -> str:
+    """SHA-256 (hex) of the source files in `LOGIC`."""
+    root = _root()
+    return _digest(root, [root / name for name in LOGIC])
+
+
+def _root() -> Path:
+    return Path(servery.__file__).parent
+
+
+def _digest(root: Path, files: list[Path]) -> str:
+    hashed = hashlib.sha256()
+    for path in files:
+        content = path.read_bytes()
+        hashed.update(f"{path.relative_to(root).as_posix()}\0{len(content)}\0".encode())
+        hashed.update(content)
+    return hashed.hexdigest()

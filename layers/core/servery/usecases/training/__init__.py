@@ -1,0 +1,1 @@
+"""Batch training: collect, preprocess, train, export and prove, evaluate, register, record."""

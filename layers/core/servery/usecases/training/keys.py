@@ -1,0 +1,23 @@
+"""Where the files of a training lie in the artifacts bucket."""
+
+from __future__ import annotations
+
+
+def dataset(digest: str, filename: str) -> str:
+    """A file of a data set: `data.npz`, `dataset.json`, `rejects.csv`."""
+    return f"datasets/{digest}/{filename}"
+
+
+def split(dataset_digest: str, split_digest: str, filename: str) -> str:
+    """A file of a split: `train.npz`, `test.npz`, `baseline-{digest}.json`."""
+    return f"datasets/{dataset_digest}/{split_digest}/{filename}"
+
+
+def training(training_id: str, filename: str) -> str:
+    """A file that a step leaves for the next ones."""
+    return f"trainings/{training_id}/{filename}"
+
+
+def artifact(model: str, version: str, name: str) -> str:
+    """The prefix of a registered artifact."""
+    return f"models/{model}/{version}/{name}"

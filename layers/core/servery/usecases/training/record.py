@@ -1,0 +1,135 @@
+"""Record: how a training ended, whatever came of it, and what starts it again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from servery.domain.records import Outcome, TrainingRecord
+from servery.domain.spec import OnFault
+from servery.usecases.training.messages import (
+    Caught,
+    Collected,
+    Evaluated,
+    Exported,
+    Preprocessed,
+    Recorded,
+    RecordEvent,
+    Registered,
+    Trained,
+)
+
+if TYPE_CHECKING:
+    from servery.ports import Clock, Registry
+
+T = TypeVar("T")
+_STEPS = {
+    "collect": Collected,
+    "preprocess": Preprocessed,
+    "train": Trained,
+    "export": Exported,
+    "evaluate": Evaluated,
+    "register": Registered,
+}
+_LONGEST_REASON = 2000
+
+
+def record(event: RecordEvent, *, registry: Registry, clock: Clock) -> Recorded:
+    """Tell a poor model or bad data (refused) from a broken system (failed), and keep the record.
+
+    The failed step is the first one that left no result. A training whose spec has not even a
+    proper name for the model is answered and not kept: there is nothing to keep it under.
+    """
+    caught = _part(event.run, "error", Caught)
+    collected = _part(event.run, "collect", Collected)
+    preprocessed = _part(event.run, "preprocess", Preprocessed)
+    exported = _part(event.run, "export", Exported)
+    evaluated = _part(event.run, "evaluate", Evaluated)
+    registered = _part(event.run, "register", Registered)
+    outcome = _outcome(caught, registered)
+    done = registered if outcome is Outcome.REGISTERED else None
+    recorded = Recorded(
+        outcome=outcome,
+        model=event.model,
+        training_id=event.training_id,
+        version=done.version if done else "",
+        training=done.training if done else "",
+        reasons=_reasons(caught, evaluated),
+        failed_step=_failed_step(event.run) if outcome is Outcome.FAILED else "",
+        metrics=evaluated.metrics if evaluated else {},
+        rows=_rows(collected, preprocessed),
+        runtime=exported.runtime.value if exported and done else "",
+        runtime_reason=exported.runtime_reason if exported and done else "",
+        alert=outcome is Outcome.FAILED and _wants_alert(event.run.get("spec")),
+        started=event.started,
+        finished=clock.now().isoformat(timespec="seconds"),
+    )
+    if event.model and event.training_id:
+        registry.put_run(_kept(recorded, event.event))
+    return recorded
+
+
+def _outcome(caught: Caught | None, registered: Registered | None) -> Outcome:
+    if caught is None:
+        return Outcome.REFUSED if registered is None else Outcome.REGISTERED
+    return Outcome.REFUSED if caught.error == "RejectedError" else Outcome.FAILED
+
+
+def _part(run: dict[str, Any], name: str, kind: type[T]) -> T | None:
+    return msgspec.convert(run[name], kind) if name in run else None
+
+
+def _failed_step(run: dict[str, Any]) -> str:
+    return next((name for name in _STEPS if name not in run), "record")
+
+
+def _reasons(caught: Caught | None, evaluated: Evaluated | None) -> list[str]:
+    if caught is None:
+        return list(evaluated.reasons) if evaluated else []
+    return [_sentence(caught)[:_LONGEST_REASON]]
+
+
+def _sentence(caught: Caught) -> str:
+    """What Lambda put into a cause: JSON with the message among a traceback."""
+    try:
+        cause = msgspec.json.decode(caught.cause)
+    except msgspec.DecodeError:
+        cause = None
+    message = cause.get("errorMessage") if isinstance(cause, dict) else caught.cause
+    if caught.error == "RejectedError":
+        return str(message or "the input was refused")
+    return f"{caught.error}: {message}" if message else caught.error
+
+
+def _rows(collected: Collected | None, preprocessed: Preprocessed | None) -> dict[str, int]:
+    rows: dict[str, int] = {}
+    if collected is not None:
+        rows |= {"read": collected.read, "rejected": collected.rejected}
+    if preprocessed is not None:
+        rows |= {"train": preprocessed.train_rows, "test": preprocessed.test_rows}
+    return rows
+
+
+def _wants_alert(spec: object) -> bool:
+    """Alerting is the default; a spec that cannot be read does not switch it off."""
+    schedule = spec.get("schedule") if isinstance(spec, dict) else None
+    asked = schedule.get("on_fault") if isinstance(schedule, dict) else None
+    return asked != OnFault.RECORD_AND_WAIT.value
+
+
+def _kept(recorded: Recorded, event: dict[str, Any]) -> TrainingRecord:
+    return TrainingRecord(
+        training_id=recorded.training_id,
+        model=recorded.model,
+        outcome=recorded.outcome,
+        reasons=recorded.reasons,
+        failed_step=recorded.failed_step,
+        version=recorded.version,
+        training=recorded.training,
+        metrics=recorded.metrics,
+        rows=recorded.rows,
+        started=recorded.started,
+        finished=recorded.finished,
+        event=event,
+    )
