@@ -103,6 +103,7 @@ class Machine:
         if state["Type"] == "Pass":
             return Any if "Result" in state else parameters
         if state["Type"] in ("Succeed", "Fail", "Wait"):
+            build({f"{n}.$": v for n, v in state.items() if n.endswith("Path")}, given)
             return given
         raise ContractError(f"this test does not know states of type {state['Type']}")
 

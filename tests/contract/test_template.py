@@ -115,8 +115,8 @@ def _variables():
 
 
 def test_every_setting_is_in_the_template_when_wiring_reads_it():
-    # Those of a published model server are set by the release that publishes it.
-    elsewhere = ("SERVERY_", "POWERTOOLS_")
+    # Those of a published model server are set by the release that publishes it, some by Lambda.
+    elsewhere = ("SERVERY_", "POWERTOOLS_", "AWS_")
     needed = {name for name in _settings("setting") if not name.startswith(elsewhere)}
 
     assert needed
