@@ -27,6 +27,10 @@ def _api() -> Api:
     )
 
 
+if wiring.in_lambda():
+    _api()  # before the first request: while it inits, a function has a whole processor
+
+
 def handler(event: dict[str, Any], context: object) -> Response:
     """Answer one event of API Gateway."""
     return _after_response.around(_api().serve, event, context)

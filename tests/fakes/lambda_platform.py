@@ -6,6 +6,7 @@ import json
 import queue
 import threading
 import time
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -36,7 +37,8 @@ class LambdaPlatform:
             ("127.0.0.1", 0), type("Handler", (_Handler,), {"platform": self})
         )
         self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        serve = partial(self._server.serve_forever, poll_interval=0.02)
+        threading.Thread(target=serve, daemon=True).start()
 
     @property
     def address(self) -> str:
@@ -55,13 +57,21 @@ class LambdaPlatform:
             )
         assert happened, f"{what} did not happen: {self.timeline}"
 
+    def announce(self, request_id: str, seconds: float = 10) -> int:
+        """Tell the extension of an invocation; when it has to be over (ms since the epoch)."""
+        deadline = int((time.time() + seconds) * 1000)
+        event = {"eventType": "INVOKE", "requestId": request_id, "deadlineMs": deadline}
+        if self.extensions:
+            self._events.put(event)
+        return deadline
+
+    def fail_events(self) -> None:
+        """Answer the extension's request for its next event with an error."""
+        self._events.put({})
+
     def invoke(self, request_id: str, event: dict[str, Any], seconds: float = 10) -> dict[str, Any]:
         """Give an event to the function, wait for its response."""
-        deadline = int((time.time() + seconds) * 1000)
-        if self.extensions:
-            self._events.put(
-                {"eventType": "INVOKE", "requestId": request_id, "deadlineMs": deadline}
-            )
+        deadline = self.announce(request_id, seconds)
         self._work.put((request_id, event, deadline))
         return self.responses.get(timeout=seconds + 20)
 
@@ -87,7 +97,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, event, headers)
         elif self.path == f"{EXTENSION}/event/next":
             self.platform.note("extension next")
-            self._answer(200, self.platform._events.get())
+            event = self.platform._events.get()
+            self._answer(200 if event else 500, event)
         else:
             self._answer(404, {})
 

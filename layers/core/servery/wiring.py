@@ -186,6 +186,11 @@ def release_ports() -> ReleasePorts:
 # --- gateway ---
 
 
+def in_lambda() -> bool:
+    """Whether this process is an execution environment, and not a test or a tool."""
+    return bool(optional_setting("AWS_LAMBDA_FUNCTION_NAME"))
+
+
 def allowed_origins() -> str:
     """The origins whose pages may call, separated by commas."""
     return optional_setting("ALLOWED_ORIGINS")
@@ -217,6 +222,7 @@ def gateway() -> Gateway:
     from botocore.config import Config  # noqa: PLC0415
 
     from servery.adapters.dynamodb_registry import DynamoDbRegistry  # noqa: PLC0415
+    from servery.domain.spec import Serving  # noqa: PLC0415
     from servery.usecases.gateway import Deployments, Gateway  # noqa: PLC0415
 
     clock = SystemClock()
@@ -225,7 +231,9 @@ def gateway() -> Gateway:
     )
     client = boto3.client("dynamodb", config=config)
     records = DynamoDbRegistry(client, setting("REGISTRY_TABLE"), clock)
-    return Gateway(Deployments(records, clock), model_servers(), clock)
+    servers = model_servers()
+    servers.prepare(Serving().deadline_ms / 1000)
+    return Gateway(Deployments(records, clock), servers, clock)
 
 
 # --- predictor ---

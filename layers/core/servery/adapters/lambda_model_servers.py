@@ -69,6 +69,10 @@ class LambdaModelServers:
         self._make = client
         self._clients: OrderedDict[float, LambdaClient] = OrderedDict()
 
+    def prepare(self, timeout: float) -> None:
+        """Make the client for calls of so many seconds, which takes a while, ahead of them."""
+        self._client(timeout)
+
     def call(self, server: Server, payload: bytes, *, timeout: float) -> bytes:
         """Send an event, wait for the answer.
 

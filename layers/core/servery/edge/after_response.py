@@ -29,6 +29,7 @@ REGISTER_SECONDS = 1.0
 WORK_SECONDS = 5.0  # for the work of one request, at the most
 LEAST_SECONDS = 0.2
 MARGIN_SECONDS = 0.5  # left of the function's own time
+GRACE_SECONDS = 0.5  # for the runtime to hand a response over and let go of it
 
 Work = Callable[[float], None]
 Serve = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -50,7 +51,8 @@ class AfterResponse:
         self._work = work
         self._api = runtime_api
         self._extension = ""
-        self._let_go: SimpleQueue[str] = SimpleQueue()
+        self._served: SimpleQueue[str] = SimpleQueue()
+        self._let_go: SimpleQueue[str] = SimpleQueue()  # its put may be called by the collector
         self._last: weakref.ref[Response] | None = None
 
     @property
@@ -69,21 +71,21 @@ class AfterResponse:
         """Serve an event, and have the work done once its response has been let go.
 
         The runtime drops the response when it has handed it over to Lambda, so the end of the
-        object's life is the sign to begin, with no say in how the runtime works.
+        object's life is the sign to begin, with no say in how the runtime works. Where nobody
+        waits for the work, it may begin at once.
         """
         request_id = str(getattr(context, "aws_request_id", ""))
         try:
             answer = serve(event, context)
-        except BaseException:
-            self._let_go.put(request_id)
-            raise
-        response = answer if isinstance(answer, Response) else Response(answer)
-        self._last = weakref.ref(response, lambda _: self._let_go.put(request_id))
-        return response
+            response = answer if isinstance(answer, Response) else Response(answer)
+            self._last = weakref.ref(response, lambda _: self._let_go.put(request_id))
+            return response
+        finally:
+            self._served.put(request_id)
 
     def _follow(self) -> None:
         while True:
-            self._let_go.get()
+            self._served.get()
             self._work(WORK_SECONDS)
 
     def _attend(self) -> None:
@@ -94,16 +96,10 @@ class AfterResponse:
                 self._extension = ""
                 self._follow()
             until = float(event.get("deadlineMs", 0)) / 1000 - MARGIN_SECONDS
-            self._await_response(str(event.get("requestId", "")), until)
+            request_id = str(event.get("requestId", ""))
+            _wait(self._served, request_id, until)
+            _wait(self._let_go, request_id, min(until, time.time() + GRACE_SECONDS))
             self._work(min(WORK_SECONDS, max(LEAST_SECONDS, until - time.time())))
-
-    def _await_response(self, request_id: str, until: float) -> None:
-        """Wait until the response of a request is out, or so late that it is of no use."""
-        try:
-            while self._let_go.get(timeout=max(0.0, until - time.time())) != request_id:
-                pass  # one that was given up before
-        except Empty:
-            pass
 
     def _register(self) -> str:
         """The identifier that Lambda gives; empty where there is nobody to register with."""
@@ -139,3 +135,12 @@ class AfterResponse:
             return event
         finally:
             connection.close()
+
+
+def _wait(signs: SimpleQueue[str], request_id: str, until: float) -> None:
+    """Wait for the sign of a request, past those of requests given up before, but not for ever."""
+    try:
+        while signs.get(timeout=max(0.0, until - time.time())) != request_id:
+            pass
+    except Empty:
+        pass
