@@ -142,7 +142,7 @@ class LambdaServerPublisher:
             FunctionName=self._function,
             Environment={"Variables": {**own, **environment}},
             Layers=layers,
-            RevisionId=before["RevisionId"],
+            **_unchanged_since(before),
         )
         ready = self._await(self._function, "LastUpdateStatus", {"Successful"})
         if ready.get("Environment", {}).get("Variables", {}) != {**own, **environment}:
@@ -150,7 +150,7 @@ class LambdaServerPublisher:
         return self._client.publish_version(
             FunctionName=self._function,
             CodeSha256=before["CodeSha256"],
-            RevisionId=ready["RevisionId"],
+            **_unchanged_since(ready),
             Description=f"{environment[PREFIX + 'MODEL']} by {environment[PREFIX + 'RELEASE']}",
         )
 
@@ -189,6 +189,11 @@ class LambdaServerPublisher:
 
     def _identity(self, code_sha256: str, runtime: Runtime) -> str:
         return digest_value([code_sha256, self._core_layer, self._runtime_layers[runtime]])[:16]
+
+
+def _unchanged_since(config: Config) -> dict[str, Any]:
+    """The condition that nobody has touched the function since; not every emulator numbers it."""
+    return {"RevisionId": config["RevisionId"]} if "RevisionId" in config else {}
 
 
 def _environment(ref: ModelRef, mode: Mode, release_id: str) -> dict[str, str]:
