@@ -62,6 +62,19 @@ def test_work_is_done_when_the_handler_fails(platform, worked):
     worked.get(timeout=5)
 
 
+def test_thread_lives_on_when_the_work_fails(platform, worked):
+    def work(seconds):
+        worked.put(seconds)
+        raise ZeroDivisionError
+
+    after = AfterResponse(work, platform.address).start()
+    for number, context in enumerate((FIRST, SECOND), start=1):
+        platform.announce(context.aws_request_id)
+        after.around(serve, {}, context)
+        worked.get(timeout=5)
+        platform.wait_for("extension next", number + 1)
+
+
 def test_work_fits_the_time_that_the_function_has_left(platform, worked):
     after = AfterResponse(worked.put, platform.address).start()
     platform.announce("aws-1", seconds=2)

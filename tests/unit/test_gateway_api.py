@@ -25,7 +25,9 @@ from servery.usecases.monitoring import Recorder
 
 VERSION = "1.1.0-dabc1234.sdef5678"
 BODY = '{\n "records": [{"sepal_length": 5.1}]\r\n}'
-PROBLEM = json.dumps({"type": "x", "title": "Unprocessable Entity", "status": 422})
+PROBLEM = json.dumps(
+    {"type": "urn:servery:problem:invalid-input", "title": "Unprocessable Entity", "status": 422}
+)
 
 
 class FlakyRegistry(MemoryRegistry):
@@ -219,6 +221,7 @@ class TestLog:
         infer(send, body='"}{')
         entry = log.entries[0]
         assert (entry["input"], entry["malformed"]) == (None, True)
+        assert entry["error"] == "InvalidInputError"
         assert entry["output"] == json.loads(PROBLEM)
 
     def test_failure_is_logged_when_the_server_crashed(self, send, servers, log):

@@ -8,8 +8,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 if TYPE_CHECKING:
     from mypy_boto3_firehose import FirehoseClient
 
@@ -117,13 +115,9 @@ class FirehosePredictionLog:
             answer = self._client().put_record_batch(
                 DeliveryStreamName=self._stream, Records=[{"Data": line} for line in lines]
             )
-        except (ClientError, BotoCoreError):
+            if not answer.get("FailedPutCount"):
+                return []
+            told = zip(lines, answer["RequestResponses"], strict=True)
+            return [line for line, response in told if response.get("ErrorCode")]
+        except Exception:  # whatever it is, nobody has said that he took a line
             return lines
-        if not answer.get("FailedPutCount"):
-            return []
-        responses = answer["RequestResponses"]
-        return [
-            line
-            for line, response in zip(lines, responses, strict=True)
-            if response.get("ErrorCode")
-        ]

@@ -22,6 +22,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from servery.edge.http import Response
+from servery.edge.telemetry import log_error
 
 NAME = "servery-after-response"
 ROOT = "/2020-01-01/extension"
@@ -42,7 +43,8 @@ class AfterResponse:
     event: call it while the handler's module is imported.
 
     Args:
-        work: Called with the seconds it may take, in a thread of its own; must not raise.
+        work: Called with the seconds it may take, in a thread of its own; what it raises is
+            logged.
         runtime_api: `host:port` of Lambda's API inside the environment; empty where there is
             none.
     """
@@ -86,20 +88,27 @@ class AfterResponse:
     def _follow(self) -> None:
         while True:
             self._served.get()
-            self._work(WORK_SECONDS)
+            self._do(WORK_SECONDS)
 
     def _attend(self) -> None:
         while True:
             try:
                 event = self._next()
-            except (OSError, HTTPException, ValueError):
+                until = float(event["deadlineMs"]) / 1000 - MARGIN_SECONDS
+                request_id = str(event["requestId"])
+            except (OSError, HTTPException, ValueError, TypeError, KeyError):
                 self._extension = ""
                 self._follow()
-            until = float(event.get("deadlineMs", 0)) / 1000 - MARGIN_SECONDS
-            request_id = str(event.get("requestId", ""))
             _wait(self._served, request_id, until)
             _wait(self._let_go, request_id, min(until, time.time() + GRACE_SECONDS))
-            self._work(min(WORK_SECONDS, max(LEAST_SECONDS, until - time.time())))
+            self._do(min(WORK_SECONDS, max(LEAST_SECONDS, until - time.time())))
+
+    def _do(self, seconds: float) -> None:
+        """Work, and live on: Lambda would wait for a thread that died until its timeout."""
+        try:
+            self._work(seconds)
+        except Exception as error:
+            log_error(error, request_id="", route=NAME)
 
     def _register(self) -> str:
         """The identifier that Lambda gives; empty where there is nobody to register with."""

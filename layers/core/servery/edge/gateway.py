@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from servery import __version__
 from servery.edge.api import Call, refuse
 from servery.edge.http import JSON, Answer, Request, check_media
@@ -75,6 +77,7 @@ class GatewayApi:
             )
             attempt.prediction = self._gateway.infer(attempt.target, ask)
             answer = _predicted(attempt.target, attempt.prediction)
+            attempt.error = _refusal(attempt.prediction)
         except Exception as error:
             attempt.error = type(error).__name__
             known = _dimensions(attempt.target) if attempt.target else {}
@@ -115,6 +118,21 @@ class _Attempt:
             error=self.error,
             code=target.served.server.code if target else "",
         )
+
+
+class _Problem(msgspec.Struct):
+    type: str = ""
+
+
+def _refusal(prediction: Prediction) -> str:
+    """Class of the error that a model server refused with, out of its problem document."""
+    if prediction.status < CALLER_ERROR:
+        return ""
+    try:
+        kind = msgspec.json.decode(prediction.body, type=_Problem).type.rpartition(":")[2]
+    except msgspec.MsgspecError:
+        return "unknown"
+    return "".join(word.capitalize() for word in kind.split("-")) + "Error"
 
 
 def _server(request: Request, parameters: dict[str, str]) -> Answer:  # noqa: ARG001
