@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import onnx
 import onnxruntime
@@ -18,7 +20,7 @@ from servery.domain.manifest import (
     RuntimeFigures,
     Sample,
 )
-from servery.domain.signature import Signature
+from servery.domain.signature import Dtype, Field, Signature
 from servery.domain.spec import Limits
 from servery.ports import ObjectStore
 
@@ -27,10 +29,23 @@ FLOWER = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_w
 VERSION = "1.1.0-dabc1234.sdef5678"
 
 
-def flower_onnx(favourite: str = "setosa") -> bytes:
-    """A graph that prefers one class, whatever it is asked, and the more the longer the sepal."""
+def with_examples(signature: Signature) -> Signature:
+    """The signature with an example for each input, as a training finds them."""
+    inputs = [msgspec.structs.replace(f, example=FLOWER[f.name]) for f in signature.inputs]
+    return msgspec.structs.replace(signature, inputs=inputs)
+
+
+def images(side: int) -> Signature:
+    """The flowers as square images, each pixel from 0 to 16."""
+    names = [f"pixel_{row}_{column}" for row in range(side) for column in range(side)]
+    inputs = [Field(name=n, dtype=Dtype.INT, minimum=0, maximum=16, example=0) for n in names]
+    return msgspec.structs.replace(FLOWERS, inputs=inputs)
+
+
+def flower_onnx(favourite: str = "setosa", inputs: int = 4) -> bytes:
+    """A graph that prefers one class, whatever it is asked, and the more the larger input one."""
     row = CLASSES.index(favourite)
-    weights = [[0.1 if i == row else 0.0, 0.0, 0.0, 0.0] for i in range(len(CLASSES))]
+    weights = [[0.1 * (i == row)] + [0.0] * (inputs - 1) for i in range(len(CLASSES))]
     node = helper.make_node(
         "LinearClassifier",
         ["numeric"],
@@ -45,7 +60,7 @@ def flower_onnx(favourite: str = "setosa") -> bytes:
     graph = helper.make_graph(
         [node],
         "flowers",
-        [helper.make_tensor_value_info("numeric", TensorProto.FLOAT, [None, 4])],
+        [helper.make_tensor_value_info("numeric", TensorProto.FLOAT, [None, inputs])],
         [
             helper.make_tensor_value_info("label", TensorProto.STRING, [None]),
             helper.make_tensor_value_info("scores", TensorProto.FLOAT, [None, 3]),
@@ -84,7 +99,7 @@ def flower_manifest(
         metrics={"accuracy": 0.97},
         figures={"onnx": figures},
         parity=Parity(exported=True),
-        sample=Sample(records=[FLOWER], classes=[favourite]),
+        sample=Sample(records=[_record(signature)], classes=[favourite]),
         lineage=Lineage(
             training_id="t", source_uri="", source_digest="", dataset="", split="", code="", spec={}
         ),
@@ -100,7 +115,7 @@ def store_flowers(
     model: str = "iris",
 ) -> ModelRef:
     """Put the artifact of a version into a store, as a registration would."""
-    content = flower_onnx(favourite)
+    content = flower_onnx(favourite, len(signature.inputs))
     manifest = msgspec.json.encode(
         flower_manifest(content, favourite=favourite, signature=signature, model=model)
     )
@@ -116,3 +131,7 @@ def store_flowers(
         manifest_digest=digest_bytes(manifest),
         runtime=Runtime.ONNX,
     )
+
+
+def _record(signature: Signature) -> dict[str, Any]:
+    return {f.name: FLOWER.get(f.name, f.minimum) for f in signature.inputs}

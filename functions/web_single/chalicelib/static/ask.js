@@ -28,7 +28,7 @@ function targetOf(route, model, settings) {
 }
 
 /** What fetch says without a reason: down, refused by CORS, or refused by this page's policy. */
-function unreachable(url, name) {
+function unreachable(url, name, settings) {
   if (blocked && url.href.startsWith(blocked)) {
     return new Problem({
       title: "Refused by this page",
@@ -36,12 +36,14 @@ function unreachable(url, name) {
       wants: "api",
     });
   }
-  const across = url.origin !== window.location.origin;
+  if (url.origin === window.location.origin) {
+    return new Problem({ title: "No answer", detail: `${name} did not answer. Is it still running?` });
+  }
+  const noKey = settings.key ? "" : " There is no API key, and a browser may not read that refusal across origins.";
   return new Problem({
     title: "No answer",
-    detail: across
-      ? `${name} is down, or it does not allow pages from ${window.location.origin} (AllowedOrigins).`
-      : `${name} did not answer. Is it still running?`,
+    detail: `${name} is down, or does not allow pages from ${window.location.origin} (AllowedOrigins).${noKey}`,
+    wants: settings.key ? undefined : "key",
   });
 }
 
@@ -73,7 +75,7 @@ export async function ask(route, model, record, settings) {
   } catch {
     // The report of a refusal by the policy comes as an event of its own, just after.
     await new Promise((resolve) => { setTimeout(resolve, 0); });
-    throw unreachable(url, name);
+    throw unreachable(url, name, settings);
   }
   const answer = await documentOf(response);
   const ms = performance.now() - started;

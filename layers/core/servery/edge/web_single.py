@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from servery.domain.inference import AnswerContext, Question
 from servery.edge.api import refuse
 from servery.edge.http import Answer, Request, check_media
+from servery.edge.telemetry import log_error
+from servery.errors import TooLargeError
 from servery.usecases.monitoring import Outcome, Recorder
 from servery.usecases.web_single import ROUTE, Serving, WebSingle
+
+MOST_ANSWER_BYTES = 6 * 1024 * 1024 - 16 * 1024  # what the answer of a function may have
 
 _CLIENT_ERROR = 400
 
@@ -65,6 +69,7 @@ class WebSingleApi:
     def __init__(self, web: WebSingle, recorder: Recorder) -> None:
         self._web = web
         self._recorder = recorder
+        self._told: Exception | None = None
 
     def model(self, *, api_url: str) -> Answer:
         """What the page builds its form from."""
@@ -91,6 +96,7 @@ class WebSingleApi:
     def _predicted(self, request: Request, attempt: _Attempt) -> Answer:
         check_media(request.headers)
         serving = attempt.serving = self._web.serving()
+        self._tell(serving.failure, request)
         model = serving.model
         question = attempt.question = model.codec.decode(request.content())
         began = time.perf_counter()
@@ -104,6 +110,19 @@ class WebSingleApi:
             served_by=ROUTE,
             degraded=serving.degraded,
         )
-        body = model.codec.encode(question, prediction, context).decode()
+        body = _passable(model.codec.encode(question, prediction, context))
         headers = {"x-model-version": ref.version}
         return Answer(body=body, headers=headers, dimensions=attempt.dimensions())
+
+    def _tell(self, failure: Exception | None, request: Request) -> None:
+        """Log why a model could not be loaded, once for each try."""
+        if failure is not None and failure is not self._told:
+            log_error(failure, request_id=request.request_id, route="web_predict")
+        self._told = failure
+
+
+def _passable(body: bytes) -> str:
+    """The body as text, if Lambda can carry it; there every quote takes two bytes."""
+    if len(body) + body.count(b'"') + 2 * body.count(b"\\") > MOST_ANSWER_BYTES:
+        raise TooLargeError("the answer would be too large; ask for fewer rows at once")
+    return body.decode()

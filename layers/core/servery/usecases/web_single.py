@@ -33,12 +33,17 @@ class Serving:
     Attributes:
         model: The model.
         log_sample: Share of requests that goes to the prediction log.
-        degraded: Whether it is an older model, since the wanted one could not be loaded.
+        failure: Why the wanted model could not be loaded, where an older one stands in.
     """
 
     model: LoadedModel
     log_sample: float
-    degraded: bool
+    failure: Exception | None = None
+
+    @property
+    def degraded(self) -> bool:
+        """Whether an older model stands in."""
+        return self.failure is not None
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,13 +157,13 @@ class WebSingle:
                 raise
             return current
         if current is not None and current.model.ref == wanted.ref:
-            return Serving(current.model, wanted.log_sample, degraded=False)
+            return Serving(current.model, wanted.log_sample)
         try:
-            return Serving(self._load(wanted.ref), wanted.log_sample, degraded=False)
-        except Exception:
+            return Serving(self._load(wanted.ref), wanted.log_sample)
+        except Exception as error:
             if current is None:
                 raise
-            return Serving(current.model, wanted.log_sample, degraded=True)
+            return Serving(current.model, wanted.log_sample, error)
 
     def _age(self) -> float:
         return self._now() - self._looked
