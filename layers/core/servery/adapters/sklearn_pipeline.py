@@ -115,8 +115,8 @@ def _estimator(spec: ModelSpec) -> Any:  # noqa: ANN401 - untyped library
     known = estimator.get_params(deep=False)
     if "random_state" in known and "random_state" not in spec.estimator.params:
         estimator.set_params(random_state=spec.split.seed)
-    if "n_jobs" in known:
-        estimator.set_params(n_jobs=1)  # a server has one thread
+    if "n_jobs" in spec.estimator.params:
+        estimator.set_params(n_jobs=1)  # what a pickle says holds in the server, which has one
     return estimator
 
 

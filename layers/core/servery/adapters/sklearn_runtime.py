@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import joblib
 import numpy as np
 from sklearn.exceptions import InconsistentVersionWarning
+from threadpoolctl import threadpool_limits
 
 from servery.domain.digest import digest_bytes
 from servery.domain.signature import Dtype, Task
@@ -100,6 +101,9 @@ class SklearnRuntime:
                 ) from error
             except Exception as error:
                 raise ArtifactError(f"the model file cannot be read: {error}") from error
+        # A server answers one request at a time: threads that wait for one another cost more
+        # than they give, up to a hundred times as much on a busy machine.
+        threadpool_limits(1)
         return cls(pipeline, signature)
 
     def predict(

@@ -12,13 +12,13 @@ R = TypeVar("R")
 _WARM_UP = 3
 _FEWEST = 10
 _MOST = 300
-_SECONDS = 0.6
+_SECONDS = 0.3
 
 
 def measure(call: Callable[[], object]) -> Latency:
     """Call again and again, and say how long a call takes.
 
-    At most 300 times, and no longer than 0.6 s, but 10 times at the least; the first calls,
+    At most 300 times, and no longer than 0.3 s, but 10 times at the least; the first calls,
     which fill caches, do not count. Nothing else runs in a training function meanwhile.
     """
     for _ in range(_WARM_UP):
