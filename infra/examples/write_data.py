@@ -1,0 +1,85 @@
+"""Writes the data of the examples from scikit-learn's own copies: `python infra/examples/write_data.py`.
+
+The files lie beside this one in `data/` and are committed, so nobody needs to run it; it says
+where they come from. Values are written as they are, text classes by their names.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sklearn import datasets
+
+FOLDER = Path(__file__).parent / "data"
+Table = dict[str, list[Any]]
+
+
+def tables() -> dict[str, Table]:
+    """File name to columns of every data set."""
+    return {
+        "iris.csv": _named(datasets.load_iris(), "species"),
+        "wine.parquet": _wine(),
+        "breast_cancer.csv": _named(datasets.load_breast_cancer(), "diagnosis"),
+        "digits.csv": _digits(),
+        "diabetes.csv": _diabetes(),
+    }
+
+
+def content(name: str, table: Table) -> bytes:
+    """The bytes of a file in the format that its name says."""
+    if name.endswith(".parquet"):
+        sink = io.BytesIO()
+        pq.write_table(pa.table(table), sink, compression="zstd")
+        return sink.getvalue()
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table)
+    writer.writerows(zip(*table.values(), strict=True))
+    return text.getvalue().encode()
+
+
+def main() -> None:
+    """Write every file."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, table in tables().items():
+        (FOLDER / name).write_bytes(content(name, table))
+
+
+def _named(bunch: Any, target: str) -> Table:  # noqa: ANN401 - scikit-learn's own
+    names = [name.removesuffix(" (cm)").replace(" ", "_") for name in bunch.feature_names]
+    columns = dict(zip(names, bunch.data.T.tolist(), strict=True))
+    return {**columns, target: [str(bunch.target_names[k]) for k in bunch.target]}
+
+
+def _wine() -> Table:
+    bunch = datasets.load_wine()
+    names = [name.replace("/", "_") for name in bunch.feature_names]
+    cultivars = [f"cultivar_{number + 1}" for number in bunch.target]
+    return {**dict(zip(names, bunch.data.T.tolist(), strict=True)), "cultivar": cultivars}
+
+
+def _digits() -> Table:
+    bunch = datasets.load_digits()
+    pixels = bunch.data.astype(int).T.tolist()
+    columns = dict(zip(bunch.feature_names, pixels, strict=True))
+    return {**columns, "digit": bunch.target.tolist()}
+
+
+def _diabetes() -> Table:
+    """The measured values; the names of the serum measurements are those of the description."""
+    bunch = datasets.load_diabetes(scaled=False)
+    serum = ["total_cholesterol", "ldl", "hdl", "cholesterol_ratio", "log_triglycerides", "glucose"]
+    names = ["age", "sex", "bmi", "blood_pressure", *serum]
+    columns = dict(zip(names, bunch.data.T.tolist(), strict=True))
+    columns["age"] = [int(value) for value in columns["age"]]
+    columns["sex"] = [int(value) for value in columns["sex"]]
+    return {**columns, "progression": bunch.target.tolist()}
+
+
+if __name__ == "__main__":
+    main()
