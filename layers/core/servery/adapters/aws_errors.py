@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NotConnectedError
+from botocore.exceptions import ConnectionError as NotReachedError  # no kind of the former
 
 from servery.errors import FaultError, ThrottledError, UnavailableError
 
@@ -59,7 +61,7 @@ def aws_errors(doing: str) -> Iterator[None]:
         if status >= _SERVER_SIDE:
             raise UnavailableError(f"{doing} failed on the other side ({code})") from error
         raise FaultError(f"{doing} was refused: {code}") from error
-    except HTTPClientError as error:
+    except (HTTPClientError, NotReachedError) as error:
         raise UnavailableError(f"{doing} got no answer") from error
     except BotoCoreError as error:
         raise FaultError(f"{doing} failed: {type(error).__name__}") from error
