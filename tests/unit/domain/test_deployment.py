@@ -1,0 +1,163 @@
+"""What a deployment may become, for every sequence of changes."""
+
+from __future__ import annotations
+
+import pytest
+from fakes.records import a_deployment, a_ref, a_server
+from hypothesis import given
+from hypothesis import strategies as st
+from servery.domain.deployment import (
+    Deployment,
+    Retired,
+    Served,
+    crown,
+    forget,
+    renew,
+    roll_back,
+    servers_of,
+)
+from servery.domain.spec import Limits
+from servery.errors import ConflictError, NotFoundError
+
+
+def served(version: int, server: int) -> Served:
+    return Served(ref=a_ref(f"{version}.1.0-d1.s1"), server=a_server(server))
+
+
+def names(deployment: Deployment) -> list[str]:
+    return [r.server.function for r in deployment.retired]
+
+
+def test_it_is_the_first_revision_when_nothing_was_released():
+    first = crown(None, served(1, 1), now=5.0, reason="first")
+    assert (first.revision, first.last_good, first.retired) == (1, None, [])
+    assert first.model == "iris"
+    assert first.reason == "first"
+
+
+def test_the_old_champion_is_last_good_when_another_is_crowned():
+    first = crown(None, served(1, 1), now=0, reason="")
+    second = crown(first, served(2, 2), now=1, reason="")
+    third = crown(second, served(3, 3), now=2, reason="third")
+    assert (third.champion, third.last_good) == (served(3, 3), served(2, 2))
+    assert third.retired == [Retired(server=a_server(1), since=2)]
+    assert (third.revision, third.reason) == (3, "third")
+
+
+def test_a_server_is_not_retired_when_it_still_serves():
+    deployment = crown(None, served(1, 1), now=0, reason="")
+    for version in (2, 3, 4):
+        deployment = crown(deployment, served(version, 1), now=version, reason="")
+    assert deployment.retired == []
+    assert deployment.last_good == served(3, 1)
+
+
+def test_it_is_no_longer_retired_when_it_serves_again():
+    deployment = crown(None, served(1, 1), now=0, reason="")
+    for version in (2, 3):
+        deployment = crown(deployment, served(version, version), now=version, reason="")
+    assert names(deployment) == ["predictor:1"]
+    assert names(crown(deployment, served(1, 1), now=9, reason="")) == ["predictor:2"]
+
+
+def test_the_way_back_stays_when_the_champion_only_gets_another_server():
+    deployment = crown(None, served(1, 1), now=0, reason="")
+    deployment = crown(deployment, served(2, 2), now=1, reason="")
+    deployment = crown(deployment, served(2, 3), now=2, reason="")
+    assert deployment.last_good == served(1, 1)
+    assert names(deployment) == ["predictor:2"]
+
+
+def test_settings_are_kept_when_another_is_crowned():
+    before = a_deployment(deadline_ms=123, limits=Limits(max_rows=4), log_sample=0.1)
+    after = crown(before, served(2, 2), now=1, reason="")
+    assert (after.deadline_ms, after.limits, after.log_sample) == (123, Limits(max_rows=4), 0.1)
+
+
+def test_champion_and_last_good_change_places_when_it_is_rolled_back():
+    before = a_deployment(last_good=served(7, 7), retired=[Retired(server=a_server(3), since=1)])
+    after = roll_back(before, reason="wrong")
+    assert (after.champion, after.last_good) == (before.last_good, before.champion)
+    assert (after.revision, after.reason, after.retired) == (2, "wrong", before.retired)
+
+
+def test_conflict_when_there_is_nothing_to_go_back_to():
+    with pytest.raises(ConflictError, match="nothing to go back to"):
+        roll_back(a_deployment(), reason="")
+
+
+def test_models_stay_and_servers_change_when_they_are_renewed():
+    before = a_deployment(last_good=served(7, 7))
+    after = renew(before, champion=a_server(8), last_good=a_server(9), now=4, reason="roll")
+    assert (after.champion.ref, after.last_good.ref) == (before.champion.ref, served(7, 7).ref)
+    assert (after.champion.server, after.last_good.server) == (a_server(8), a_server(9))
+    assert after.retired == [
+        Retired(server=a_server(1), since=4),
+        Retired(server=a_server(7), since=4),
+    ]
+
+
+def test_last_good_stays_where_it_is_when_only_the_champion_is_renewed():
+    before = a_deployment(last_good=served(7, 7))
+    after = renew(before, champion=a_server(8), last_good=None, now=4, reason="roll")
+    assert after.last_good == served(7, 7)
+    assert names(after) == ["predictor:1"]
+
+
+def test_only_those_within_the_grace_stay_when_time_goes_on():
+    retired = [Retired(server=a_server(n), since=float(n)) for n in (1, 2, 3)]
+    deployment = a_deployment(retired=retired)
+    assert forget(deployment, now=12.0, grace=10.0).retired == retired[2:]
+    assert forget(deployment, now=3.0, grace=10.0) == deployment
+
+
+def test_who_serves_a_version_is_told_when_somebody_does():
+    deployment = a_deployment(last_good=served(7, 7))
+    assert deployment.served("7.1.0-d1.s1") == served(7, 7)
+    assert deployment.served(deployment.champion.ref.version) == deployment.champion
+    with pytest.raises(NotFoundError, match=r"served are 1\.1\.0-dabc1234\.sdef5678, 7\.1\.0"):
+        deployment.served("8.1.0-d1.s1")
+
+
+CHANGES = st.lists(
+    st.one_of(
+        st.tuples(st.just("crown"), st.integers(1, 5), st.integers(1, 6)),
+        st.tuples(st.just("back"), st.just(0), st.just(0)),
+        st.tuples(st.just("renew"), st.integers(1, 6), st.integers(1, 6)),
+        st.tuples(st.just("forget"), st.just(0), st.just(0)),
+    ),
+    max_size=20,
+)
+
+
+@given(CHANGES)
+def test_no_server_is_lost_and_none_that_serves_is_retired_whatever_changes(changes):
+    deployment = crown(None, served(1, 1), now=0, reason="")
+    for now, (kind, one, other) in enumerate(changes, start=1):
+        before = {server.function for server in servers_of(deployment)}
+        revision = deployment.revision
+        if kind == "crown":
+            deployment = crown(deployment, served(one, other), now=now, reason="")
+            before.add(f"predictor:{other}")
+        elif kind == "renew":
+            last = a_server(other) if deployment.last_good else None
+            deployment = renew(
+                deployment, champion=a_server(one), last_good=last, now=now, reason=""
+            )
+            before |= {f"predictor:{one}"} | ({f"predictor:{other}"} if last else set())
+        elif kind == "back" and deployment.last_good is not None:
+            deployment = roll_back(deployment, reason="")
+        elif kind == "forget":
+            deployment = forget(deployment, now=now, grace=3)
+            assert all(now - r.since < 3 for r in deployment.retired)
+            before &= {server.function for server in servers_of(deployment)}
+        else:
+            continue
+        serving = {
+            s.server.function for s in (deployment.champion, deployment.last_good) if s is not None
+        }
+        assert not serving & set(names(deployment))
+        assert len(names(deployment)) == len(set(names(deployment)))
+        assert {server.function for server in servers_of(deployment)} == before
+        assert deployment.revision == revision + (kind != "forget")
+        assert deployment.last_good is None or deployment.last_good.ref != deployment.champion.ref

@@ -1,0 +1,122 @@
+"""The registry over HTTP with every port in memory."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from fakes.artifacts import register
+from fakes.clock import SetClock
+from fakes.model_servers import FakeModelServers
+from fakes.object_store import MemoryObjectStore
+from fakes.publisher import MemoryPublisher
+from fakes.queues import MemoryReleaseQueue
+from fakes.registry import MemoryRegistry
+from servery.edge.api import Api
+from servery.edge.cors import Cors
+from servery.edge.registry import RegistryApi
+from servery.edge.telemetry import Telemetry
+from servery.usecases.registry.reading import RegistryReader
+from servery.usecases.release import ReleasePorts, run_release
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass
+class Office:
+    clock: SetClock = field(default_factory=SetClock)
+    objects: MemoryObjectStore = field(default_factory=MemoryObjectStore)
+    queue: MemoryReleaseQueue = field(default_factory=MemoryReleaseQueue)
+    servers: FakeModelServers = field(default_factory=FakeModelServers)
+    ids: int = 0
+
+    def __post_init__(self) -> None:
+        self.registry = MemoryRegistry(self.clock)
+        self.publisher = MemoryPublisher(self.registry)
+        self.servers.answer = lambda event: {
+            "status": 200,
+            "ready": True,
+            "model_version": event["ref"]["version"],
+            "digest": event["ref"]["digest"],
+        }
+        reader = RegistryReader(
+            self.registry, self.objects, code=self.publisher.code, clock=self.clock
+        )
+        room = RegistryApi(
+            reader,
+            registry=self.registry,
+            queue=self.queue,
+            servers=self.servers,
+            clock=self.clock,
+            entropy=self.entropy,
+        )
+        self.api = Api("registry", room.calls(), cors=Cors(""), telemetry=Telemetry("registry"))
+
+    def entropy(self) -> str:
+        self.ids += 1
+        return f"{self.ids:08x}"
+
+    def register(self, *args: Any, **changes: Any) -> None:
+        register(self.registry, self.objects, *args, **changes)
+
+    def send(self, method: str, path: str, body: Any = None, **extra: Any) -> Reply:
+        path, _, query = path.partition("?")
+        pairs = [pair.partition("=") for pair in query.split("&") if pair]
+        event = {
+            "httpMethod": method,
+            "path": quote(path, safe="/%"),
+            "headers": {"content-type": "application/json"},
+            "queryStringParameters": {name: value for name, _, value in pairs} or None,
+            "body": body if body is None or isinstance(body, str) else json.dumps(body),
+            "requestContext": {"requestId": "request-1"},
+            **extra,
+        }
+        response = self.api.serve(event)
+        content = json.loads(response["body"]) if response["body"] else None
+        return Reply(response["statusCode"], response["headers"], content)
+
+    def get(self, path: str) -> Reply:
+        return self.send("GET", path)
+
+    def post(self, path: str, body: Any = None) -> Reply:
+        return self.send("POST", path, body)
+
+    def carry_out(self) -> None:
+        """Carry out what was started, as the release function would."""
+        ports = ReleasePorts(
+            registry=self.registry,
+            objects=self.objects,
+            publisher=self.publisher,
+            servers=self.servers,
+            clock=self.clock,
+            pause=self.clock.advance,
+        )
+        while self.queue.started:
+            record = self.queue.started.pop()
+            run_release(record.model, record.id, ports)
+
+    def release(self, **body: Any) -> None:
+        self.clock.advance(1)
+        reply = self.post("/models/iris/releases", body)
+        assert reply.status == 202, reply.body
+        self.carry_out()
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office()
+
+
+@pytest.fixture
+def stocked() -> Office:
+    made = Office()
+    made.register()
+    return made
