@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NotConnectedError
 from botocore.exceptions import ConnectionError as NotReachedError  # no kind of the former
 
 from servery.errors import FaultError, ThrottledError, UnavailableError
