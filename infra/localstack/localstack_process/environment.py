@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from localstack_process import faults
 from localstack_process.faults import Fault, InitError
+from localstack_process.handover import RESPONSE_LIMIT, Invocation, NotTakenError, Reply
 from localstack_process.logs import LogBuffer, Report, assemble, init_report_line
 from localstack_process.runtime import Runtime
-from localstack_process.runtime_api import RESPONSE_LIMIT, Invocation, Reply
 
 if TYPE_CHECKING:
     from localstack_process.launch import Launch
@@ -108,11 +108,16 @@ class Environment:
 
     def _reply(self, invocation: Invocation, until: float) -> Reply:
         try:
-            return self._living().invoke(invocation, until)
+            try:
+                return self._living().invoke(invocation, until)
+            except NotTakenError:  # that process was on its way out
+                return self._living().invoke(invocation, until)
+        except NotTakenError as error:
+            fault = error.fault
         except TimeoutError:
             self._end()
             fault = faults.timed_out(invocation.request_id, self._limits.timeout_s)
-            return Reply(fault.document, fault)
+        return Reply(fault.document, fault)
 
     def _living(self) -> Runtime:
         if self._runtime and self._runtime.alive:

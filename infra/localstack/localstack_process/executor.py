@@ -21,8 +21,8 @@ from localstack.services.lambda_.invocation.runtime_executor import (
 from localstack_process import host
 from localstack_process.emf import Origin
 from localstack_process.environment import Environment, Limits
+from localstack_process.handover import Invocation
 from localstack_process.launch import Folders, Package, launch
-from localstack_process.runtime_api import Invocation
 
 if TYPE_CHECKING:
     from localstack_process.interpreters import Interpreter

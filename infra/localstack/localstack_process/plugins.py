@@ -27,11 +27,9 @@ class ProcessRuntimeExecutorPlugin(RuntimeExecutorPlugin):
 @aws_provider(api="dynamodb", name="moto")
 def dynamodb_moto() -> Service:
     """PROVIDER_OVERRIDE_DYNAMODB=moto."""
-    from localstack.services.moto import MotoFallbackDispatcher  # noqa: PLC0415 -- see above
+    from localstack_process.dynamodb import MotoDynamodb, dispatch_table  # noqa: PLC0415 -- see above
 
-    from localstack_process.dynamodb import MotoDynamodb  # noqa: PLC0415 -- see above
-
-    return Service.for_provider(MotoDynamodb(), dispatch_table_factory=MotoFallbackDispatcher)
+    return Service.for_provider(MotoDynamodb(), dispatch_table_factory=dispatch_table)
 
 
 @hooks.on_infra_start()

@@ -12,7 +12,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from localstack_process import faults, memory
-from localstack_process.runtime_api import RESPONSE_LIMIT, Invocation, Reply, RuntimeApi
+from localstack_process.handover import RESPONSE_LIMIT, Invocation, Reply
+from localstack_process.runtime_api import RuntimeApi
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
