@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from devkit.stack import Deployed
 
 MODELS = (("iris", "load"), ("diabetes", "image"))
-_SHOWN = 3
+_SHOWN = 2
+_LIMIT = 560
 
 
 @dataclass
@@ -52,6 +53,7 @@ class Made:
 
     output: dict[str, Any]
     record: dict[str, Any]
+    measured: str
     training_seconds: float
     release_seconds: float
 
@@ -62,10 +64,13 @@ def run(deployed: Deployed, screen: Screen) -> dict[str, Made]:
     Raises:
         DevkitError: a training was refused or failed, or a release failed.
     """
+    # Read before the threads start: msgspec crashes when two threads meet a type for the first time.
+    read = {model: specs.load(model_spec(model)) for model, _ in MODELS}
     with screen.doing() as tell, ThreadPoolExecutor(len(MODELS)) as threads:
         board = Board(screen, tell)
         futures = {
-            model: threads.submit(_make, deployed, board, model, mode) for model, mode in MODELS
+            model: threads.submit(_make, deployed, board, read[model], mode)
+            for model, mode in MODELS
         }
         made = {model: future.result() for model, future in futures.items()}
     with api(deployed) as http:
@@ -81,11 +86,8 @@ def summary(
     """The table of what happened, the addresses, and how to go on or stop."""
     lines = [[phase.title, phase.detail, f"{phase.seconds:.1f} s"] for phase in screen.phases]
     for model, one in made.items():
-        metrics = one.output.get("metrics", {})
-        first = ", ".join(f"{name} {value:.3f}" for name, value in list(metrics.items())[:2])
-        lines.append(
-            [f"Train {model}", f"{one.output['version']}  {first}", f"{one.training_seconds:.1f} s"]
-        )
+        trained = f"{one.output['version']}  {one.measured}"
+        lines.append([f"Train {model}", trained, f"{one.training_seconds:.1f} s"])
         shown = f"{one.record.get('released_as', '')}  {one.record.get('mode', '')}"
         lines.append([f"Release {model}", shown, f"{one.release_seconds:.1f} s"])
     lines.append(["All", "trainings and releases side by side", f"{seconds:.1f} s"])
@@ -108,12 +110,11 @@ def as_values(screen: Screen, made: dict[str, Made]) -> dict[str, Any]:
     }
 
 
-def _make(deployed: Deployed, board: Board, model: str, mode: str) -> Made:
-    started = time.monotonic()
+def _make(deployed: Deployed, board: Board, read: dict[str, Any], mode: str) -> Made:
+    model, started = str(read["name"]), time.monotonic()
     board.now(model, "upload")
-    path = model_spec(model)
     bucket = deployed.outputs["ArtifactsBucketName"]
-    spec = specs.upload_data(specs.load(path), path.parent, bucket, training.uploader(deployed))
+    spec = specs.upload_data(read, specs.EXAMPLES, bucket, training.uploader(deployed))
     run_of = training.start(deployed, spec)
     board.done(model, "upload, start", run_of.training_id, time.monotonic() - started)
 
@@ -143,7 +144,8 @@ def _make(deployed: Deployed, board: Board, model: str, mode: str) -> Made:
         )
     took = time.monotonic() - trained
     board.done(model, f"release ({mode})", f"as {record.get('released_as', '')}", took)
-    return Made(output, record, trained - started, took)
+    measured = f"{read['metric']} {output['metrics'][read['metric']]:.3f}"
+    return Made(output, record, measured, trained - started, took)
 
 
 def _ask(http: Api, screen: Screen, model: str) -> None:
@@ -178,7 +180,7 @@ def model_spec(model: str) -> Path:
 def _show(http: Api, screen: Screen, path: str, body: dict[str, Any]) -> None:
     screen.say()
     screen.say(f"POST {path}", style="bold")
-    screen.say(_short(body), style="dim")
+    screen.say(_short(body, _LIMIT // 2), style="dim")
     started = time.monotonic()
     try:
         answer, content = http.send("POST", path, body)
@@ -189,6 +191,15 @@ def _show(http: Api, screen: Screen, path: str, body: dict[str, Any]) -> None:
     screen.say(_short(content), style="green" if said == "HTTP 200" else "yellow")
 
 
-def _short(content: Any, limit: int = 600) -> str:  # noqa: ANN401
-    text = json.dumps(content, ensure_ascii=False)
+def _short(content: Any, limit: int = _LIMIT) -> str:  # noqa: ANN401
+    text = json.dumps(_rounded(content), ensure_ascii=False)
     return text if len(text) <= limit else f"{text[:limit]} ..."
+
+
+def _rounded(content: Any) -> Any:  # noqa: ANN401
+    """For reading: four digits after the point."""
+    if isinstance(content, float):
+        return round(content, 4)
+    if isinstance(content, dict):
+        return {name: _rounded(value) for name, value in content.items()}
+    return [_rounded(one) for one in content] if isinstance(content, list) else content
