@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from devkit.stack import Deployed
 
 _TRIES = 4
+_SHOWN = 5
 _BUSY = frozenset({429, 503})
 _HINTS = {
     403: "The API key is not valid; `servery status --json` shows the one of this stack.",
@@ -37,7 +38,9 @@ class ApiError(DevkitError):
 
     def __init__(self, status: int, problem: dict[str, Any]) -> None:
         title = problem.get("detail") or problem.get("title") or problem.get("message")
-        fields = tuple(f"{e.get('field')}: {e.get('message')}" for e in problem.get("errors", []))
+        wrong = [f"{e.get('field')}: {e.get('message')}" for e in problem.get("errors", [])]
+        more = [f"... and {len(wrong) - _SHOWN} more"] if len(wrong) > _SHOWN else []
+        fields = (*wrong[:_SHOWN], *more)
         hint = _HINTS.get(status, "See: servery logs" if status >= 500 else "")  # noqa: PLR2004
         super().__init__(f"{title or 'The API gave no reason.'} (HTTP {status})", hint, fields)
         self.status = status

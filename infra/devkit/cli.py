@@ -250,7 +250,9 @@ def predict(
     with command(machine=as_json, debug=debug) as screen:
         deployed = stack.current(instances.find(instance))
         with api(deployed) as http:
-            asked = predictions.gather(http, model, records=record, file=file, example=example)
+            asked = predictions.gather(
+                http, model, screen, records=record, file=file, example=example
+            )
             answer = predictions.ask(http, model, asked, version=version)
         predictions.show(screen, answer)
         screen.result(answer)

@@ -64,7 +64,7 @@ def run(deployed: Deployed, screen: Screen) -> dict[str, Made]:
     Raises:
         DevkitError: a training was refused or failed, or a release failed.
     """
-    # Read before the threads start: msgspec crashes when two threads meet a type for the first time.
+    # Before the threads start: msgspec crashes when two of them meet a type for the first time.
     read = {model: specs.load(model_spec(model)) for model, _ in MODELS}
     with screen.doing() as tell, ThreadPoolExecutor(len(MODELS)) as threads:
         board = Board(screen, tell)

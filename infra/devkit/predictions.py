@@ -21,7 +21,13 @@ _MOST_SHOWN = 20
 
 
 def gather(
-    api: Api, model: str, *, records: Sequence[str] | None, file: Path | None, example: bool
+    api: Api,
+    model: str,
+    screen: Screen,
+    *,
+    records: Sequence[str] | None,
+    file: Path | None,
+    example: bool,
 ) -> list[dict[str, Any]]:
     """The rows that were asked for.
 
@@ -36,8 +42,18 @@ def gather(
         return [row for text in records for row in rows.from_json(text)]
     inputs = {i["name"]: i["parameters"] for i in api.get(_path(model))["inputs"]}
     if file is not None:
-        return rows.from_file(file, {name: said["dtype"] for name, said in inputs.items()})
+        return _of_file(file, {name: said["dtype"] for name, said in inputs.items()}, screen)
     return [{name: said.get("example") for name, said in inputs.items()}]
+
+
+def _of_file(file: Path, dtypes: Mapping[str, str], screen: Screen) -> list[dict[str, Any]]:
+    """Rows of a file; a table may have columns that are no inputs, such as the target."""
+    read = rows.from_file(file, dtypes)
+    extra = [name for name in (read[0] if read else {}) if name not in dtypes]
+    if file.suffix != ".csv" or not extra:
+        return read
+    screen.say(f"Left out, since the model does not take them: {', '.join(extra)}", style="dim")
+    return [{name: row[name] for name in row if name in dtypes} for row in read]
 
 
 def _path(model: str, version: str | None = None) -> str:

@@ -110,7 +110,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str =
     made = Table(title=title or None, title_justify="left", title_style="bold", box=None)
     for column in columns:
         right = column in ("time", "rows", "figure")
-        made.add_column(column, justify="right" if right else "left", style="", header_style="dim")
+        made.add_column(
+            column, justify="right" if right else "left", header_style="dim", overflow="fold"
+        )
     for row in rows:
         made.add_row(*(Text(cell) for cell in row))
     return made

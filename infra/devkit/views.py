@@ -113,7 +113,7 @@ def _releases(releases: Iterable[Mapping[str, Any]]) -> Table:
     return table(["started", "kind", "state", "as, or why not"], rows, title="Releases")
 
 
-def metrics(values: Mapping[str, float], most: int = 2) -> str:
+def metrics(values: Mapping[str, float], most: int = 1) -> str:
     """The first metrics of a version in one cell."""
     return ", ".join(f"{name} {value:.3f}" for name, value in list(values.items())[:most])
 

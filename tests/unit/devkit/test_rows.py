@@ -1,6 +1,11 @@
+import io
+from types import SimpleNamespace
+
 import pytest
 from devkit import predictions, rows
 from devkit.errors import DevkitError, UsageError
+from devkit.screen import Screen
+from rich.console import Console
 
 
 @pytest.mark.parametrize("text", ['{"a": 1}', '[{"a": 1}]', '{"records": [{"a": 1}]}'])
@@ -61,8 +66,19 @@ def test_value_with_its_unit_when_a_row_is_a_regression():
     assert predictions.line({"value": 0.5, "unit": "1"}) == ["0.5", ""]
 
 
+def test_other_columns_are_left_out_when_rows_come_from_a_table(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("size,price\n1.5,100\n")
+    size = {"name": "size", "parameters": {"dtype": "float"}}
+    api = SimpleNamespace(get=lambda _: {"inputs": [size]})
+    screen = Screen(console=Console(file=io.StringIO(), width=80))
+    read = predictions.gather(api, "house", screen, records=None, file=path, example=False)
+    assert read == [{"size": 1.5}]
+    assert "price" in screen.console.file.getvalue()
+
+
 @pytest.mark.parametrize("given", [{}, {"records": ['{"a": 1}'], "example": True}])
 def test_usage_when_not_exactly_one_source_of_rows_is_named(given):
     asked = {"records": None, "file": None, "example": False} | given
     with pytest.raises(UsageError, match="Say what to predict"):
-        predictions.gather(None, "iris", **asked)
+        predictions.gather(None, "iris", None, **asked)
