@@ -87,7 +87,7 @@ def show_model(screen: Screen, detail: Mapping[str, Any]) -> None:
 
 def _versions(versions: Iterable[Mapping[str, Any]]) -> Table:
     rows = [
-        [v["version"], v["stage"], v["runtime"], metrics(v["metrics"]), _minute(v["created"])]
+        [v["version"], v["stage"], v["runtime"], metrics(v["metrics"]), v["created"][:10]]
         for v in versions
     ]
     return table(["version", "stage", "runtime", "metrics", "since"], rows, title="Versions")
