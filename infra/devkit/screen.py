@@ -95,7 +95,8 @@ class Screen:
         self.console.print(Text.assemble(("✗ ", "bold red"), error.message), soft_wrap=True)
         if error.hint:
             self.console.print(Text.assemble(("→ ", "yellow"), error.hint), soft_wrap=True)
-        self.result({"error": {"message": error.message, "hint": error.hint}})
+        told = {"message": error.message, "hint": error.hint, "details": list(error.details)}
+        self.result({"error": told})
 
 
 def open_screen(*, machine: bool) -> Screen:

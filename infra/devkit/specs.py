@@ -54,7 +54,7 @@ def load(path: Path) -> dict[str, Any]:
         read_spec(content)
     except RejectedError as error:
         raise DevkitError(
-            f"{path}: {error.message}",
+            f"{path} is no valid spec{'' if error.violations else f': {error.message}'}.",
             "Correct the spec; infra/examples has some that work.",
             tuple(f"{v.field}: {v.message}" for v in error.violations),
         ) from error

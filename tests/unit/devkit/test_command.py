@@ -40,9 +40,11 @@ def test_sentence_and_advice_when_a_command_is_refused(capsys):
 
 
 def test_json_on_standard_output_only_when_a_machine_asks(capsys):
-    ended(DevkitError("Refused.", "Do this."), machine=True)
+    ended(DevkitError("Refused.", "Do this.", ("at once",)), machine=True)
     shown = capsys.readouterr()
-    assert json.loads(shown.out) == {"error": {"message": "Refused.", "hint": "Do this."}}
+    assert json.loads(shown.out) == {
+        "error": {"message": "Refused.", "hint": "Do this.", "details": ["at once"]}
+    }
     assert "Refused." in shown.err
 
 
