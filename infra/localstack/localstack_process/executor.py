@@ -55,7 +55,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         """
         interpreter, package = _prepared(self.function_version)
         self._scratch = Path(tempfile.mkdtemp(prefix=f"lambda-{self.id[:8]}-"))
-        folders = Folders(host.runtime_folder(), host.bytecode_folder(), self._scratch)
+        folders = Folders(host.runtime_folder(), self._scratch)
         start = launch(interpreter, package, folders, env_vars)
         version = self.function_version.id.qualifier
         self._environment = Environment(start, version, self._limits())
@@ -121,10 +121,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
 
     @classmethod
     def cleanup_version(cls, function_version: FunctionVersion) -> None:
-        """Remove what running a version left behind, apart from its code."""
-        code = function_version.config.code
-        if code and not code.is_hot_reloading():
-            host.forget_bytecode([code.get_unzipped_code_location()])
+        """Do nothing: a version has nothing beyond its code, which LocalStack removes."""
 
     @classmethod
     def validate_environment(cls) -> bool:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from localstack import config
 from localstack.aws.connect import connect_to
@@ -15,9 +13,6 @@ from localstack_process.emf import Datum, EmfForwarder, Origin
 from localstack_process.interpreters import Interpreters
 from localstack_process.packages import link_runtime
 from localstack_process.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 @cache
@@ -35,7 +30,7 @@ def interpreters() -> Interpreters:
 @cache
 def runtime_folder() -> Path:
     """What stands for /var/runtime."""
-    return link_runtime(_folder() / "runtime")
+    return link_runtime(Path(config.dirs.cache).absolute() / "lambda-runtime")
 
 
 @cache
@@ -44,26 +39,10 @@ def forwarder() -> EmfForwarder:
     return EmfForwarder(_put_metrics)
 
 
-def bytecode_folder() -> Path:
-    """Where functions keep their compiled modules."""
-    return _folder() / "bytecode"
-
-
-def forget_bytecode(code: Iterable[Path]) -> None:
-    """Remove the compiled modules of code that is not run any more."""
-    for folder in code:
-        compiled = bytecode_folder() / folder.absolute().relative_to(folder.anchor or "/")
-        shutil.rmtree(compiled, ignore_errors=True)
-
-
 def address() -> str:
     """How a function reaches LocalStack: an IP address, so that S3 is asked path-style."""
     host = str(config.GATEWAY_LISTEN[0].host)
     return "127.0.0.1" if host in ("0.0.0.0", "::", "", "localhost") else host  # noqa: S104 -- compared
-
-
-def _folder() -> Path:
-    return Path(config.dirs.cache).absolute() / "lambda-process"
 
 
 def _put_metrics(origin: Origin, namespace: str, data: list[Datum]) -> None:

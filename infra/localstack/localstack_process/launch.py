@@ -47,12 +47,10 @@ class Folders:
 
     Attributes:
         runtime: In the place of /var/runtime.
-        bytecode: Where compiled modules are kept, as the code itself is read-only on AWS.
         scratch: In the place of /tmp, of one environment alone.
     """
 
     runtime: Path
-    bytecode: Path
     scratch: Path
 
 
@@ -90,7 +88,6 @@ def launch(
         "LANG": given.get("LANG") or "en_US.UTF-8",
         "PATH": _joined(programs),
         "PYTHONPATH": _joined(modules),
-        "PYTHONPYCACHEPREFIX": folders.bytecode,
         "TMPDIR": folders.scratch,
     }
     if libraries:

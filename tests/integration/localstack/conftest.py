@@ -50,6 +50,7 @@ def cloud(environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     running = LocalStack(f"http://127.0.0.1:{port}", folder / "log.txt")
     command = [environment, "-m", "localstack_process", "--port", str(port)]
     variables = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    variables["CFN_IGNORE_UNSUPPORTED_RESOURCE_TYPES"] = "0"
     began = time.monotonic()
     with running.log.open("wb") as log:
         process = subprocess.Popen(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import time
 import zipfile
@@ -73,13 +74,13 @@ def test_log_has_output_and_figures_when_an_invocation_ends(application: Applica
 
 
 def test_initialisation_is_billed_when_an_environment_is_new(application: Application) -> None:
-    log = application.invoke("Layered", {}).log
+    log = application.invoke("Fresh", {}).log
     figures = re.search(
         r"\tDuration: (.+) ms\tBilled Duration: (\d+) .*Init Duration: (.+) ms", log
     )
     duration, billed, init = (float(figure) for figure in figures.groups())
     assert 0 <= billed - (duration + init) < 1.1
-    assert "Init Duration" not in application.invoke("Layered", {}).log
+    assert "Init Duration" not in application.invoke("Fresh", {}).log
 
 
 def test_log_is_in_cloudwatch_when_an_invocation_is_over(application: Application) -> None:
@@ -283,6 +284,26 @@ def test_reference_is_resolved_when_only_the_sam_transform_makes_its_target(
     variables = application.invoke("Reports", {}).payload["variables"]
     assert variables["ALIAS"].endswith(":live")
     assert ":role/" in variables["ROLE"]
+
+
+def test_type_is_named_when_a_template_has_one_that_is_not_supported(
+    application: Application,
+) -> None:
+    stacks = application.cloud.client("cloudformation")
+    resources = {
+        "Kept": {"Type": "AWS::S3::Bucket"},
+        "Not": {"Type": "AWS::CodeDeploy::Application"},
+    }
+    change = {"StackName": "refused", "ChangeSetName": "first"}
+    stacks.create_change_set(
+        **change, ChangeSetType="CREATE", TemplateBody=json.dumps({"Resources": resources})
+    )
+
+    def reason() -> str:
+        return stacks.describe_change_set(**change).get("StatusReason", "")
+
+    assert "AWS::CodeDeploy::Application" in eventually(reason)
+    assert "AWS::S3::Bucket" not in reason()
 
 
 def test_function_fails_with_the_reason_when_its_runtime_is_not_python(

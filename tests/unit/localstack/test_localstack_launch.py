@@ -42,7 +42,7 @@ def test_programs_and_libraries_are_found_when_layers_have_them(tmp_path: Path) 
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Folders:
-    return Folders(tmp_path / "runtime", tmp_path / "bytecode", tmp_path / "scratch")
+    return Folders(tmp_path / "runtime", tmp_path / "scratch")
 
 
 def test_paths_are_in_aws_order_when_a_function_has_layers(
