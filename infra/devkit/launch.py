@@ -21,7 +21,7 @@ def main() -> None:
     if own is None:
         raise SystemExit("this process does not find itself")
     write_record(record, {"pid": own.pid, "born": own.born, "port": port})
-    os.execv(sys.executable, [sys.executable, "-m", "ministack"])  # noqa: S606 - no shell wanted
+    os.execv(sys.executable, [sys.executable, "-m", "devkit.ministack"])  # noqa: S606 - no shell wanted
 
 
 if __name__ == "__main__":

@@ -1,0 +1,53 @@
+"""MiniStack with the one thing that state machines need and release 1.5.33 does not say.
+
+On AWS a function that raises answers with the name of the exception's class, and a state machine
+catches and retries by that name. MiniStack answers `Runtime.HandlerError` whatever was raised; the
+class stands only in the traceback, so it is read from there.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Execute = Callable[[dict[str, Any], Any, str], dict[str, Any]]
+
+_HEADER = "Traceback (most recent call last):\n"
+_RAISED = re.compile(r"^([A-Za-z_][\w.]*)(?::|$)", re.MULTILINE)
+_NAMELESS = "Runtime.HandlerError"
+
+
+def raised_class(log: str) -> str | None:
+    """Name of the class, without its module, that the last traceback of a log ends with."""
+    _, header, trace = log.rpartition(_HEADER)
+    found = _RAISED.search(trace) if header else None
+    return found.group(1).rpartition(".")[2] if found else None
+
+
+def naming_errors(execute: Execute) -> Execute:
+    """Wrap what runs a function so that an error carries the class that was raised."""
+
+    def run(function: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:  # noqa: ANN401
+        result = execute(function, event, request_id)
+        body = result.get("body")
+        if result.get("error") and isinstance(body, dict) and body.get("errorType") == _NAMELESS:
+            body["errorType"] = raised_class(result.get("log", "")) or _NAMELESS
+        return result
+
+    return run
+
+
+def main() -> None:
+    """Run MiniStack in this process; its settings are in the environment."""
+    from ministack.app import main as serve  # noqa: PLC0415 - seconds that a test can do without
+    from ministack.services import lambda_svc  # noqa: PLC0415
+
+    lambda_svc._execute_function_warm = naming_errors(lambda_svc._execute_function_warm)  # noqa: SLF001
+    serve()
+
+
+if __name__ == "__main__":
+    main()

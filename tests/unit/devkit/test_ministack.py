@@ -1,0 +1,53 @@
+"""Errors of functions keep their class on the local cloud."""
+
+from __future__ import annotations
+
+import traceback
+
+import pytest
+from devkit.ministack import naming_errors, raised_class
+from servery.errors import FaultError, InvalidInputError, RejectedError
+
+
+def trace_of(error: Exception, cause: Exception | None = None) -> str:
+    try:
+        try:
+            if cause is not None:
+                raise cause
+        except Exception as inner:
+            raise error from inner
+        raise error
+    except Exception:
+        return "a line of the log\n" + traceback.format_exc()
+
+
+@pytest.mark.parametrize(
+    ("log", "name"),
+    [
+        (trace_of(RejectedError("no\nValueError: not this")), "RejectedError"),
+        (trace_of(FaultError(""), InvalidInputError("before")), "FaultError"),
+        (trace_of(KeyError("x")), "KeyError"),
+        ("no traceback at all", None),
+        ("", None),
+    ],
+)
+def test_the_class_is_the_one_that_left_the_handler(log: str, name: str | None) -> None:
+    assert raised_class(log) == name
+
+
+def test_only_nameless_errors_are_named_when_a_function_ends() -> None:
+    log = trace_of(RejectedError("no"))
+    results = [
+        {"error": True, "body": {"errorType": "Runtime.HandlerError"}, "log": log},
+        {"error": True, "body": {"errorType": "Sandbox.Timedout"}, "log": log},
+        {"body": {"errorType": "Runtime.HandlerError"}, "log": log},
+        {"error": True, "body": {"errorType": "Runtime.HandlerError"}, "log": ""},
+    ]
+    run = naming_errors(lambda _function, _event, _request: results.pop(0))
+    named = [run({}, {}, "r")["body"]["errorType"] for _ in range(4)]
+    assert named == [
+        "RejectedError",
+        "Sandbox.Timedout",
+        "Runtime.HandlerError",
+        "Runtime.HandlerError",
+    ]
