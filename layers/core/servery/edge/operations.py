@@ -64,6 +64,7 @@ _PAGE = {
     "before": "Where the last page ended: its `next`.",
 }
 _SERVING = (404, 429, 503, 504)
+_READING = (404, 422, 503)
 
 
 def _infer(summary: str) -> Operation:
@@ -94,16 +95,16 @@ OPERATIONS: dict[str, Operation] = {
         "Have a served version check itself", (ModelReady,), errors=_SERVING
     ),
     "version_infer": _infer("Predict with a served version and no other"),
-    "list_models": Operation("All models", (ModelList,), query=_PAGE),
-    "get_model": Operation("One model, whole", (ModelView,), errors=(404,), query=_PAGE),
+    "list_models": Operation("All models", (ModelList,), errors=(422, 503), query=_PAGE),
+    "get_model": Operation("One model, whole", (ModelView,), errors=_READING, query=_PAGE),
     "get_version": Operation(
-        "One version: its trainings and from what it was made", (VersionView,), errors=(404,)
+        "One version: its trainings and from what it was made", (VersionView,), errors=_READING
     ),
-    "list_trainings": Operation("Runs of training", (RunList,), errors=(404,), query=_PAGE),
+    "list_trainings": Operation("Runs of training", (RunList,), errors=_READING, query=_PAGE),
     "get_deployment": Operation(
-        "Who answers, and who answered before", (DeploymentView,), errors=(404,), query=_PAGE
+        "Who answers, and who answered before", (DeploymentView,), errors=_READING, query=_PAGE
     ),
-    "list_releases": Operation("Releases", (ReleaseList,), errors=(404,), query=_PAGE),
+    "list_releases": Operation("Releases", (ReleaseList,), errors=_READING, query=_PAGE),
     "start_release": Operation(
         "Release a version, or roll the servers onto the deployed code",
         (ReleaseRecord,),
@@ -117,7 +118,7 @@ OPERATIONS: dict[str, Operation] = {
         },
         body_required=False,
     ),
-    "get_release": Operation("How far a release is", (ReleaseRecord,), errors=(404,)),
+    "get_release": Operation("How far a release is", (ReleaseRecord,), errors=_READING),
     "roll_back": Operation(
         "Make the last good version the champion again",
         (Deployment,),
