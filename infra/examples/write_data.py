@@ -1,7 +1,9 @@
-"""Writes the data of the examples from scikit-learn's own copies: `python infra/examples/write_data.py`.
+# ruff: noqa: INP001 - a script, no package
+"""Writes the data of the examples from scikit-learn's own copies.
 
-The files lie beside this one in `data/` and are committed, so nobody needs to run it; it says
-where they come from. Values are written as they are, text classes by their names.
+Run it with `python infra/examples/write_data.py`. The files lie beside this one in `data/` and
+are committed, so nobody needs to run it; it says where they come from. Values are written as
+they are, text classes by their names.
 """
 
 from __future__ import annotations

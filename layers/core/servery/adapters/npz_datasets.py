@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from servery.ports import ObjectStore
 
 _NAMES = "columns"
+_BROKEN = (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, msgspec.DecodeError)
 
 
 class NpzDataSets:
@@ -82,7 +83,7 @@ def decode(content: bytes) -> Columns:
             return {
                 name: _column(arrays, index, dtype) for index, (name, dtype) in enumerate(names)
             }
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile, msgspec.DecodeError) as error:
+    except _BROKEN as error:
         raise ArtifactError("a stored data set cannot be read") from error
 
 

@@ -23,20 +23,17 @@ LOGIC = (
 )
 
 
-def library_digest() -> str:
+ROOT = Path(servery.__file__).parent
+
+
+def library_digest(root: Path = ROOT) -> str:
     """SHA-256 (hex) of every source file of the library, with its path."""
-    root = _root()
     return _digest(root, sorted(root.rglob("*.py")))
 
 
-def logic_digest() -> str:
+def logic_digest(root: Path = ROOT) -> str:
     """SHA-256 (hex) of the source files in `LOGIC`."""
-    root = _root()
     return _digest(root, [root / name for name in LOGIC])
-
-
-def _root() -> Path:
-    return Path(servery.__file__).parent
 
 
 def _digest(root: Path, files: list[Path]) -> str:

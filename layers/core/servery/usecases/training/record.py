@@ -8,6 +8,7 @@ import msgspec
 
 from servery.domain.records import Outcome, TrainingRecord
 from servery.domain.spec import OnFault
+from servery.errors import ConflictError, UnavailableError
 from servery.usecases.training.messages import (
     Caught,
     Collected,
@@ -40,6 +41,9 @@ def record(event: RecordEvent, *, registry: Registry, clock: Clock) -> Recorded:
 
     The failed step is the first one that left no result. A training whose spec has not even a
     proper name for the model is answered and not kept: there is nothing to keep it under.
+
+    Raises:
+        UnavailableError: the same record is being written by somebody else; try again.
     """
     caught = _part(event.run, "error", Caught)
     collected = _part(event.run, "collect", Collected)
@@ -66,7 +70,10 @@ def record(event: RecordEvent, *, registry: Registry, clock: Clock) -> Recorded:
         finished=clock.now().isoformat(timespec="seconds"),
     )
     if event.model and event.training_id:
-        registry.put_run(_kept(recorded, event.event))
+        try:
+            registry.put_run(_kept(recorded, event.event))
+        except ConflictError as error:
+            raise UnavailableError(str(error)) from error
     return recorded
 
 

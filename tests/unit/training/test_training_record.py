@@ -1,0 +1,262 @@
+"""Record and StartDue: how trainings end, and which begin by themselves."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from fakes.clock import SetClock
+from fakes.registry import MemoryRegistry
+from fakes.training import flower_spec
+from servery.domain.records import ModelRecord, Outcome, TrainingRecord
+from servery.errors import ConflictError, NotFoundError, ThrottledError, UnavailableError
+from servery.usecases.training.messages import RecordEvent
+from servery.usecases.training.record import record
+from servery.usecases.training.start_due import start_due
+
+RESULTS = {
+    "collect": {
+        "dataset": "d",
+        "source_uri": "s3://a/b",
+        "source_digest": "s",
+        "read": 100,
+        "rejected": 3,
+    },
+    "preprocess": {"split": "s", "train_rows": 70, "test_rows": 27, "baseline": "b"},
+    "train": {"digest": "j", "warnings": []},
+    "export": {"runtime": "onnx", "runtime_reason": "faster", "digest": "o", "size_bytes": 1},
+    "evaluate": {"passed": True, "reasons": [], "metrics": {"accuracy": 0.9}},
+    "register": {"version": "0.1.0-da.sb", "training": "tr0"},
+}
+INPUT = {"training_id": "flower-1", "origin": "cli", "spec": flower_spec()}
+
+
+def _recorded(steps, *, error=None, registry=None, **changes):
+    run = {**INPUT, **{name: RESULTS[name] for name in steps}, **changes}
+    if error:
+        run["error"] = error
+    event = RecordEvent(run=run, event=INPUT, started="2026-03-01T11:59:00Z")
+    return record(event, registry=registry or MemoryRegistry(), clock=SetClock())
+
+
+def _caught(name, message):
+    cause = json.dumps({"errorType": name, "errorMessage": message, "stackTrace": ["..."]})
+    return {"Error": name, "Cause": cause}
+
+
+def test_registered_is_recorded_when_every_step_has_a_result():
+    registry = MemoryRegistry()
+
+    found = _recorded(RESULTS, registry=registry)
+
+    assert found.outcome is Outcome.REGISTERED
+    assert (found.version, found.training) == ("0.1.0-da.sb", "tr0")
+    assert found.metrics == {"accuracy": 0.9}
+    assert found.rows == {"read": 100, "rejected": 3, "train": 70, "test": 27}
+    assert (found.runtime, found.runtime_reason) == ("onnx", "faster")
+    assert (found.started, found.finished) == (
+        "2026-03-01T11:59:00Z",
+        "2026-03-01T12:00:00+00:00",
+    )
+    assert not found.alert
+    kept = registry.run("flower", "flower-1")
+    assert (kept.outcome, kept.version, kept.training) == ("registered", "0.1.0-da.sb", "tr0")
+    assert kept.event == INPUT
+
+
+def test_refused_is_recorded_with_the_gates_sentences_when_a_gate_failed():
+    sentence = "accuracy is 0.5, below the minimum of 0.9"
+    evaluated = {"passed": False, "reasons": [sentence], "metrics": {"accuracy": 0.5}}
+
+    found = _recorded(list(RESULTS)[:4], evaluate=evaluated)
+
+    assert found.outcome is Outcome.REFUSED
+    assert found.reasons == [sentence]
+    assert found.metrics == {"accuracy": 0.5}
+    assert (found.version, found.failed_step, found.alert) == ("", "", False)
+
+
+def test_refused_is_recorded_with_its_sentence_when_data_is_bad():
+    found = _recorded([], error=_caught("RejectedError", "9 of 10 rows are bad"))
+
+    assert found.outcome is Outcome.REFUSED
+    assert found.reasons == ["9 of 10 rows are bad"]
+    assert found.rows == {}
+
+
+@pytest.mark.parametrize("failed", [*RESULTS, "record"])
+def test_failed_is_recorded_with_its_step_when_the_system_is_at_fault(failed):
+    steps = list(RESULTS)
+    done = steps if failed == "record" else steps[: steps.index(failed)]
+    registry = MemoryRegistry()
+
+    found = _recorded(done, error=_caught("FaultError", "the disk is full"), registry=registry)
+
+    assert found.outcome is Outcome.FAILED
+    assert found.failed_step == failed
+    assert found.reasons == ["FaultError: the disk is full"]
+    assert found.version == ""
+    assert found.alert
+    assert registry.run("flower", "flower-1").failed_step == failed
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        ({"Error": "States.Timeout", "Cause": ""}, "States.Timeout"),
+        ({"Error": "States.Timeout"}, "States.Timeout"),
+        ({"Error": "Lambda.Unknown", "Cause": "no JSON {"}, "Lambda.Unknown: no JSON {"),
+        ({"Error": "Lambda.Unknown", "Cause": '"text"'}, 'Lambda.Unknown: "text"'),
+    ],
+)
+def test_reason_is_readable_when_a_cause_has_another_form(error, sentence):
+    assert _recorded([], error=error).reasons == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "alert"),
+    [
+        (None, True),
+        ({}, True),
+        ({"on_fault": "retry_and_alert"}, True),
+        ({"on_fault": "record_and_wait"}, False),
+        ("nonsense", True),
+    ],
+)
+def test_alert_is_asked_for_when_the_spec_does_not_say_to_wait(schedule, alert):
+    spec = {**INPUT["spec"], **({"schedule": schedule} if schedule is not None else {})}
+
+    found = _recorded([], error=_caught("FaultError", "x"), spec=spec)
+
+    assert found.alert is alert
+
+
+@pytest.mark.parametrize("spec", [{}, {"name": "No Name"}, {"name": 3}])
+def test_nothing_is_kept_when_the_spec_has_no_proper_name(spec):
+    registry = MemoryRegistry()
+
+    found = _recorded([], error=_caught("RejectedError", "x"), spec=spec, registry=registry)
+
+    assert (found.outcome, found.model) == (Outcome.REFUSED, "")
+    with pytest.raises(NotFoundError):
+        registry.run("", "flower-1")
+
+
+def test_record_is_replaced_when_it_is_written_again():
+    registry = MemoryRegistry()
+    for _ in range(2):
+        _recorded(RESULTS, registry=registry)
+
+    assert len(registry.runs("flower")) == 1
+
+
+class Queue:
+    def __init__(self, *errors):
+        self.started, self.errors = {}, list(errors)
+
+    def start(self, training_id, event):
+        if self.errors and (error := self.errors.pop(0)):
+            raise error
+        if training_id in self.started:
+            raise ConflictError(training_id)
+        self.started[training_id] = event
+
+
+def _registry(**schedules):
+    registry = MemoryRegistry()
+    for name, schedule in schedules.items():
+        spec = {**flower_spec(name=name), "schedule": schedule}
+        registry.put_model(
+            ModelRecord(
+                name=name,
+                owner="tests",
+                task="classification",
+                description="",
+                spec=spec,
+                updated="2026-02-01T00:00:00Z",
+            )
+        )
+    return registry
+
+
+def _ran(registry, model, started):
+    registry.put_run(
+        TrainingRecord(
+            training_id=f"{model}-by-hand",
+            model=model,
+            outcome=Outcome.REGISTERED,
+            started=started,
+            finished=started,
+            event={},
+        )
+    )
+
+
+NOON = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+
+
+def _start(registry, queue, now=NOON):
+    return start_due(registry=registry, queue=queue, clock=SetClock(now)).started
+
+
+def test_only_models_with_a_schedule_are_started_when_due():
+    registry = _registry(daily={"every_hours": 24}, never={}, hourly={"every_hours": 1})
+    queue = Queue()
+
+    started = _start(registry, queue)
+
+    assert started == ["daily-20260301T000000Z", "hourly-20260301T120000Z"]
+    event = queue.started["daily-20260301T000000Z"]
+    assert event["training_id"] == "daily-20260301T000000Z"
+    assert event["origin"] == "schedule"
+    assert event["spec"] == registry.model("daily").spec
+
+
+def test_one_training_is_started_when_the_rule_fires_often_in_a_period():
+    registry, queue = _registry(daily={"every_hours": 24}), Queue()
+
+    first = _start(registry, queue)
+    again = _start(registry, queue, NOON.replace(hour=20))
+    later = _start(registry, queue, NOON.replace(day=2, hour=0))
+
+    assert (len(first), again, len(later)) == (1, [], 1)
+
+
+@pytest.mark.parametrize(
+    ("last", "count"),
+    [
+        ("2026-03-01T00:00:00Z", 0),
+        ("2026-03-01T11:00:00.123Z", 0),
+        ("2026-02-28T23:59:59Z", 1),
+    ],
+)
+def test_model_is_not_due_when_it_was_trained_in_this_period(last, count):
+    registry = _registry(daily={"every_hours": 24})
+    _ran(registry, "daily", last)
+
+    assert len(_start(registry, Queue())) == count
+
+
+def test_the_others_are_started_when_one_cannot_be():
+    registry = _registry(a={"every_hours": 1}, b={"every_hours": 1})
+    queue = Queue(ThrottledError("too many"))
+
+    with pytest.raises(UnavailableError, match="a-20260301T120000Z"):
+        _start(registry, queue)
+
+    assert list(queue.started) == ["b-20260301T120000Z"]
+    assert _start(registry, queue) == ["a-20260301T120000Z"]
+
+
+def test_a_model_is_left_alone_when_its_schedule_cannot_be_read():
+    registry = _registry(odd={"every_hours": "daily"}, fine={"every_hours": 1})
+
+    assert _start(registry, Queue()) == ["fine-20260301T120000Z"]
+
+
+def test_name_fits_an_execution_when_the_model_has_the_longest_name():
+    name = "m" * 48
+    (started,) = _start(_registry(**{name: {"every_hours": 1}}), Queue())
+
+    assert len(started) <= 80
