@@ -110,9 +110,10 @@ class RegistryReader:
         )
 
     def runs(self, model: str, limit: int, after: str) -> RunList:
-        """A page of runs of training, newest first."""
-        self._registry.model(model)
+        """A page of runs of training, newest first; a model may have refused ones only."""
         page, more = _page(self._registry.runs(model, limit + 1, after), limit)
+        if not page:
+            self._registry.model(model)
         return RunList(
             trainings=[run_view(run) for run in page], next=page[-1].training_id if more else ""
         )

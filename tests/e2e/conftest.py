@@ -1,0 +1,220 @@
+"""One deployed stack for the whole tier, reached through its public surfaces only.
+
+The tier starts a local cloud of its own on a free port, in parallel to whatever runs already.
+`SERVERY_E2E_INSTANCE=NAME` takes a stack that is up (`servery up --instance NAME`) and leaves
+it up, which is quicker while working on the tests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "infra" / "examples"
+SERVERY = Path(sys.executable).with_name("servery")
+
+
+def wait_until(condition: Callable[[], Any], *, seconds: float, what: str) -> Any:
+    """Poll until the condition gives something true; fail with `what` after so many seconds."""
+    deadline = time.monotonic() + seconds
+    pause = 0.05
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what}: not so within {seconds:g} s")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 1.0)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What `servery status --json` says, with a client for each public surface."""
+
+    instance: str
+    status: dict[str, Any]
+    http: httpx.Client
+
+    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run the command line against this stack."""
+        done = subprocess.run(
+            [str(SERVERY), *arguments],
+            env={**os.environ, "SERVERY_INSTANCE": self.instance},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+            cwd=ROOT,
+        )
+        if check and done.returncode != 0:
+            pytest.fail(f"servery {' '.join(arguments)}:\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def json(self, *arguments: str) -> Any:
+        """Run a command with --json and read its answer."""
+        return json.loads(self.run(*arguments, "--json").stdout)
+
+    def client(self, service: str) -> Any:
+        """A boto3 client on the cloud of the stack, with the credentials of its owner."""
+        return boto3.client(
+            service,
+            region_name=self.status["region"],
+            endpoint_url=self.status["endpoint_url"],
+            aws_access_key_id=self.status.get("access_key_id", "test"),
+            aws_secret_access_key=self.status.get("secret_access_key", "test"),
+        )
+
+    def infer(self, model: str, body: Any, version: str | None = None, **more: Any) -> Any:
+        """POST a body to the model's infer route."""
+        part = f"/versions/{version}" if version else ""
+        return self.http.post(f"/v2/models/{model}{part}/infer", json=body, **more)
+
+    def release(self, model: str, **request: Any) -> dict[str, Any]:
+        """Release over HTTP and wait for the end of it."""
+        started = self.http.post(f"/models/{model}/releases", json=request)
+        assert started.status_code == 202, started.text
+        return self.finished(started)
+
+    def finished(self, started: httpx.Response) -> dict[str, Any]:
+        """Wait until the release that was accepted by `started` is over."""
+        location = started.url.join(started.headers["location"])
+
+        def ended() -> dict[str, Any] | None:
+            record = self.http.get(location).raise_for_status().json()
+            return record if record["state"] != "running" else None
+
+        return wait_until(ended, seconds=120, what=f"release {location} ends")
+
+    def spec(self, example: str, *, name: str) -> dict[str, Any]:
+        """An example's spec under another name, its data by absolute path."""
+        spec: dict[str, Any] = yaml.safe_load((EXAMPLES / f"{example}.yaml").read_text())
+        spec["name"] = name
+        spec["data"]["uri"] = str(EXAMPLES / spec["data"]["uri"])
+        return spec
+
+    def train(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """Train a spec by the command line; whatever came of it."""
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            yaml.safe_dump(spec, file)
+            file.flush()
+            done = self.run("train", file.name, "--json", check=False)
+        assert done.stdout, done.stderr
+        return dict(json.loads(done.stdout))
+
+    def train_raw(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """Start the state machine itself, past the checks of the command line."""
+        states = self.client("stepfunctions")
+        name = f"{spec['name']}-{uuid.uuid4().hex[:12]}"
+        body = Path(spec["data"]["uri"]).read_bytes()
+        key = f"raw/{spec['name']}/{hashlib.sha256(body).hexdigest()}/data.csv"
+        bucket = next(b for k, b in self.status["buckets"].items() if "rtifact" in k)
+        self.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+        spec = {**spec, "data": {**spec["data"], "uri": f"s3://{bucket}/{key}"}}
+        machine = next(v for k, v in self.status["state_machines"].items() if "atch" in k)
+        event = {"training_id": name, "origin": "test", "spec": spec}
+        started = states.start_execution(
+            stateMachineArn=machine, name=name, input=json.dumps(event)
+        )
+
+        def over() -> Any:
+            found = states.describe_execution(executionArn=started["executionArn"])
+            return found if found["status"] != "RUNNING" else None
+
+        ended = wait_until(over, seconds=120, what=f"training {name} ends")
+        return dict(json.loads(ended["output"]))
+
+    def deployment(self, model: str) -> dict[str, Any]:
+        """Who answers for a model now."""
+        answer = self.http.get(f"/models/{model}/deployment").raise_for_status().json()
+        return answer.get("current", answer)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The deployed stack; taken down at the end unless it was there before."""
+    given = os.environ.get("SERVERY_E2E_INSTANCE")
+    instance = given or f"e2e-{os.getpid()}"
+    environment = {**os.environ, "SERVERY_INSTANCE": instance}
+
+    def servery(*arguments: str) -> str:
+        done = subprocess.run(
+            [str(SERVERY), *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+            cwd=ROOT,
+        )
+        if done.returncode != 0:
+            pytest.exit(f"servery {' '.join(arguments)}:\n{done.stdout}\n{done.stderr}", 1)
+        return done.stdout
+
+    try:
+        servery("up", "--json")
+        status = json.loads(servery("status", "--json"))
+        headers = {"x-api-key": status["api_key"]}
+        with httpx.Client(base_url=status["api_url"], headers=headers, timeout=60) as http:
+            yield Stack(instance=instance, status=status, http=http)
+    finally:
+        if not given:
+            servery("down")
+
+
+@pytest.fixture(scope="session")
+def api_url(stack: Stack) -> str:
+    """Base URL of the gateway's API."""
+    return str(stack.status["api_url"])
+
+
+@pytest.fixture(scope="session")
+def web_url(stack: Stack) -> str:
+    """URL of the page."""
+    return str(stack.status["web_url"])
+
+
+@pytest.fixture(scope="session")
+def api_key(stack: Stack) -> str:
+    """The key of the API."""
+    return str(stack.status["api_key"])
+
+
+def _trained(stack: Stack, name: str) -> dict[str, Any]:
+    found = stack.json("train", str(EXAMPLES / f"{name}.yaml"))
+    assert found["outcome"] == "registered", found
+    return dict(found)
+
+
+@pytest.fixture(scope="session")
+def iris(stack: Stack) -> dict[str, Any]:
+    """Iris, trained and released in load mode: classification by onnxruntime."""
+    trained = _trained(stack, "iris")
+    released = stack.release("iris", version=trained["version"], mode="load")
+    assert released["state"] == "succeeded", released
+    return {**trained, "released_as": released["released_as"]}
+
+
+@pytest.fixture(scope="session")
+def diabetes(stack: Stack) -> dict[str, Any]:
+    """Diabetes, trained and released in image mode: regression."""
+    trained = _trained(stack, "diabetes")
+    released = stack.release("diabetes", version=trained["version"], mode="image")
+    assert released["state"] == "succeeded", released
+    return {**trained, "released_as": released["released_as"]}

@@ -1,0 +1,128 @@
+"""What must not be possible: more than a policy allows, values in logs, open ports."""
+
+from __future__ import annotations
+
+import io
+import json
+import uuid
+import zipfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from conftest import Stack, wait_until
+from test_lifecycle import rows_of
+
+PROBE = """
+import boto3, os
+def handler(event, context):
+    client = boto3.client(event["service"])
+    try:
+        getattr(client, event["operation"])(**event["parameters"])
+    except client.exceptions.ClientError as error:
+        return error.response["Error"]["Code"]
+    return "allowed"
+"""
+
+
+def denied(code: str) -> bool:
+    """Whether an error code says that a policy does not allow it."""
+    return "AccessDenied" in code or "NotAuthorized" in code
+
+
+@pytest.fixture(scope="module")
+def ask_as(stack: Stack) -> Any:
+    """Run one AWS call under the role of one of the stack's functions."""
+    functions = stack.client("lambda")
+    made: dict[str, str] = {}
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("probe.py", PROBE)
+
+    def ask(logical: str, service: str, operation: str, **parameters: Any) -> str:
+        if logical not in made:
+            real = functions.get_function_configuration(
+                FunctionName=stack.status["functions"][logical]
+            )
+            name = f"probe-{uuid.uuid4().hex[:8]}"
+            functions.create_function(
+                FunctionName=name,
+                Role=real["Role"],
+                Runtime=real["Runtime"],
+                Handler="probe.handler",
+                Timeout=30,
+                Code={"ZipFile": archive.getvalue()},
+            )
+            made[logical] = name
+        event = {"service": service, "operation": operation, "parameters": parameters}
+        answer = functions.invoke(FunctionName=made[logical], Payload=json.dumps(event))
+        return str(json.loads(answer["Payload"].read()))
+
+    yield ask
+    for name in made.values():
+        functions.delete_function(FunctionName=name)
+
+
+def test_a_function_is_refused_when_it_asks_for_more_than_its_policy(
+    stack: Stack, iris: dict, ask_as: Any
+) -> None:
+    artifacts = next(b for k, b in stack.status["buckets"].items() if "rtifact" in k)
+    table = next(iter(stack.status["tables"].values()))
+    predictor = stack.status["functions"]["PredictorFunction"]
+    key = {"pk": {"S": "model#iris"}, "sk": {"S": "deployment"}}
+    assert ask_as("GatewayFunction", "dynamodb", "get_item", TableName=table, Key=key) == "allowed"
+    refused = [
+        ("GatewayFunction", "dynamodb", "delete_item", {"TableName": table, "Key": key}),
+        ("GatewayFunction", "s3", "get_object", {"Bucket": artifacts, "Key": "models/x"}),
+        ("GatewayFunction", "lambda", "delete_function", {"FunctionName": predictor}),
+        (
+            "PredictorFunction",
+            "s3",
+            "put_object",
+            {"Bucket": artifacts, "Key": "models/x", "Body": ""},
+        ),
+        ("PredictorFunction", "s3", "get_object", {"Bucket": artifacts, "Key": "raw/x"}),
+        ("PredictorFunction", "dynamodb", "get_item", {"TableName": table, "Key": key}),
+        ("TrainingTrainFunction", "dynamodb", "get_item", {"TableName": table, "Key": key}),
+        (
+            "TrainingTrainFunction",
+            "s3",
+            "put_object",
+            {"Bucket": artifacts, "Key": "models/x", "Body": ""},
+        ),
+    ]
+    for logical, service, operation, parameters in refused:
+        code = ask_as(logical, service, operation, **parameters)
+        assert denied(code), f"{logical} {service}:{operation} -> {code}"
+
+
+def test_no_value_of_a_request_is_logged_when_it_is_answered(stack: Stack, iris: dict) -> None:
+    record = {**rows_of("iris", 1)[0][0], "sepal_length": 5.4321098}
+    request = f"log-{uuid.uuid4().hex}"
+    stack.infer("iris", {"records": [record]}, headers={"x-request-id": request})
+    logs = stack.client("logs")
+
+    def text() -> str | None:
+        found = ""
+        for logical in ("GatewayFunction", "PredictorFunction"):
+            group = f"/aws/lambda/{stack.status['functions'][logical]}"
+            pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+            found += "\n".join(e["message"] for page in pages for e in page["events"])
+        return found if request in found else None
+
+    found = wait_until(text, seconds=20, what="the request is in the logs")
+    assert "5.4321098" not in found
+
+
+def test_the_local_cloud_listens_on_loopback_only(stack: Stack) -> None:
+    address = urlsplit(stack.status["endpoint_url"])
+    assert address.port is not None
+    listening = []
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            local, state = line.split()[1], line.split()[3]
+            host, port = local.split(":")
+            if state == "0A" and int(port, 16) == address.port:
+                listening.append(host)
+    assert listening == ["0100007F"], "127.0.0.1 and nothing else"
