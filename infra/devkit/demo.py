@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from devkit import releases, rows, specs, training
 from devkit.api import Api, ApiError, api
 from devkit.screen import table
+from devkit.sidebyside import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,23 +29,33 @@ _LIMIT = 560
 
 @dataclass
 class Board:
-    """What both models are doing at the moment, in the one line that says so."""
+    """What both models are doing at the moment; closed, it shows nothing more."""
 
     screen: Screen
     tell: Callable[[str], None]
     doing: dict[str, str] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    closed: bool = False
+
+    def __enter__(self) -> Board:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.closed = True
 
     def now(self, model: str, what: str) -> None:
         """Say what a model is doing."""
         with self.lock:
             self.doing[model] = what
-            self.tell("   ".join(f"{m}: {w}" for m, w in self.doing.items()))
+            if not self.closed:
+                self.tell("   ".join(f"{m}: {w}" for m, w in self.doing.items()))
 
     def done(self, model: str, what: str, detail: str, seconds: float) -> None:
         """Say what a model has behind it."""
         with self.lock:
-            self.screen.done(f"{model:<10} {what}", detail, seconds)
+            if not self.closed:
+                self.screen.done(f"{model:<10} {what}", detail, seconds)
 
 
 @dataclass(frozen=True)
@@ -66,13 +77,10 @@ def run(deployed: Deployed, screen: Screen) -> dict[str, Made]:
     """
     # Before the threads start: msgspec crashes when two of them meet a type for the first time.
     read = {model: specs.load(model_spec(model)) for model, _ in MODELS}
-    with screen.doing() as tell, ThreadPoolExecutor(len(MODELS)) as threads:
-        board = Board(screen, tell)
-        futures = {
-            model: threads.submit(_make, deployed, board, read[model], mode)
-            for model, mode in MODELS
-        }
-        made = {model: future.result() for model, future in futures.items()}
+    with screen.doing() as tell, Board(screen, tell) as board:
+        made = side_by_side(
+            {model: partial(_make, deployed, board, read[model], mode) for model, mode in MODELS}
+        )
     with api(deployed) as http:
         for model, _ in MODELS:
             _ask(http, screen, model)
