@@ -57,7 +57,7 @@ def test_registered_is_recorded_when_every_step_has_a_result():
     assert (found.runtime, found.runtime_reason) == ("onnx", "faster")
     assert (found.started, found.finished) == (
         "2026-03-01T11:59:00Z",
-        "2026-03-01T12:00:00+00:00",
+        "2026-03-01T12:00:00.000+00:00",
     )
     assert not found.alert
     kept = registry.run("flower", "flower-1")

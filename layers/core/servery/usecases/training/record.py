@@ -67,7 +67,7 @@ def record(event: RecordEvent, *, registry: Registry, clock: Clock) -> Recorded:
         runtime_reason=exported.runtime_reason if exported and done else "",
         alert=outcome is Outcome.FAILED and _wants_alert(event.run.get("spec")),
         started=event.started,
-        finished=clock.now().isoformat(timespec="seconds"),
+        finished=clock.now().isoformat(timespec="milliseconds"),
     )
     if event.model and event.training_id:
         try:
