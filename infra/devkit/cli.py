@@ -92,11 +92,17 @@ def down(instance: Instance = "demo", as_json: Json = False, debug: Debug = Fals
 
 @app.command("status")
 def status_command(
-    instance: Instance = "demo", as_json: Json = False, debug: Debug = False
+    instance: Instance = "demo",
+    shell: Annotated[bool, typer.Option(help="API, WEB and KEY, for a shell to eval.")] = False,
+    as_json: Json = False,
+    debug: Debug = False,
 ) -> None:
     """Show what runs, where it answers, and which models serve."""
-    with command(machine=as_json, debug=debug) as screen:
+    with command(machine=as_json or shell, debug=debug) as screen:
         deployed = stack.current(instances.find(instance))
+        if shell:
+            status.exports(deployed)
+            return
         with api(deployed) as http:
             content = status.summary(deployed) | {"models": views.models(http)}
         status.show(screen, content)

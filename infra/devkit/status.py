@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from typing import TYPE_CHECKING, Any
 
 from devkit.views import models_table
@@ -30,6 +32,13 @@ def summary(deployed: Deployed) -> dict[str, Any]:
         "outputs": deployed.outputs,
         "roll_pending": deployed.roll_pending,
     }
+
+
+def exports(deployed: Deployed) -> None:
+    """Write the addresses and the key as variables of a shell to standard output."""
+    values = {"API": deployed.api_url, "WEB": deployed.web_url, "KEY": deployed.api_key}
+    for name, value in values.items():
+        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
 
 
 def show(screen: Screen, content: Mapping[str, Any]) -> None:
