@@ -65,7 +65,7 @@ def test_paths_are_in_aws_order_when_a_function_has_layers(
 
 def test_home_is_scratch_when_the_function_says_otherwise(tmp_path: Path, folders: Folders) -> None:
     package = Package("python3.12", tmp_path / "task")
-    given = {"HOME": "/root", "AWS_EXECUTION_ENV": "AWS_Lambda_rapid"}
+    given = {"HOME": "/home/somebody", "AWS_EXECUTION_ENV": "AWS_Lambda_rapid"}
     variables = launch(Interpreter(Path("/py")), package, folders, given).variables
     assert variables["HOME"] == variables["TMPDIR"] == str(folders.scratch)
     assert variables["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.12"
