@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from servery import wiring
 from servery.edge.api import Api
 from servery.edge.cors import Cors
 from servery.edge.gateway import GatewayApi
 from servery.edge.http import Response
 from servery.edge.telemetry import Telemetry
+from servery.wiring import gateway as wiring
 
 # Lambda takes registrations only until the first event, so this one is made at import.
 _after_response = wiring.after_response().start()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from servery import wiring
+from servery.wiring import predictor as wiring
 
 _server = wiring.model_server()
 

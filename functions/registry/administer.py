@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from servery import wiring
 from servery.edge.api import Api
 from servery.edge.cors import Cors
 from servery.edge.http import Response
 from servery.edge.registry import RegistryApi
 from servery.edge.telemetry import Telemetry
+from servery.wiring import registry as wiring
 
 
 @cache

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from servery import wiring
 from servery.domain.records import ReleaseRecord
 from servery.edge.release import ReleaseEvent, carry_out
 from servery.edge.steps import step
 from servery.usecases.release import run_release
+from servery.wiring import release as wiring
 
 
 @step(ReleaseEvent)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from servery import wiring
 from servery.edge.steps import step
 from servery.edge.training import observed
 from servery.usecases.training.collect import collect
 from servery.usecases.training.messages import Collected, CollectEvent
+from servery.wiring import training as wiring
 
 
 @step(CollectEvent)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from servery import wiring
 from servery.edge.steps import step
 from servery.edge.training import observed
 from servery.usecases.training.evaluate import evaluate
 from servery.usecases.training.messages import Evaluated, EvaluateEvent
+from servery.wiring import training as wiring
 
 
 @step(EvaluateEvent)

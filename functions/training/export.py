@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from servery import wiring
 from servery.edge.steps import step
 from servery.edge.training import observed
 from servery.usecases.training.export import export
 from servery.usecases.training.messages import Exported, ExportEvent
+from servery.wiring import training as wiring
 
 
 @step(ExportEvent)

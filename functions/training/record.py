@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from servery import wiring
 from servery.edge.steps import step
 from servery.edge.training import observed, tell_outcome
 from servery.usecases.training.messages import Recorded, RecordEvent
 from servery.usecases.training.record import record
+from servery.wiring import training as wiring
 
 
 @step(RecordEvent)

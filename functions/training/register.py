@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from servery import wiring
 from servery.edge.steps import step
 from servery.edge.training import observed
 from servery.usecases.training.messages import Registered, RegisterEvent
 from servery.usecases.training.register import register
+from servery.wiring import training as wiring
 
 
 @step(RegisterEvent)

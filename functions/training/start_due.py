@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from servery import wiring
 from servery.edge.steps import step
 from servery.usecases.training.start_due import StartedDue, Tick, start_due
+from servery.wiring import training as wiring
 
 
 @step(Tick)

@@ -15,12 +15,12 @@ from functools import cache
 from chalice.app import Response
 from chalicelib import page
 from chalicelib.bridge import METHODS, WebSingleApp, answer_of, event_of
-from servery import wiring
 from servery.edge.api import Api
 from servery.edge.cors import Cors
 from servery.edge.http import Answer, Request
 from servery.edge.telemetry import Telemetry
 from servery.edge.web_single import WebSingleApi
+from servery.wiring import web_single as wiring
 
 app = WebSingleApp()
 

@@ -44,6 +44,7 @@ def test_import_rules_hold_when_import_linter_looks():
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "Imports only go down KEPT" in ended.stdout
     assert "No room imports another room KEPT" in ended.stdout
+    assert "No room is wired by another room KEPT" in ended.stdout
 
 
 @pytest.mark.parametrize(
@@ -54,12 +55,44 @@ def test_reader_is_found_when_a_module_reads_the_environment(source):
     assert _reads_environment(source)
 
 
-def test_only_wiring_reads_the_environment_when_the_library_runs():
+def test_only_the_settings_read_the_environment_when_the_library_runs():
     modules = [*LIBRARY.rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
 
     readers = {str(p.relative_to(ROOT)) for p in modules if _reads_environment(p.read_text())}
 
-    assert readers == {"layers/core/servery/wiring.py"}
+    assert readers == {"layers/core/servery/wiring/settings.py"}
+
+
+def _wiring_of(source: str) -> set[str]:
+    """The modules of servery.wiring that a module imports."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if f"{name}.".startswith("servery.wiring.")}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from servery import wiring",
+        "import servery.wiring",
+        "from servery.wiring import registry as wiring",
+        "from servery.wiring.aws import registry",
+    ],
+)
+def test_import_is_found_when_it_is_not_of_the_own_room(source):
+    assert _wiring_of(source) - {"servery.wiring.gateway"}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.logical_id)
+def test_function_is_wired_by_its_room_alone_when_it_imports_wiring(function):
+    sources = [path.read_text() for path in function.folder.rglob("*.py")]
+
+    assert _wiring_of(function.file.read_text())
+    assert set().union(*map(_wiring_of, sources)) == {f"servery.wiring.{function.room}"}
 
 
 def test_library_never_imports_functions_when_it_is_parsed():

@@ -94,10 +94,11 @@ def test_function_gives_up_before_the_api_when_it_is_slow(name):
 
 def _settings(function):
     """Names that wiring reads through one of its two readers."""
-    tree = ast.parse((ROOT / "layers/core/servery/wiring.py").read_text())
+    modules = (ROOT / "layers/core/servery/wiring").glob("*.py")
     return {
         node.args[0].value
-        for node in ast.walk(tree)
+        for module in modules
+        for node in ast.walk(ast.parse(module.read_text()))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
         and node.func.id == function

@@ -23,7 +23,7 @@ from servery.edge.telemetry import Telemetry
 from servery.usecases.gateway import Deployments, Gateway
 from servery.usecases.monitoring import Recorder
 from servery.usecases.predictor import Pin, Shelf
-from servery.wiring import SystemClock
+from servery.wiring.settings import SystemClock
 
 KEY = "key-of-the-test"
 

@@ -13,7 +13,6 @@ import yaml
 from fakes.clock import SetClock
 from fakes.object_store import MemoryObjectStore
 from fakes.registry import MemoryRegistry
-from servery import wiring
 from servery.adapters.npz_datasets import NpzDataSets
 from servery.domain.manifest import Latency, Manifest
 from servery.usecases.training import messages
@@ -24,6 +23,7 @@ from servery.usecases.training.preprocess import preprocess
 from servery.usecases.training.record import record
 from servery.usecases.training.register import Code, register
 from servery.usecases.training.train import train
+from servery.wiring import training as wiring
 
 EXAMPLES = Path(__file__).parents[2] / "infra" / "examples"
 STEPS = ("collect", "preprocess", "train", "export", "evaluate", "register")

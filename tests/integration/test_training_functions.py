@@ -12,7 +12,7 @@ import pytest
 from fakes.template import ROOT, create_table
 from fakes.training import as_csv, flower_spec, flowers
 from moto import mock_aws
-from servery import wiring
+from servery.wiring import training as wiring
 
 STEPS = ("collect", "preprocess", "train", "export", "evaluate", "register")
 CACHED = ("object_store", "registry", "datasets", "training_queue", "training_code")

@@ -13,8 +13,8 @@ from typing import Any
 from chalice.app import Chalice
 from chalice.app import Request as ChaliceRequest
 from chalice.app import Response as ChaliceResponse
-from servery import wiring
 from servery.edge.http import Response
+from servery.wiring import web_single as wiring
 
 # Every method comes in: a wrong one is refused in the library's words.
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]

@@ -14,7 +14,6 @@ import onnxruntime
 import pytest
 import skl2onnx
 from fakes.training import Training, as_csv, constant, flower_spec, flowers
-from servery import wiring
 from servery.adapters.hist_gradient_boosting import CONVERTERS
 from servery.adapters.stopwatch import measure
 from servery.domain.digest import digest_bytes
@@ -23,6 +22,7 @@ from servery.domain.signature import Task
 from servery.errors import ArtifactError, InvalidInputError, RejectedError
 from servery.usecases.training.proof import Answers, choose_sample, compare
 from servery.usecases.training.reports import ExportReport, TrainReport
+from servery.wiring import training as wiring
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 

@@ -1,0 +1,96 @@
+"""What several rooms use of AWS, and how long their clients wait."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from servery.wiring.settings import SystemClock, optional_setting, setting
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+    from mypy_boto3_lambda import LambdaClient
+
+    from servery.adapters.lambda_model_servers import LambdaModelServers
+    from servery.adapters.lambda_server_publisher import LambdaServerPublisher
+    from servery.ports import ObjectStore, Registry
+
+
+def patience(*, connect_s: float, read_s: float, attempts: int) -> Config:
+    """How long a client waits, in seconds, and how often it tries in all."""
+    from botocore.config import Config  # noqa: PLC0415
+
+    return Config(
+        connect_timeout=connect_s,
+        read_timeout=read_s,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+    )
+
+
+@cache
+def object_store() -> ObjectStore:
+    """The artifacts bucket."""
+    import boto3  # noqa: PLC0415
+
+    from servery.adapters.s3_object_store import S3ObjectStore  # noqa: PLC0415
+
+    return S3ObjectStore(boto3.client("s3"), setting("ARTIFACTS_BUCKET"))
+
+
+@cache
+def registry() -> Registry:
+    """The registry; a table that does not answer is given up after seconds, not a minute."""
+    return _registry(patience(connect_s=2, read_s=5, attempts=4))
+
+
+@cache
+def quick_registry() -> Registry:
+    """The registry for who answers predictions: given up soon, the last record is at hand."""
+    return _registry(patience(connect_s=1, read_s=1, attempts=2))
+
+
+def _registry(config: Config) -> Registry:
+    import boto3  # noqa: PLC0415
+
+    from servery.adapters.dynamodb_registry import DynamoDbRegistry  # noqa: PLC0415
+
+    client = boto3.client("dynamodb", config=config)
+    return DynamoDbRegistry(client, setting("REGISTRY_TABLE"), SystemClock())
+
+
+@cache
+def model_servers() -> LambdaModelServers:
+    """The model servers, each call of them with its own deadline."""
+    import boto3  # noqa: PLC0415
+
+    from servery.adapters.lambda_model_servers import LambdaModelServers  # noqa: PLC0415
+
+    def client(seconds: float) -> LambdaClient:
+        config = patience(connect_s=min(2.0, seconds), read_s=seconds, attempts=1)
+        return boto3.client("lambda", config=config)
+
+    return LambdaModelServers(client)
+
+
+@cache
+def server_publisher() -> LambdaServerPublisher:
+    """What publishes model servers, and knows which code is deployed."""
+    import boto3  # noqa: PLC0415
+
+    from servery.adapters.lambda_model_layers import LambdaModelLayers  # noqa: PLC0415
+    from servery.adapters.lambda_server_publisher import LambdaServerPublisher  # noqa: PLC0415
+    from servery.domain.manifest import Runtime  # noqa: PLC0415
+
+    client = boto3.client("lambda")
+    # Only a release publishes; the registry's function asks for the deployed code alone.
+    prefix = optional_setting("MODEL_LAYER_PREFIX")
+    return LambdaServerPublisher(
+        client,
+        setting("PREDICTOR_FUNCTION"),
+        core_layer=setting("CORE_LAYER_ARN"),
+        runtime_layers={
+            Runtime.ONNX: setting("ONNX_LAYER_ARN"),
+            Runtime.JOBLIB: setting("SKLEARN_LAYER_ARN"),
+        },
+        model_layers=LambdaModelLayers(client, prefix=prefix, bucket=setting("ARTIFACTS_BUCKET")),
+    )

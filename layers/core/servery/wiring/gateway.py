@@ -1,0 +1,33 @@
+"""The gateway: what answers predictions."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from servery.wiring.aws import model_servers, quick_registry
+from servery.wiring.monitoring import after_response, prediction_recorder
+from servery.wiring.settings import SystemClock, allowed_origins, in_lambda
+
+if TYPE_CHECKING:
+    from servery.usecases.gateway import Gateway
+
+__all__ = [
+    "after_response",
+    "allowed_origins",
+    "gateway",
+    "in_lambda",
+    "prediction_recorder",
+]
+
+
+@cache
+def gateway() -> Gateway:
+    """Who answers predictions."""
+    from servery.domain.spec import Serving  # noqa: PLC0415
+    from servery.usecases.gateway import Deployments, Gateway  # noqa: PLC0415
+
+    clock = SystemClock()
+    servers = model_servers()
+    servers.prepare(Serving().deadline_ms / 1000)
+    return Gateway(Deployments(quick_registry(), clock), servers, clock)

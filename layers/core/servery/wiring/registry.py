@@ -1,0 +1,49 @@
+"""The registry: what tells what there is and takes requests to release."""
+
+from __future__ import annotations
+
+import secrets
+from functools import cache
+from typing import TYPE_CHECKING
+
+from servery.wiring.aws import model_servers, object_store, registry, server_publisher
+from servery.wiring.settings import SystemClock, allowed_origins, setting
+
+if TYPE_CHECKING:
+    from servery.ports import ReleaseQueue
+    from servery.usecases.registry.reading import RegistryReader
+
+__all__ = [
+    "SystemClock",
+    "allowed_origins",
+    "entropy",
+    "model_servers",
+    "registry",
+    "registry_reader",
+    "release_queue",
+]
+
+
+@cache
+def registry_reader() -> RegistryReader:
+    """What answers questions about what there is."""
+    from servery.usecases.registry.reading import RegistryReader  # noqa: PLC0415
+
+    return RegistryReader(
+        registry(), object_store(), code=server_publisher().code, clock=SystemClock()
+    )
+
+
+@cache
+def release_queue() -> ReleaseQueue:
+    """What hands releases to the release function."""
+    import boto3  # noqa: PLC0415
+
+    from servery.adapters.lambda_release_queue import LambdaReleaseQueue  # noqa: PLC0415
+
+    return LambdaReleaseQueue(boto3.client("lambda"), setting("RELEASE_FUNCTION"))
+
+
+def entropy() -> str:
+    """A few random characters that make an id unique within a microsecond."""
+    return secrets.token_hex(4)
