@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -46,4 +45,6 @@ def release_queue() -> ReleaseQueue:
 
 def entropy() -> str:
     """A few random characters that make an id unique within a microsecond."""
+    import secrets  # noqa: PLC0415 - only a request for a release needs it
+
     return secrets.token_hex(4)
