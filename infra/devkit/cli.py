@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +23,7 @@ from devkit import (
     up,
     views,
 )
-from devkit.api import api
+from devkit.api import Api, api
 from devkit.command import command
 from devkit.errors import UsageError
 from devkit.screen import Screen
@@ -57,6 +58,14 @@ def _up(name: str, screen: Screen, port: int | None, *, force: bool) -> stack.De
         raise UsageError("`aws` is not a local cloud.", "Deploy to AWS with: servery deploy")
     deployed = up.bring_up(instance, screen, port=port, force=force)
     return up.roll_if_pending(instance, deployed, screen)
+
+
+def _deployed(name: str) -> stack.Deployed:
+    return stack.current(instances.find(name))
+
+
+def _api(name: str) -> AbstractContextManager[Api]:
+    return api(_deployed(name))
 
 
 @app.command("up")
@@ -99,7 +108,7 @@ def status_command(
 ) -> None:
     """Show what runs, where it answers, and which models serve."""
     with command(machine=as_json or shell, debug=debug) as screen:
-        deployed = stack.current(instances.find(instance))
+        deployed = _deployed(instance)
         if shell:
             status.exports(deployed)
             return
@@ -131,7 +140,7 @@ def train(
 ) -> None:
     """Train a model: registered, refused by its gates (status 1), or failed (status 1)."""
     with command(machine=as_json, debug=debug) as screen:
-        deployed = stack.current(instances.find(instance))
+        deployed = _deployed(instance)
         with screen.phase("Upload and start") as phase:
             started = training.start(deployed, _spec(spec, deployed))
             phase.detail = started.training_id
@@ -163,8 +172,7 @@ def models(
 ) -> None:
     """List the models; with a name: versions, trainings and deployment of one."""
     with command(machine=as_json, debug=debug) as screen:
-        deployed = stack.current(instances.find(instance))
-        with api(deployed) as http:
+        with _api(instance) as http:
             if name is None:
                 listed = views.models(http)
                 screen.show(views.models_table(listed))
@@ -192,8 +200,7 @@ def release(
     with command(machine=as_json, debug=debug) as screen:
         if mode not in (None, "image", "load"):
             raise UsageError(f"There is no mode {mode!r}.", "Say image or load.")
-        deployed = stack.current(instances.find(instance))
-        with api(deployed) as http, screen.phase(f"Release {model}") as phase:
+        with _api(instance) as http, screen.phase(f"Release {model}") as phase:
             record = releases.release(
                 http,
                 model,
@@ -212,8 +219,7 @@ def rollback(
 ) -> None:
     """Put the version that answered before back."""
     with command(machine=as_json, debug=debug) as screen:
-        deployed = stack.current(instances.find(instance))
-        with api(deployed) as http, screen.phase(f"Roll back {model}") as phase:
+        with _api(instance) as http, screen.phase(f"Roll back {model}") as phase:
             deployment = http.post(f"/models/{model}/rollback", {})
             phase.detail = f"to {deployment['champion']['ref']['version']}"
         screen.result(deployment)
@@ -254,8 +260,7 @@ def predict(
 ) -> None:
     """Ask a model."""
     with command(machine=as_json, debug=debug) as screen:
-        deployed = stack.current(instances.find(instance))
-        with api(deployed) as http:
+        with _api(instance) as http:
             asked = predictions.gather(
                 http, model, screen, records=record, file=file, example=example
             )
@@ -276,7 +281,7 @@ def logs_command(
 ) -> None:
     """Show what the functions log."""
     with command(machine=as_json, debug=debug) as screen:
-        deployed = stack.current(instances.find(instance))
+        deployed = _deployed(instance)
         chosen = logs.choose(deployed.functions, function)
         lines = logs.read(deployed, chosen, since=logs.seconds(since), follow=follow)
         logs.show(screen, lines)
