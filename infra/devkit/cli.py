@@ -171,16 +171,15 @@ def models(
     debug: Debug = False,
 ) -> None:
     """List the models; with a name: versions, trainings and deployment of one."""
-    with command(machine=as_json, debug=debug) as screen:
-        with _api(instance) as http:
-            if name is None:
-                listed = views.models(http)
-                screen.show(views.models_table(listed))
-                screen.result(listed)
-            else:
-                detail = views.model(http, name)
-                views.show_model(screen, detail)
-                screen.result(detail)
+    with command(machine=as_json, debug=debug) as screen, _api(instance) as http:
+        if name is None:
+            listed = views.models(http)
+            screen.show(views.models_table(listed))
+            screen.result(listed)
+        else:
+            detail = views.model(http, name)
+            views.show_model(screen, detail)
+            screen.result(detail)
 
 
 @app.command()
