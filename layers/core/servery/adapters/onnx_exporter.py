@@ -12,9 +12,9 @@ import skl2onnx
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 
 from servery.adapters.hist_gradient_boosting import CONVERTERS
-from servery.domain.digest import digest_bytes
+from servery.domain.digest import check_digest
 from servery.domain.signature import Task
-from servery.errors import ArtifactError, RejectedError
+from servery.errors import RejectedError
 
 if TYPE_CHECKING:
     from servery.domain.signature import Signature
@@ -35,8 +35,7 @@ def export(content: bytes, *, digest: str, signature: Signature) -> bytes:
         ArtifactError: the bytes are not the recorded ones.
         RejectedError: the pipeline has no ONNX form; the sentence says why.
     """
-    if digest_bytes(content) != digest:
-        raise ArtifactError("the model file does not have the digest that was recorded")
+    check_digest(content, digest, "the model file")
     pipeline = joblib.load(io.BytesIO(content))
     inputs: list[tuple[str, Any]] = []
     if signature.numeric:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnxruntime
 
-from servery.domain.digest import digest_bytes
+from servery.domain.digest import check_digest
 from servery.domain.signature import Dtype, Task
 from servery.errors import ArtifactError, IncompatibleRuntimeError
 
@@ -56,8 +56,7 @@ class OnnxRuntime:
             IncompatibleRuntimeError: the graph does not fit the signature, or needs a newer
                 onnxruntime.
         """
-        if digest_bytes(content) != digest:
-            raise ArtifactError("the model file does not have the digest that was recorded")
+        check_digest(content, digest, "the model file")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1

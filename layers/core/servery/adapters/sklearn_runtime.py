@@ -26,7 +26,7 @@ import numpy as np
 from sklearn.exceptions import InconsistentVersionWarning
 from threadpoolctl import threadpool_limits
 
-from servery.domain.digest import digest_bytes
+from servery.domain.digest import check_digest
 from servery.domain.signature import Dtype, Task
 from servery.errors import ArtifactError, IncompatibleRuntimeError
 
@@ -84,8 +84,7 @@ class SklearnRuntime:
             IncompatibleRuntimeError: made by another version of scikit-learn, or in need of a
                 library that is not here.
         """
-        if digest_bytes(content) != digest:
-            raise ArtifactError("the model file does not have the digest that was recorded")
+        check_digest(content, digest, "the model file")
         with warnings.catch_warnings():
             warnings.simplefilter("error", InconsistentVersionWarning)
             try:

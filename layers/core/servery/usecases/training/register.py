@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from servery.domain.baseline import Baseline
-from servery.domain.digest import digest_bytes, digest_value
+from servery.domain.digest import check_digest, digest_bytes, digest_value
 from servery.domain.manifest import Lineage, Manifest, ModelRef
 from servery.domain.records import ModelRecord, RegisteredTraining, VersionRecord
 from servery.domain.spec_rules import read_spec
@@ -21,7 +21,7 @@ from servery.domain.versioning import (
     training_name,
     training_number,
 )
-from servery.errors import ArtifactError, ConflictError, UnavailableError
+from servery.errors import ConflictError, UnavailableError
 from servery.usecases.training import keys
 from servery.usecases.training.messages import Registered, RegisterEvent
 from servery.usecases.training.reports import EvaluationReport, ExportReport, TrainReport
@@ -154,8 +154,7 @@ def _read(event: RegisterEvent, store: ObjectStore, code: Code, now: str) -> _Ca
     raw = store.get(
         keys.split(event.collect.dataset, event.preprocess.split, f"baseline-{digest}.json")
     )
-    if digest_bytes(raw) != digest:
-        raise ArtifactError("the baseline does not have the digest that was recorded")
+    check_digest(raw, digest, "the baseline")
     baseline = msgspec.json.decode(raw, type=Baseline)
     baseline = msgspec.structs.replace(baseline, predictions=evaluated.predictions)
     identity = Identity(
