@@ -309,6 +309,17 @@ def test_parquet_is_malformed_when_its_bytes_are_not_its_own(content):
         _collected(content, format="parquet")
 
 
+def test_parquet_is_malformed_when_its_text_is_no_text():
+    latin = pa.array(["r\xf6t".encode("latin-1")] * 20, type=pa.binary())
+    broken = pa.Array.from_buffers(pa.string(), len(latin), latin.buffers())
+    table = pa.Table.from_pylist(flowers(20))
+    sink = io.BytesIO()
+    pq.write_table(table.set_column(2, "colour", broken), sink)
+
+    with pytest.raises(MalformedError, match="Parquet"):
+        _collected(sink.getvalue(), format="parquet")
+
+
 def test_categories_are_read_when_parquet_has_a_dictionary():
     table = pa.Table.from_pylist(flowers(20))
     coded = table.set_column(2, "colour", table["colour"].dictionary_encode())

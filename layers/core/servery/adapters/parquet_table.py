@@ -45,12 +45,14 @@ def read_parquet(content: bytes, columns: list[Column]) -> Iterator[Chunk]:
     while True:
         try:
             batch = next(batches, None)
+            # Text is decoded here, so that what is no text counts as damage too.
+            chunk = None if batch is None else _chunk(batch, kept, read)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise MalformedError(f"the Parquet file is damaged behind row {read}") from error
-        if batch is None:
+        if chunk is None:
             return
-        yield _chunk(batch, kept, read)
-        read += batch.num_rows
+        yield chunk
+        read += len(chunk.lines)
 
 
 def _chunk(batch: Any, kept: list[Column], read: int) -> Chunk:  # noqa: ANN401 - untyped library
