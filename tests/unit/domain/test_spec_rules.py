@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from servery.domain.estimators import ESTIMATORS
+from servery.domain.estimators import ESTIMATORS, TOLERANT
 from servery.domain.spec import Mode, Role, spec_json_schema
 from servery.domain.spec_rules import read_spec
 from servery.errors import InvalidSpecError
@@ -93,7 +93,10 @@ def test_the_schema_for_editors_takes_it_when_it_is_read():
         ({"metric": "vibes"}, "metric"),
         ({"gates__maximum": 0.9}, "gates.maximum"),
         ({"metric": "log_loss", "gates__minimum": 0.9}, "gates.minimum"),
+        ({"gates__minimum": float("nan")}, "gates.minimum"),
+        ({"metric": "log_loss", "gates__maximum": float("inf")}, "gates.maximum"),
         ({"gates__latency_p99_ms": 0}, "gates.latency_p99_ms"),
+        ({"owner": "half a \ud800"}, "spec"),
         ({"estimator__class": "os.system"}, "estimator.class"),
         ({"estimator__class": "sklearn.linear_model.Ridge"}, "estimator.class"),
         ({"estimator__class": "a-b"}, "estimator.class"),
@@ -182,6 +185,26 @@ def test_taken_when_the_estimator_is_on_the_list(task_and_class):
         made["metric"] = "rmse"
         made["data"]["columns"][2]["dtype"] = "float"
     assert read_spec(made).estimator.class_path == path
+
+
+def test_refused_when_it_is_nested_too_deeply():
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(InvalidSpecError, match="nested too deeply"):
+        read_spec(spec(estimator__params__C=deep))
+
+
+@pytest.mark.parametrize("name", TOLERANT)
+@pytest.mark.parametrize("params", [{}, {"handle_unknown": "error"}])
+def test_refused_by_field_when_an_encoder_would_fail_on_a_new_word(name, params):
+    groups = [
+        {"columns": ["petal_length"]},
+        {"columns": ["colour"], "steps": [{"class": name, "params": params}]},
+    ]
+    with pytest.raises(InvalidSpecError) as caught:
+        read_spec(spec(preprocessing=groups))
+    assert fields(caught.value) == ["preprocessing[1].steps[0].params.handle_unknown"]
 
 
 @given(

@@ -19,7 +19,11 @@ from servery.adapters.sklearn_runtime import SklearnRuntime, feature_matrix
 from servery.domain.digest import digest_bytes
 from servery.domain.manifest import Runtime
 from servery.domain.signature import Dtype, Output, Signature
-from servery.errors import ArtifactError, IncompatibleRuntimeError
+from servery.errors import ArtifactError, IncompatibleRuntimeError, InvalidInputError
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 TARGETS = {
     Dtype.STRING: (np.array(["no", "yes"] * 30), ["no", "yes"]),
@@ -52,6 +56,19 @@ def test_classes_have_the_type_of_the_signature_when_either_runtime_predicts(
         assert set(labels.tolist()) <= set(classes)
     assert answers[0][0].tolist() == answers[1][0].tolist()
     np.testing.assert_allclose(answers[0][1], answers[1][1], atol=1e-5)
+
+
+def test_it_is_the_callers_error_when_the_pipeline_refuses_a_value() -> None:
+    strict = ColumnTransformer([("text", OneHotEncoder(), [2])], remainder="passthrough")
+    fitted = make_pipeline(strict, LogisticRegression())
+    fitted.fit(feature_matrix(NUMERIC, TEXT), TARGETS[Dtype.STRING][0])
+    content = to_joblib(fitted)
+    output = Output(name="y", dtype=Dtype.STRING, classes=["no", "yes"], probabilities=True)
+    like = signature(output, text=True)
+    runtime = SklearnRuntime.load(content, digest=digest_bytes(content), signature=like)
+    with pytest.raises(InvalidInputError) as refused:
+        runtime.predict(NUMERIC, np.full_like(TEXT, "secret word"))
+    assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("text", [False, True])

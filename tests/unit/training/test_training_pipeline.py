@@ -85,7 +85,15 @@ def test_preprocessing_is_that_of_the_spec_when_it_gives_one():
     spec = flower_spec(
         preprocessing=[
             {"columns": ["width", "length"], "steps": steps},
-            {"columns": ["colour"], "steps": [{"class": "sklearn.preprocessing.OneHotEncoder"}]},
+            {
+                "columns": ["colour"],
+                "steps": [
+                    {
+                        "class": "sklearn.preprocessing.OneHotEncoder",
+                        "params": {"handle_unknown": "ignore"},
+                    }
+                ],
+            },
         ]
     )
 
@@ -178,6 +186,26 @@ def test_data_is_refused_in_scikit_learns_words_when_it_cannot_be_fitted():
 
     with pytest.raises(RejectedError, match="refuses to fit: could not convert string to float"):
         Training(flower_spec(preprocessing=passed_on), as_csv(flowers(60))).run("train")
+
+
+def test_parameters_are_refused_when_no_memory_is_enough():
+    params = {"hidden_layer_sizes": [10**15]}
+    spec = flower_spec(
+        estimator={"class": "sklearn.neural_network.MLPClassifier", "params": params}
+    )
+
+    with pytest.raises(RejectedError, match="refuses to fit: Unable to allocate"):
+        Training(spec, as_csv(flowers(60))).run("train")
+
+
+def test_model_is_refused_in_scikit_learns_words_when_it_cannot_answer_held_out_rows():
+    params = {"n_neighbors": 1000}
+    spec = flower_spec(
+        estimator={"class": "sklearn.neighbors.KNeighborsClassifier", "params": params}
+    )
+
+    with pytest.raises(InvalidInputError, match="refuses held-out rows: Expected n_neighbors"):
+        Training(spec, as_csv(flowers(60))).run("export")
 
 
 def test_nothing_is_imported_when_a_class_is_not_on_the_list():

@@ -19,7 +19,12 @@ from servery.domain.inference import Prediction
 from servery.domain.manifest import Manifest
 from servery.domain.signature import Task
 from servery.domain.spec import Limits
-from servery.errors import ArtifactError, IncompatibleRuntimeError, RejectedError
+from servery.errors import (
+    ArtifactError,
+    IncompatibleRuntimeError,
+    InvalidInputError,
+    RejectedError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +68,10 @@ class Model:
             IncompatibleRuntimeError: an answer is not the recorded one.
         """
         recorded = self.manifest.sample
-        prediction = self.predict(self.sample)
+        try:
+            prediction = self.predict(self.sample)
+        except InvalidInputError as error:
+            raise IncompatibleRuntimeError("the model refuses its recorded sample here") from error
         if self.manifest.signature.task is Task.CLASSIFICATION:
             same = prediction.answers.tolist() == recorded.classes
             scores = prediction.probabilities

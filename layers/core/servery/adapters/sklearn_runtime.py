@@ -28,7 +28,7 @@ from threadpoolctl import threadpool_limits
 
 from servery.domain.digest import check_digest
 from servery.domain.signature import Dtype, Task
-from servery.errors import ArtifactError, IncompatibleRuntimeError
+from servery.errors import ArtifactError, IncompatibleRuntimeError, InvalidInputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,11 +108,20 @@ class SklearnRuntime:
     def predict(
         self, numeric: NDArray[np.float32] | None, text: NDArray[np.object_] | None
     ) -> tuple[NDArray[np.generic], NDArray[np.floating] | None]:
-        """Predict rows; see `ModelRuntime`."""
+        """Predict rows; see `ModelRuntime`.
+
+        Raises:
+            InvalidInputError: the pipeline refuses the rows, as an encoder does with a category
+                that it has not been trained on. Its own sentence may quote them, and is the cause.
+        """
         matrix = feature_matrix(numeric, text)
-        first = np.asarray(self._pipeline.predict(matrix)).reshape(-1)
+        try:
+            first = np.asarray(self._pipeline.predict(matrix)).reshape(-1)
+            scores = self._pipeline.predict_proba(matrix) if self._scored else None
+        except ValueError as error:
+            raise InvalidInputError("the model refuses a value that it was not made for") from error
         if not self._classifies:
             return first, None
         if self._as_text:
             first = first.astype(object, copy=False)
-        return first, self._pipeline.predict_proba(matrix) if self._scored else None
+        return first, scores

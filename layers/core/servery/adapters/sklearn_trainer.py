@@ -27,6 +27,8 @@ _MOST_CATEGORIES = 1000
 # Below it threads cost more than they give: boosting 332 rows took 2.9 s with two threads on a
 # busy machine, 0.07 s with one.
 _FEW_CELLS = 2_000_000
+# What parameters or data bring about that no other attempt would cure.
+_REFUSALS = (ValueError, TypeError, ArithmeticError, LookupError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def fit(
             matrix = feature_matrix(numeric, text)
             with threadpool_limits(1 if matrix.size < _FEW_CELLS else None):
                 pipeline.fit(matrix, _target(target))
-        except (ValueError, TypeError, FloatingPointError) as error:
+        except _REFUSALS as error:
             raise RejectedError(f"{spec.estimator.class_path} refuses to fit: {error}") from error
     content = io.BytesIO()
     joblib.dump(pipeline, content)

@@ -60,6 +60,11 @@ TRANSFORMERS = frozenset(
         "sklearn.preprocessing.StandardScaler",
     }
 )
+TOLERANT = {
+    "sklearn.preprocessing.OneHotEncoder": "ignore",
+    "sklearn.preprocessing.OrdinalEncoder": "use_encoded_value, with an unknown_value",
+}
+"""What `handle_unknown` has to be where scikit-learn's default is to fail."""
 ESTIMATORS = {Task.CLASSIFICATION: _CLASSIFIERS, Task.REGRESSION: _REGRESSORS}
 
 

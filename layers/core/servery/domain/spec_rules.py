@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from servery.domain.estimators import check_estimator, check_transformer
+from servery.domain.estimators import TOLERANT, check_estimator, check_transformer
 from servery.domain.metrics import HIGHER_IS_BETTER, higher_is_better
 from servery.domain.signature import Dtype, Task
-from servery.domain.spec import Column, ModelSpec, Role
+from servery.domain.spec import Column, ModelSpec, Role, Step
 from servery.errors import InvalidSpecError, RejectedError, Violation
 
 _AT = re.compile(r"^(?P<message>.*?)(?: - at `\$\.?(?P<field>.*)`)?$", re.DOTALL)
@@ -26,6 +26,8 @@ def read_spec(value: Any) -> ModelSpec:  # noqa: ANN401 - anything that JSON or 
     """
     try:
         spec = msgspec.convert(value, ModelSpec, strict=True)
+    except RecursionError as error:
+        raise InvalidSpecError("the spec is nested too deeply") from error
     except msgspec.ValidationError as error:
         match = _AT.match(str(error))
         field = (match and match["field"]) or "spec"
@@ -33,6 +35,7 @@ def read_spec(value: Any) -> ModelSpec:  # noqa: ANN401 - anything that JSON or 
         raise InvalidSpecError(
             f"the spec is not valid: {field}: {message}", (Violation(field, message),)
         ) from error
+    _check_keepable(value)
     violations = [*_columns(spec), *_target(spec), *_metric(spec), *_steps(spec)]
     if violations:
         first = violations[0]
@@ -40,6 +43,19 @@ def read_spec(value: Any) -> ModelSpec:  # noqa: ANN401 - anything that JSON or 
             f"the spec is not valid: {first.field}: {first.message}", tuple(violations)
         )
     return spec
+
+
+def _check_keepable(value: object) -> None:
+    """Refuse what could be read and not be written again: the spec is kept with every training."""
+    try:
+        msgspec.json.encode(value)
+    except TypeError:
+        return  # no plain value, which the rule for parameters tells by its field
+    except (UnicodeEncodeError, RecursionError) as error:
+        message = "has half a character, or is nested too deeply"
+        raise InvalidSpecError(
+            f"the spec is not valid: it {message}", (Violation("spec", message),)
+        ) from error
 
 
 def _columns(spec: ModelSpec) -> list[Violation]:
@@ -101,6 +117,10 @@ def _metric(spec: ModelSpec) -> list[Violation]:
     known = HIGHER_IS_BETTER[spec.task]
     if spec.metric not in known:
         return [Violation("metric", f"{spec.task} has {', '.join(known)}")]
+    bounds = {"minimum": spec.gates.minimum, "maximum": spec.gates.maximum}
+    endless = [name for name, v in bounds.items() if v is not None and not math.isfinite(v)]
+    if endless:  # nothing is below nan: such a gate would let everything pass
+        return [Violation(f"gates.{name}", "is no finite number") for name in endless]
     if higher_is_better(spec.task, spec.metric):
         if spec.gates.maximum is not None:
             return [Violation("gates.maximum", f"more {spec.metric} is better; say a minimum")]
@@ -134,11 +154,21 @@ def _steps(spec: ModelSpec) -> list[Violation]:
             except RejectedError as error:
                 found.extend(error.violations)
             found.extend(_params(f"{field}.steps[{number}].params", step.params))
+            found.extend(_unknown(f"{field}.steps[{number}].params", step))
     found.extend(
         Violation("preprocessing", f"{name} is in no group; a group without steps passes it on")
         for name in sorted(features - used)
     )
     return found
+
+
+def _unknown(field: str, step: Step) -> list[Violation]:
+    """Encoders that fail on what they were not trained on: a caller's new word would be our 5xx."""
+    tolerant = TOLERANT.get(step.class_path)
+    if tolerant is None or step.params.get("handle_unknown", "error") != "error":
+        return []
+    message = f"say {tolerant}: a value that training has not seen must not fail"
+    return [Violation(f"{field}.handle_unknown", message)]
 
 
 def _params(field: str, params: dict[str, Any]) -> list[Violation]:

@@ -16,7 +16,7 @@ from servery.domain.manifest import Runtime
 from servery.domain.records import Outcome
 from servery.domain.spec import MODEL_NAME
 
-TrainingId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,80}$")]
+TrainingId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,80}$(?!\n)")]
 
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True):

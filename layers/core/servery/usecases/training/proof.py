@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-4
 _SAMPLE_ROWS = 8
 _CLEAR_MARGIN = 0.01
+_LONGEST_SENTENCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,16 @@ class Answers:
 
 
 def ask(runtime: ModelRuntime, rows: Features) -> Answers:
-    """Ask a runtime for all rows."""
-    first, scores = runtime.predict(rows.numeric, rows.text)
+    """Ask a runtime for all rows.
+
+    Raises:
+        InvalidInputError: it refuses some; the sentence is the library's own.
+    """
+    try:
+        first, scores = runtime.predict(rows.numeric, rows.text)
+    except InvalidInputError as error:
+        told = str(error.__cause__ or error)[:_LONGEST_SENTENCE]
+        raise InvalidInputError(f"the model refuses held-out rows: {told}") from error
     return Answers(np.asarray(first), None if scores is None else np.asarray(scores))
 
 
