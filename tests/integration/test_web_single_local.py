@@ -124,6 +124,17 @@ def test_refusal_is_a_problem_when_chalice_has_shapes_of_its_own(
     assert ("allow" in answer.headers) == (status == 405)
 
 
+@pytest.fixture
+def one_again(http, cloud):
+    """Puts the first champion back for the tests that come after, in whatever order."""
+    yield
+    cloud.release(ONE)
+    wait_until(
+        lambda: http.get("/web/model").json()["model_version"] == ONE, "the first answers again"
+    )
+
+
+@pytest.mark.usefixtures("one_again")
 def test_next_champion_answers_without_a_failure_when_it_is_released(http, cloud):
     assert http.get("/web/model").json()["model_version"] == ONE
     cloud.release(TWO, favourite="virginica")
