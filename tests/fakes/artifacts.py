@@ -31,6 +31,7 @@ SIGNATURE = Signature(
 def a_manifest(version: str, training: str, files: dict[str, str], **changes: Any) -> Manifest:
     spec = {
         "name": "iris",
+        "data": {"columns": [{"name": "petal_length", "dtype": "float", "personal": True}]},
         "serving": {"mode": "load", "deadline_ms": 2500},
         "log": {"sample": 0.5},
     }

@@ -10,6 +10,7 @@ from fakes.model_servers import FakeModelServers, echo
 from fakes.prediction_log import MemoryPredictionLog
 from fakes.records import a_deployment
 from fakes.registry import MemoryRegistry
+from msgspec.structs import replace
 from servery.edge.api import Api
 from servery.edge.cors import Cors
 from servery.edge.gateway import GatewayApi
@@ -247,6 +248,14 @@ class TestLog:
         servers.answer = lambda event: {"status": 422, "body": PROBLEM}
         infer(send)
         assert len(log.lines) == 1
+
+    def test_input_is_left_out_when_a_feature_is_personal(self, send, log, registry):
+        before = a_deployment(2)
+        personal = replace(before.champion, unlogged=["input"])
+        registry.put_deployment(replace(before, champion=personal))
+        infer(send)
+        assert log.entries[0]["input"] is None
+        assert log.entries[0]["output"] is not None
 
     def test_reading_is_not_logged(self, send, log):
         send("GET", "/v2/models/iris")

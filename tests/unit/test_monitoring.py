@@ -55,6 +55,16 @@ class TestInput:
     def test_it_says_the_same_on_one_line_when_it_had_many(self, value):
         assert record(body=json.dumps({"a": value}, indent=2))[0]["input"] == {"a": value}
 
+    def test_only_what_is_not_personal_stays_when_it_was_answered(self):
+        values = {"body": '{"a": 1}', "answer": '{"b": 2}'}
+        parts = ("input", "output")
+        for left_out, kept in (("input", [None, {"b": 2}]), ("output", [{"a": 1}, None])):
+            entry = record(**values, unlogged=[left_out])[0]
+            assert [entry[part] for part in parts] == kept
+
+    def test_the_reason_of_a_refusal_stays_when_the_target_is_personal(self):
+        assert record(status=422, answer='{"c": 3}', unlogged=["output"])[0]["output"] == {"c": 3}
+
     @pytest.mark.parametrize("status", [400, 422, 500])
     def test_it_is_left_out_when_it_was_not_answered(self, status):
         entry = record(status=status, body="no json {")[0]

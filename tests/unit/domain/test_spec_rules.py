@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from servery.domain.estimators import ESTIMATORS, TOLERANT
-from servery.domain.spec import Mode, Role, spec_json_schema
+from servery.domain.spec import Mode, Role, spec_json_schema, unlogged
 from servery.domain.spec_rules import read_spec
 from servery.errors import InvalidSpecError
 
@@ -217,6 +217,20 @@ def test_refused_by_field_when_an_encoder_would_fail_on_a_new_word(name, params)
 def test_refused_and_nothing_else_when_it_is_no_spec_at_all(value):
     with pytest.raises(InvalidSpecError):
         read_spec(value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "left_out"),
+    [
+        ({}, []),
+        ({"data__columns__0__personal": True}, ["input"]),
+        ({"data__columns__2__personal": True}, ["output"]),
+        ({"data__columns": "unreadable"}, ["input", "output"]),
+        ({"data": None}, ["input", "output"]),
+    ],
+)
+def test_what_is_personal_is_left_out_of_the_log(changes, left_out):
+    assert unlogged(spec(**changes)) == left_out
 
 
 def test_the_logic_is_another_when_a_parameter_changes():

@@ -48,6 +48,7 @@ def test_settings_of_the_version_are_taken_when_it_is_released(room):
     assert deployment.deadline_ms == 2500
     assert deployment.limits == Limits(max_rows=7)
     assert deployment.log_sample == 0.5
+    assert deployment.champion.unlogged == ["input"]
     assert deployment.changed == room.clock.now().isoformat()
 
 

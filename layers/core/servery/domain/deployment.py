@@ -32,10 +32,17 @@ class Server(_Record, frozen=True, kw_only=True):
 
 
 class Served(_Record, frozen=True, kw_only=True):
-    """A version that has a server: which model, where it runs."""
+    """A version that has a server.
+
+    Attributes:
+        ref: Which model.
+        server: Where it runs.
+        unlogged: What the prediction log leaves out: `input`, `output`.
+    """
 
     ref: ModelRef
     server: Server
+    unlogged: list[str] = []
 
 
 class Retired(_Record, frozen=True, kw_only=True):

@@ -58,7 +58,8 @@ class Column(_Part, frozen=True, kw_only=True):
         range: Lowest and highest allowed value, both inclusive.
         categories: The only allowed values.
         nullable: Whether the value may be missing.
-        personal: Whether the value is about a person (kept out of logs in the clear).
+        personal: Whether the value is about a person; the prediction log then leaves out the
+            input (a feature) or the output (the target) of every request.
         description: For people.
     """
 
@@ -221,6 +222,26 @@ class ModelSpec(_Part, frozen=True, kw_only=True):
     def logic_digest(self) -> str:
         """Digest of what the spec says about the logic: preprocessing, estimator, parameters."""
         return digest_value([self.preprocessing, self.estimator, self.task])
+
+
+class _Marked(msgspec.Struct):
+    role: Role = Role.FEATURE
+    personal: bool = False
+
+
+def unlogged(spec: dict[str, Any]) -> list[str]:
+    """What the prediction log leaves out because it is about persons: `input`, `output`.
+
+    Args:
+        spec: As it is kept with a training; of one that cannot be read, both are left out.
+    """
+    try:
+        columns = msgspec.convert(spec.get("data", {}).get("columns", []), list[_Marked])
+    except (msgspec.ValidationError, AttributeError):
+        return ["input", "output"]
+    roles = {column.role for column in columns if column.personal}
+    parts = (("input", Role.FEATURE), ("output", Role.TARGET))
+    return [part for part, role in parts if role in roles]
 
 
 def spec_json_schema() -> dict[str, Any]:

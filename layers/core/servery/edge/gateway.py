@@ -117,6 +117,7 @@ class _Attempt:
             degraded=prediction.degraded if prediction else False,
             error=self.error,
             code=target.served.server.code if target else "",
+            unlogged=target.served.unlogged if target else (),
         )
 
 

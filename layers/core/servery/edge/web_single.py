@@ -55,6 +55,7 @@ class _Attempt:
             model_ms=self.model_ms,
             degraded=serving.degraded if serving else False,
             error=self.error,
+            unlogged=serving.unlogged if serving else (),
         )
 
 

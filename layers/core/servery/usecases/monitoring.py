@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -37,8 +38,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         model_ms: Of it, in the model.
         degraded: Whether another version stood in.
         input: The request's body, where it was answered; else null, since nobody has found it
-            to be JSON.
-        output: The answer's body, a problem document for a refusal.
+            to be JSON. Null too where a feature of the model is personal.
+        output: The answer's body, a problem document for a refusal; null for an answer whose
+            target is personal.
         malformed: Whether the body was refused as no JSON of the expected form.
         truncated: Whether input or output was left out for its size.
         error: Class of the error.
@@ -89,6 +91,7 @@ class Outcome:
         degraded: Whether another version stood in.
         error: Class of the error.
         code: Identity of the code that answered.
+        unlogged: What is left out because it is about persons: `input`, `output`.
     """
 
     request_id: str
@@ -108,6 +111,7 @@ class Outcome:
     degraded: bool = False
     error: str = ""
     code: str = ""
+    unlogged: Sequence[str] = ()
 
 
 class Recorder:
@@ -149,8 +153,8 @@ class Recorder:
             latency_ms=round(outcome.latency_ms, 3),
             model_ms=round(outcome.model_ms, 3),
             degraded=outcome.degraded,
-            input=_input(outcome) if answered else None,
-            output=_one_line(outcome.answer.encode()) if outcome.answer else None,
+            input=_input(outcome) if answered and "input" not in outcome.unlogged else None,
+            output=_output(outcome, answered=answered),
             malformed=outcome.status == _BAD_REQUEST,
             error=outcome.error,
             code=outcome.code,
@@ -169,6 +173,12 @@ def _input(outcome: Outcome) -> msgspec.Raw | None:
         return None
     content = b64decode(outcome.body) if outcome.base64 else outcome.body.encode()
     return _one_line(content)
+
+
+def _output(outcome: Outcome, *, answered: bool) -> msgspec.Raw | None:
+    if not outcome.answer or (answered and "output" in outcome.unlogged):
+        return None
+    return _one_line(outcome.answer.encode())
 
 
 def _one_line(document: bytes) -> msgspec.Raw:

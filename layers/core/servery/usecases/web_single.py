@@ -11,6 +11,7 @@ import msgspec
 from servery.domain.digest import digest_bytes
 from servery.domain.manifest import Manifest, ModelRef
 from servery.domain.signature import Field, Output, Task
+from servery.domain.spec import unlogged
 from servery.errors import FaultError, NotFoundError
 from servery.ports import Clock, LoadedModel, Registry
 
@@ -44,6 +45,11 @@ class Serving:
     def degraded(self) -> bool:
         """Whether an older model stands in."""
         return self.failure is not None
+
+    @property
+    def unlogged(self) -> list[str]:
+        """What the prediction log leaves out: `input`, `output`."""
+        return unlogged(self.model.manifest.lineage.spec)
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True):

@@ -62,7 +62,7 @@ def _crown(
     with suppress(ConflictError):  # registered by an earlier release or attempt
         ports.registry.add_version(target.production)
     journal.did("promote", f"{target.production.version} from {target.production.promoted_from}")
-    served = Served(ref=target.ref, server=server)
+    served = Served(ref=target.ref, server=server, unlogged=target.unlogged)
     after = crown(before, served, now=ports.clock.now().timestamp(), reason=journal.reason)
     settings = {
         "deadline_ms": target.serving.deadline_ms,

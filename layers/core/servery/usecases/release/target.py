@@ -9,7 +9,7 @@ import msgspec
 
 from servery.domain.manifest import MANIFEST, Manifest, ModelRef, Runtime, read_manifest
 from servery.domain.records import VersionRecord
-from servery.domain.spec import Log, Mode, Serving
+from servery.domain.spec import Log, Mode, Serving, unlogged
 from servery.domain.versioning import Stage, Version, promoted
 from servery.errors import ArtifactError, InvalidInputError, NotFoundError
 
@@ -29,6 +29,7 @@ class Target:
         mode: How the model comes to its server.
         serving: What the spec says about serving.
         log: What the spec says about the prediction log.
+        unlogged: What that log leaves out.
     """
 
     ref: ModelRef
@@ -37,6 +38,7 @@ class Target:
     mode: Mode
     serving: Serving
     log: Log
+    unlogged: list[str]
 
 
 def find_target(
@@ -84,6 +86,7 @@ def find_target(
         mode=Mode(record.mode) if record.mode else serving.mode,
         serving=serving,
         log=log,
+        unlogged=unlogged(manifest.lineage.spec),
     )
 
 
