@@ -19,6 +19,7 @@ PARAMETERS = {
     "Stage",
     "AlarmEmail",
     "ThrottleRate",
+    "DataBucket",
     "ThrottleBurst",
 }
 OUTPUTS = {

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from conftest import Stack, wait_until
 from test_lifecycle import rows_of
@@ -97,21 +98,31 @@ def test_a_function_is_refused_when_it_asks_for_more_than_its_policy(
         assert denied(code), f"{logical} {service}:{operation} -> {code}"
 
 
-def test_no_value_of_a_request_is_logged_when_it_is_answered(stack: Stack, iris: dict) -> None:
-    record = {**rows_of("iris", 1)[0][0], "sepal_length": 5.4321098}
-    request = f"log-{uuid.uuid4().hex}"
-    stack.infer("iris", {"records": [record]}, headers={"x-request-id": request})
+def test_no_value_of_a_request_is_logged_when_it_is_answered_or_refused(
+    stack: Stack, iris: dict, web_url: str
+) -> None:
+    good = {**rows_of("iris", 1)[0][0], "sepal_length": 5.4321098}
+    bad = {**good, "petal_length": "5.4321098 by word", "petal_width": -5.4321098}
+    ids = [f"log-{uuid.uuid4().hex}" for _ in range(4)]
+    for request, record in zip(ids[:2], (good, bad), strict=True):
+        stack.infer("iris", {"records": [record]}, headers={"x-request-id": request})
+    for request, record in zip(ids[2:], (good, bad), strict=True):
+        httpx.post(
+            f"{web_url}web/predict",
+            json={"records": [record]},
+            headers={"x-request-id": request, "x-api-key": stack.status["api_key"]},
+        )
     logs = stack.client("logs")
 
     def text() -> str | None:
         found = ""
-        for logical in ("GatewayFunction", "PredictorFunction"):
+        for logical in ("GatewayFunction", "PredictorFunction", "WebSingleFunction"):
             group = f"/aws/lambda/{stack.status['functions'][logical]}"
             pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
             found += "\n".join(e["message"] for page in pages for e in page["events"])
-        return found if request in found else None
+        return found if all(request in found for request in ids) else None
 
-    found = wait_until(text, seconds=20, what="the request is in the logs")
+    found = wait_until(text, seconds=20, what="the requests are in the logs")
     assert "5.4321098" not in found
 
 

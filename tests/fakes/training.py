@@ -132,9 +132,7 @@ class Training:
 
     def record(self, **more: Any) -> Any:
         """Record how it ended."""
-        event = messages.RecordEvent(
-            run={**self.state, **more}, event={"spec": {}}, started="2026-03-01T11:00:00Z"
-        )
+        event = messages.RecordEvent(run={**self.state, **more}, started="2026-03-01T11:00:00Z")
         return record(event, registry=self.registry, clock=self.clock)
 
     def file(self, name: str) -> dict[str, Any]:

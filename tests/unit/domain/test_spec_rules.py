@@ -237,3 +237,18 @@ def test_the_logic_is_another_when_a_parameter_changes():
     one, other = read_spec(SPEC), read_spec(spec(estimator__params={"C": 2.0}))
     assert one.logic_digest() != other.logic_digest()
     assert one.logic_digest() == read_spec(spec(owner="zoology")).logic_digest()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("n_estimators", 10**30), ("n_bins", [100, 10**9]), ("max_iter", 1e12)],
+)
+def test_refused_by_field_when_a_count_would_never_end(name, value):
+    with pytest.raises(InvalidSpecError) as caught:
+        read_spec(spec(estimator__params={name: value}))
+    assert fields(caught.value) == [f"estimator.params.{name}"]
+
+
+def test_refused_when_a_spec_is_larger_than_a_training_can_carry():
+    with pytest.raises(InvalidSpecError, match="200000"):
+        read_spec(spec(description="x" * 200_000))

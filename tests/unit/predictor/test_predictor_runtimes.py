@@ -71,6 +71,19 @@ def test_it_is_the_callers_error_when_the_pipeline_refuses_a_value() -> None:
     assert "secret" not in str(refused.value)
 
 
+def test_it_is_the_callers_error_when_the_graph_refuses_a_value() -> None:
+    strict = ColumnTransformer([("text", OneHotEncoder(), [2])], remainder="passthrough")
+    fitted = make_pipeline(strict, LogisticRegression())
+    fitted.fit(feature_matrix(NUMERIC, TEXT), TARGETS[Dtype.STRING][0])
+    content = to_graph(fitted, text=True)
+    output = Output(name="y", dtype=Dtype.STRING, classes=["no", "yes"], probabilities=True)
+    like = signature(output, text=True)
+    runtime = OnnxRuntime.load(content, digest=digest_bytes(content), signature=like)
+    with pytest.raises(InvalidInputError) as refused:
+        runtime.predict(NUMERIC, np.full_like(TEXT, "secret word"))
+    assert "secret" not in str(refused.value)
+
+
 @pytest.mark.parametrize("text", [False, True])
 def test_values_are_flat_when_either_runtime_regresses(text: bool) -> None:
     like = signature(Output(name="y", dtype=Dtype.FLOAT), text=text)

@@ -36,7 +36,7 @@ def _recorded(steps, *, error=None, registry=None, **changes):
     run = {**INPUT, **{name: RESULTS[name] for name in steps}, **changes}
     if error:
         run["error"] = error
-    event = RecordEvent(run=run, event=INPUT, started="2026-03-01T11:59:00Z")
+    event = RecordEvent(run=run, started="2026-03-01T11:59:00Z")
     return record(event, registry=registry or MemoryRegistry(), clock=SetClock())
 
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
 
 from servery.domain.digest import check_digest
 from servery.domain.signature import Dtype, Task
-from servery.errors import ArtifactError, IncompatibleRuntimeError
+from servery.errors import ArtifactError, IncompatibleRuntimeError, InvalidInputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +29,7 @@ _CLASS_TYPE: dict[Dtype, type[np.generic]] = {
     Dtype.STRING: np.object_,
 }
 _ERRORS_ONLY = 3
+_REFUSALS = (Fail, InvalidArgument, RuntimeException)
 
 
 class OnnxRuntime:
@@ -75,13 +77,22 @@ class OnnxRuntime:
     def predict(
         self, numeric: NDArray[np.float32] | None, text: NDArray[np.object_] | None
     ) -> tuple[NDArray[np.generic], NDArray[np.floating] | None]:
-        """Predict rows; see `ModelRuntime`."""
+        """Predict rows; see `ModelRuntime`.
+
+        Raises:
+            InvalidInputError: the graph refuses the rows; it answered its sample when it was
+                loaded, so the values are at fault. Its own sentence may quote them: it is the
+                cause.
+        """
         feed: dict[str, NDArray[Any]] = {}
         if numeric is not None:
             feed["numeric"] = numeric
         if text is not None:
             feed["text"] = text
-        answers = self._run(self._outputs, feed)
+        try:
+            answers = self._run(self._outputs, feed)
+        except _REFUSALS as error:
+            raise InvalidInputError("the model refuses a value that it was not made for") from error
         first = answers[0].reshape(-1)
         if not self._classifies:
             return first, None

@@ -67,6 +67,15 @@ TOLERANT = {
 """What `handle_unknown` has to be where scikit-learn's default is to fail."""
 ESTIMATORS = {Task.CLASSIFICATION: _CLASSIFIERS, Task.REGRESSION: _REGRESSORS}
 
+# Counts that only the patience of a machine would bound.
+MOST = {
+    "degree": 10,
+    "max_iter": 1_000_000,
+    "n_bins": 10_000,
+    "n_estimators": 10_000,
+    "n_quantiles": 1_000_000,
+}
+
 
 def check_estimator(task: Task, class_path: str) -> None:
     """Let a class path pass only when it is on the list for the task.

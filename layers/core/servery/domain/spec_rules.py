@@ -8,13 +8,14 @@ from typing import Any
 
 import msgspec
 
-from servery.domain.estimators import TOLERANT, check_estimator, check_transformer
+from servery.domain.estimators import MOST, TOLERANT, check_estimator, check_transformer
 from servery.domain.metrics import HIGHER_IS_BETTER, higher_is_better
 from servery.domain.signature import Dtype, Task
 from servery.domain.spec import Column, ModelSpec, Role, Step
 from servery.errors import InvalidSpecError, RejectedError, Violation
 
 _AT = re.compile(r"^(?P<message>.*?)(?: - at `\$\.?(?P<field>.*)`)?$", re.DOTALL)
+_LARGEST = 200_000  # bytes of JSON: the state of an execution ends at 256 KiB, results included
 _PLAIN = (str, int, float, bool, type(None))
 
 
@@ -48,7 +49,7 @@ def read_spec(value: Any) -> ModelSpec:  # noqa: ANN401 - anything that JSON or 
 def _check_keepable(value: object) -> None:
     """Refuse what could be read and not be written again: the spec is kept with every training."""
     try:
-        msgspec.json.encode(value)
+        size = len(msgspec.json.encode(value))
     except TypeError:
         return  # no plain value, which the rule for parameters tells by its field
     except (UnicodeEncodeError, RecursionError) as error:
@@ -56,6 +57,11 @@ def _check_keepable(value: object) -> None:
         raise InvalidSpecError(
             f"the spec is not valid: it {message}", (Violation("spec", message),)
         ) from error
+    if size > _LARGEST:
+        message = f"has {size} bytes as JSON; {_LARGEST} are the most that a training can carry"
+        raise InvalidSpecError(
+            f"the spec is not valid: it {message}", (Violation("spec", message),)
+        )
 
 
 def _columns(spec: ModelSpec) -> list[Violation]:
@@ -172,11 +178,22 @@ def _unknown(field: str, step: Step) -> list[Violation]:
 
 
 def _params(field: str, params: dict[str, Any]) -> list[Violation]:
-    return [
+    found = [
         Violation(f"{field}.{name}", "is not a plain value or a list of them")
         for name, value in params.items()
         if not _is_plain(value)
     ]
+    return found + [
+        Violation(f"{field}.{name}", f"is at most {MOST[name]}")
+        for name in MOST.keys() & params.keys()
+        if _largest(params[name]) > MOST[name]
+    ]
+
+
+def _largest(value: object) -> float:
+    """The largest number in a value or a list of them; nothing where there is none."""
+    items = value if isinstance(value, list) else [value]
+    return max((v for v in items if isinstance(v, int | float)), default=0)
 
 
 def _is_plain(value: object) -> bool:

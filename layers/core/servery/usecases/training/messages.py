@@ -128,12 +128,10 @@ class RecordEvent(_Message, frozen=True, kw_only=True):
     Attributes:
         run: The state of the execution: its input and the results of the steps, under their
             names; `error` where a step failed.
-        event: The input of the execution, for a re-run.
         started: ISO 8601, UTC.
     """
 
     run: dict[str, Any]
-    event: dict[str, Any]
     started: str
 
     @property

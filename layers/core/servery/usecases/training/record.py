@@ -33,6 +33,7 @@ _STEPS = {
     "evaluate": Evaluated,
     "register": Registered,
 }
+_ENDINGS = ("error", "record")
 _LONGEST_REASON = 2000
 
 
@@ -71,7 +72,7 @@ def record(event: RecordEvent, *, registry: Registry, clock: Clock) -> Recorded:
     )
     if event.model and event.training_id:
         try:
-            registry.put_run(_kept(recorded, event.event))
+            registry.put_run(_kept(recorded, _started_by(event.run)))
         except ConflictError as error:
             raise UnavailableError(str(error)) from error
     return recorded
@@ -123,6 +124,11 @@ def _wants_alert(spec: object) -> bool:
     schedule = spec.get("schedule") if isinstance(spec, dict) else None
     asked = schedule.get("on_fault") if isinstance(schedule, dict) else None
     return asked != OnFault.RECORD_AND_WAIT.value
+
+
+def _started_by(run: dict[str, Any]) -> dict[str, Any]:
+    """The input of the execution: what its state was before the steps added to it."""
+    return {k: v for k, v in run.items() if k not in _STEPS and k not in _ENDINGS}
 
 
 def _kept(recorded: Recorded, event: dict[str, Any]) -> TrainingRecord:
