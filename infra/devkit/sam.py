@@ -30,6 +30,7 @@ _NOISE = (
     "===",
 )
 _SHOWN_LINES = 12
+_LAYERS_ARE_FOR = {"Architecture": "ARCHITECTURE", "LambdaRuntime": "LAMBDA_RUNTIME"}
 
 
 def runtime() -> str:
@@ -50,9 +51,10 @@ def build(instance: Instance, target: Target, parameters: Mapping[str, str], *, 
         DevkitError: the build failed; with the end of what it said.
     """
     instance.sam_log.write_text("")
-    command = ["build", "--template-file", str(ROOT / "template.yaml"), "--parallel", "--cached"]
-    command += ["--build-dir", str(_build(instance)), "--cache-dir", str(instance.folder / "cache")]
-    _run(command + _overrides(parameters), instance, target, held)
+    # Not --cached: SAM looks at a layer's own folder only, and the versions are in the lock.
+    command = ["build", "--template-file", str(ROOT / "template.yaml"), "--parallel"]
+    command += ["--build-dir", str(_build(instance))]
+    _run(command, instance, target, parameters, held)
 
 
 def deploy(
@@ -83,7 +85,7 @@ def deploy(
     command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
     command += ["--s3-bucket", bucket] if bucket else ["--resolve-s3"]
     command += ["--tags", *(f"{name}={value}" for name, value in tags.items())]
-    _run(command + _overrides(parameters), instance, target, held)
+    _run(command, instance, target, parameters, held)
 
 
 def _build(instance: Instance) -> Path:
@@ -92,6 +94,11 @@ def _build(instance: Instance) -> Path:
 
 def _overrides(parameters: Mapping[str, str]) -> list[str]:
     return ["--parameter-overrides", *(f'{n}="{v}"' for n, v in sorted(parameters.items()))]
+
+
+def layers_for(parameters: Mapping[str, str]) -> dict[str, str]:
+    """What the build of the layers is told of the template's parameters."""
+    return {v: parameters[p] for p, v in _LAYERS_ARE_FOR.items() if p in parameters}
 
 
 def _environment(instance: Instance, target: Target) -> dict[str, str]:
@@ -115,14 +122,21 @@ def _environment(instance: Instance, target: Target) -> dict[str, str]:
     )
 
 
-def _run(command: Sequence[str], instance: Instance, target: Target, held: int) -> None:
+def _run(
+    command: Sequence[str],
+    instance: Instance,
+    target: Target,
+    parameters: Mapping[str, str],
+    held: int,
+) -> None:
+    command = [*command, *_overrides(parameters)]
     with instance.sam_log.open("a") as log:
         log.write(f"$ sam {' '.join(command)}\n")
         log.flush()
         ended = subprocess.run(
             [str(BIN / "sam"), *command],
             cwd=ROOT,
-            env=_environment(instance, target),
+            env=_environment(instance, target) | layers_for(parameters),
             stdin=subprocess.DEVNULL,
             pass_fds=(held,),
             stdout=log,

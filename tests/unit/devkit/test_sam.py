@@ -18,3 +18,12 @@ def test_only_what_matters_of_the_last_command_when_it_failed():
 
 def test_runtime_is_one_of_lambda_when_asked_for():
     assert sam.runtime().startswith("python3.")
+
+
+def test_layers_are_built_for_what_the_template_is_deployed_with():
+    parameters = {"Architecture": "arm64", "LambdaRuntime": "python3.12", "Stage": "prod"}
+    assert sam.layers_for(parameters) == {
+        "ARCHITECTURE": "arm64",
+        "LAMBDA_RUNTIME": "python3.12",
+    }
+    assert sam.layers_for({}) == {}
