@@ -50,7 +50,7 @@ def _of_file(file: Path, dtypes: Mapping[str, str], screen: Screen) -> list[dict
     """Rows of a file; a table may have columns that are no inputs, such as the target."""
     read = rows.from_file(file, dtypes)
     extra = [name for name in (read[0] if read else {}) if name not in dtypes]
-    if file.suffix != ".csv" or not extra:
+    if not rows.is_csv(file) or not extra:
         return read
     screen.say(f"Left out, since the model does not take them: {', '.join(extra)}", style="dim")
     return [{name: row[name] for name in row if name in dtypes} for row in read]

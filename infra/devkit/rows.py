@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,9 @@ def from_json(text: str) -> list[dict[str, Any]]:
         content = content["records"]
     rows = content if isinstance(content, list) else [content]
     if not rows or not all(isinstance(row, dict) for row in rows):
-        raise UsageError("Rows are objects with a value for each column.")
+        raise UsageError(
+            "Rows are objects with a value for each column.", """Say: --record '{"column": 1}'"""
+        )
     return rows
 
 
@@ -47,17 +50,39 @@ def from_file(path: Path, dtypes: Mapping[str, str]) -> list[dict[str, Any]]:
         DevkitError: the file cannot be read.
     """
     try:
-        text = path.read_text()
+        text = path.read_bytes().decode("utf-8-sig")  # spreadsheets begin with a mark
     except (OSError, UnicodeDecodeError) as error:
         raise DevkitError(f"{path} cannot be read: {error}") from error
-    if path.suffix == ".csv":
-        return [
-            {name: _value(cell, dtypes.get(name, "")) for name, cell in row.items() if name}
-            for row in csv.DictReader(text.splitlines())
-        ]
+    if is_csv(path):
+        return _of_csv(path, text, dtypes)
     if path.suffix in (".jsonl", ".ndjson"):
         text = f"[{','.join(line for line in text.splitlines() if line.strip())}]"
-    return from_json(text)
+    try:
+        return from_json(text)
+    except UsageError as error:
+        raise DevkitError(
+            f"{path} holds no rows: {error.message}", "Rows come from .csv, .json or .jsonl."
+        ) from error
+
+
+def is_csv(path: Path) -> bool:
+    """Whether a file is read as a table with a header."""
+    return path.suffix.lower() == ".csv"
+
+
+def _of_csv(path: Path, text: str, dtypes: Mapping[str, str]) -> list[dict[str, Any]]:
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    rows: list[dict[str, Any]] = []
+    for row in reader:
+        if None in row or None in row.values():
+            raise DevkitError(
+                f"Line {reader.line_num} of {path} has not as many cells as the header.",
+                "Correct the line, or leave it out.",
+            )
+        rows.append({name: _value(cell, dtypes.get(name, "")) for name, cell in row.items()})
+    if not rows:
+        raise DevkitError(f"{path} has no rows.", "It needs a header and a line for each row.")
+    return rows
 
 
 def features(spec: Mapping[str, Any]) -> dict[str, str]:

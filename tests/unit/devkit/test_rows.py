@@ -33,6 +33,35 @@ def test_text_stays_when_a_cell_does_not_fit(tmp_path):
     assert rows.from_file(path, {"a": "float"}) == [{"a": "long"}]
 
 
+def test_first_column_is_found_when_a_spreadsheet_wrote_the_file(tmp_path):
+    path = tmp_path / "ROWS.CSV"
+    path.write_bytes(b'\xef\xbb\xbfa,b\r\n1,"two\r\nlines"\r\n')
+    assert rows.from_file(path, {"a": "int"}) == [{"a": 1, "b": "two\r\nlines"}]
+
+
+@pytest.mark.parametrize("line", ["1", "1,2,3"])
+def test_line_is_named_when_it_has_not_as_many_cells_as_the_header(tmp_path, line):
+    path = tmp_path / "rows.csv"
+    path.write_text(f"a,b\n1,2\n{line}\n")
+    with pytest.raises(DevkitError, match=r"Line 3 of .*rows\.csv"):
+        rows.from_file(path, {"a": "float", "b": "float"})
+
+
+def test_sentence_when_a_table_is_empty(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("a,b\n")
+    with pytest.raises(DevkitError, match="has no rows"):
+        rows.from_file(path, {})
+
+
+def test_file_is_named_when_it_is_of_no_known_kind(tmp_path):
+    path = tmp_path / "rows.yaml"
+    path.write_text("a: 1\n")
+    with pytest.raises(DevkitError, match=r"rows\.yaml holds no rows") as caught:
+        rows.from_file(path, {})
+    assert ".csv" in caught.value.hint
+
+
 def test_rows_when_each_line_is_json(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text('{"a": 1}\n\n{"a": 2}\n')
