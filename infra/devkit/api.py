@@ -22,7 +22,7 @@ _BUSY = frozenset({429, 503})
 _HINTS = {
     403: "The API key is not valid; `servery status --json` shows the one of this stack.",
     404: "`servery models` lists what there is.",
-    409: "Wait until the other one has ended, or look: servery models NAME",
+    409: "`servery models NAME` shows what is under way, and what has been.",
     503: "Try again in a moment.",
     504: "Try again; raise serving.deadline_ms in the spec when it stays so.",
 }

@@ -24,6 +24,7 @@ class Passed:
         seconds: From entering to leaving.
         attempts: How often its work was tried.
         at: Number of the event that left it.
+        failed: Whether its last attempt failed, and a catch of the workflow went on from there.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Passed:
     seconds: float
     attempts: int
     at: int
+    failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,10 @@ class Progress:
 def progress(events: Iterable[Mapping[str, Any]]) -> Progress:
     """Read a history (`get_execution_history`, oldest first)."""
     passed: list[Passed] = []
-    running, since, failures = "", None, 0
+    running, since, failures, before = "", None, 0, ""
     for event in events:
-        kind = str(event["type"])
+        last, kind = before, str(event["type"])
+        before = kind
         if kind.endswith("StateEntered"):
             running, since = str(event["stateEnteredEventDetails"]["name"]), event["timestamp"]
             failures = 0
@@ -66,9 +69,10 @@ def progress(events: Iterable[Mapping[str, Any]]) -> Progress:
             took = 0.0
             if since is not None and name == running:
                 took = (event["timestamp"] - since).total_seconds()
-            passed.append(
-                Passed(name, kind.removesuffix("StateExited"), took, failures + 1, int(event["id"]))
-            )
+            caught = last in _FAILED_ATTEMPT
+            tries = failures if caught else failures + 1
+            of_kind = kind.removesuffix("StateExited")
+            passed.append(Passed(name, of_kind, took, tries, int(event["id"]), caught))
             if name == running:
                 running, since, failures = "", None, 0
     return Progress(tuple(passed), running, since, failures)

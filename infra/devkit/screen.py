@@ -65,11 +65,14 @@ class Screen:
         with self.console.status("") as status:
             yield status.update
 
-    def done(self, title: str, detail: str = "", seconds: float | None = None) -> None:
-        """One line for something that is done."""
+    def done(
+        self, title: str, detail: str = "", seconds: float | None = None, *, failed: bool = False
+    ) -> None:
+        """One line for something that is done, or has failed."""
         took = "" if seconds is None else f"{seconds:.1f} s"
         room = min(self.console.width, 100) - len(took) - 3
-        left = Text.assemble(("✓ ", "green"), f"{title:<{_TITLE}} ", (detail, "dim"))
+        mark = ("✗ ", "bold red") if failed else ("✓ ", "green")
+        left = Text.assemble(mark, f"{title:<{_TITLE}} ", (detail, "dim"))
         if left.cell_len > room and self.console.is_terminal:
             left.truncate(room, overflow="ellipsis")
         left.pad_right(max(0, room - left.cell_len))

@@ -13,7 +13,7 @@ from devkit import history
 from devkit.errors import DevkitError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from devkit.history import Passed, Progress
@@ -131,7 +131,7 @@ def shown(deployed: Deployed, started: Started, screen: Screen) -> dict[str, Any
         def passed(state: Passed) -> None:
             if state.kind == "Task":
                 again = f"{state.attempts} attempts" if state.attempts > 1 else ""
-                screen.done(state.name, again, state.seconds)
+                screen.done(state.name, again, state.seconds, failed=state.failed)
 
         return follow(
             deployed, started, passed=passed, running=lambda seen: now(seen.running or "waiting")
@@ -142,11 +142,16 @@ def outcome_line(output: dict[str, Any]) -> str:
     """How a training ended, in one sentence."""
     if output["outcome"] == "registered":
         metrics = ", ".join(f"{k} {v:.3f}" for k, v in sorted(output.get("metrics", {}).items()))
-        version = f"{output['model']} {output['version']} {output.get('training', '')}".strip()
-        return f"registered as {version} ({metrics})"
+        version = f"{output['version']} {output.get('training', '')}".strip()
+        return f"registered as {version} ({metrics}){_left_out(output.get('rows', {}))}"
     reasons = "; ".join(output.get("reasons", [])) or "no reason was recorded"
     step = output.get("failed_step", "")
     return f"{output['outcome']}{f' in {step}' if step else ''}: {reasons}"
+
+
+def _left_out(rows: Mapping[str, int]) -> str:
+    rejected = rows.get("rejected", 0)
+    return f"; {rejected} of {rows['read']} rows were bad and left out" if rejected else ""
 
 
 def raise_unless_registered(output: dict[str, Any]) -> None:

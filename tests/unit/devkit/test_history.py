@@ -32,6 +32,15 @@ def failed(number, at, error="RetryableError", cause="no luck"):
     }
 
 
+def succeeded(number, at):
+    return {
+        "id": number,
+        "type": "TaskSucceeded",
+        "timestamp": START + timedelta(seconds=at),
+        "taskSucceededEventDetails": {},
+    }
+
+
 def test_nothing_passed_when_the_execution_has_just_started():
     seen = history.progress([{"id": 1, "type": "ExecutionStarted", "timestamp": START}])
     assert seen == history.Progress((), "", None, 0)
@@ -46,18 +55,32 @@ def test_states_in_order_with_their_times_when_they_were_left():
 
 
 def test_attempts_are_counted_when_a_state_was_tried_again():
-    events = [entered(2, "Train", 0), failed(3, 1), failed(4, 2), left(5, "Train", 3)]
-    assert history.progress(events).passed[0].attempts == 3
+    events = [
+        entered(2, "Train", 0),
+        failed(3, 1),
+        failed(4, 2),
+        succeeded(5, 3),
+        left(6, "Train", 3),
+    ]
+    seen = history.progress(events).passed[0]
+    assert (seen.attempts, seen.failed) == (3, False)
     assert history.progress(events[:3]).failed_attempts == 2
+
+
+def test_state_failed_when_its_error_was_caught():
+    events = [entered(2, "Collect", 0), failed(3, 1), left(4, "Collect", 1)]
+    seen = history.progress(events).passed[0]
+    assert (seen.attempts, seen.failed) == (1, True)
 
 
 def test_attempts_start_anew_when_the_next_state_is_entered():
     events = [
         entered(1, "A", 0),
         failed(2, 1),
-        left(3, "A", 2),
-        entered(4, "B", 2),
-        left(5, "B", 3),
+        succeeded(3, 2),
+        left(4, "A", 2),
+        entered(5, "B", 2),
+        left(6, "B", 3),
     ]
     assert [state.attempts for state in history.progress(events).passed] == [2, 1]
 

@@ -82,8 +82,19 @@ def test_version_and_metrics_when_registered():
         "training": "tr0",
         "metrics": {"accuracy": 0.97},
     }
-    assert training.outcome_line(output) == "registered as iris 0.1.0-a.b tr0 (accuracy 0.970)"
+    assert training.outcome_line(output) == "registered as 0.1.0-a.b tr0 (accuracy 0.970)"
     training.raise_unless_registered(output)
+
+
+def test_bad_rows_are_told_when_there_were_some():
+    output = {
+        "outcome": "registered",
+        "version": "0.1.0-a.b",
+        "metrics": {"accuracy": 0.97},
+        "rows": {"read": 2000, "rejected": 49},
+    }
+    told = training.outcome_line(output)
+    assert told.endswith("(accuracy 0.970); 49 of 2000 rows were bad and left out")
 
 
 def test_names_sort_by_time_when_made_in_different_zones():
