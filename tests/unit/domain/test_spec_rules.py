@@ -252,3 +252,19 @@ def test_refused_by_field_when_a_count_would_never_end(name, value):
 def test_refused_when_a_spec_is_larger_than_a_training_can_carry():
     with pytest.raises(InvalidSpecError, match="200000"):
         read_spec(spec(description="x" * 200_000))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("data__columns__0__dtype", "text", "'text' is none of bool, float, int, string"),
+        ("data__columns__2__categories", [True, False], "in quotes"),
+        ("name", "Iris", "lower-case letters"),
+    ],
+)
+def test_message_says_what_is_allowed_when_a_value_is_of_the_wrong_kind(
+    path: str, value: object, told: str
+) -> None:
+    with pytest.raises(InvalidSpecError) as caught:
+        read_spec(spec(**{path: value}))
+    assert told in caught.value.violations[0].message

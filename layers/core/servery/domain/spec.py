@@ -53,7 +53,8 @@ class Column(_Part, frozen=True, kw_only=True):
     Attributes:
         name: As in the file's header.
         dtype: float, int, bool or string.
-        role: feature (default), target, id (passed through) or ignored.
+        role: feature (default), target, id (kept with the data set, no
+            input of the model) or ignored.
         unit: Unit of measure, `1` for none; every feature and target has one.
         range: Lowest and highest allowed value, both inclusive.
         categories: The only allowed values.

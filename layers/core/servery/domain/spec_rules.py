@@ -11,11 +11,12 @@ import msgspec
 from servery.domain.estimators import MOST, TOLERANT, check_estimator, check_transformer
 from servery.domain.metrics import HIGHER_IS_BETTER, higher_is_better
 from servery.domain.signature import Dtype, Task
-from servery.domain.spec import Column, ModelSpec, Role, Step
+from servery.domain.spec import Column, Mode, ModelSpec, OnFault, Role, Step
 from servery.errors import InvalidSpecError, RejectedError, Violation
 
 _AT = re.compile(r"^(?P<message>.*?)(?: - at `\$\.?(?P<field>.*)`)?$", re.DOTALL)
 _LARGEST = 200_000  # bytes of JSON: the state of an execution ends at 256 KiB, results included
+_CHOICES = {"dtype": Dtype, "role": Role, "task": Task, "mode": Mode, "on_fault": OnFault}
 _PLAIN = (str, int, float, bool, type(None))
 
 
@@ -32,7 +33,7 @@ def read_spec(value: Any) -> ModelSpec:  # noqa: ANN401 - anything that JSON or 
     except msgspec.ValidationError as error:
         match = _AT.match(str(error))
         field = (match and match["field"]) or "spec"
-        message = match["message"] if match else str(error)
+        message = _plainer(field, match["message"] if match else str(error))
         raise InvalidSpecError(
             f"the spec is not valid: {field}: {message}", (Violation(field, message),)
         ) from error
@@ -44,6 +45,19 @@ def read_spec(value: Any) -> ModelSpec:  # noqa: ANN401 - anything that JSON or 
             f"the spec is not valid: {first.field}: {first.message}", tuple(violations)
         )
     return spec
+
+
+def _plainer(field: str, message: str) -> str:
+    """What msgspec says about a field, with what it leaves to guess."""
+    choices = _CHOICES.get(field.rpartition(".")[2])
+    if choices is not None and message.startswith("Invalid enum value"):
+        said = message.removeprefix("Invalid enum value").strip()
+        return f"{said} is none of {', '.join(sorted(choices))}"
+    if message.endswith("got `bool`"):
+        return f"{message}; YAML reads yes, no, on and off as text only in quotes"
+    if field == "name" and "regex" in message:
+        return "is at most 48 lower-case letters, digits and hyphens, the first of them a letter"
+    return message
 
 
 def _check_keepable(value: object) -> None:
