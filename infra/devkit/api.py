@@ -21,7 +21,7 @@ _SHOWN = 5
 _BUSY = frozenset({429, 503})
 _HINTS = {
     403: "The API key is not valid; `servery status --json` shows the one of this stack.",
-    404: "`servery models` lists what there is.",
+    404: "`servery models` lists what there is; `servery release NAME` makes one answer.",
     409: "`servery models NAME` shows what is under way, and what has been.",
     503: "Try again in a moment.",
     504: "Try again; raise serving.deadline_ms in the spec when it stays so.",
