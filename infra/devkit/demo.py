@@ -51,11 +51,13 @@ class Board:
             if not self.closed:
                 self.tell("   ".join(f"{m}: {w}" for m, w in self.doing.items()))
 
-    def done(self, model: str, what: str, detail: str, seconds: float) -> None:
+    def done(
+        self, model: str, what: str, detail: str, seconds: float, *, failed: bool = False
+    ) -> None:
         """Say what a model has behind it."""
         with self.lock:
             if not self.closed:
-                self.screen.done(f"{model:<10} {what}", detail, seconds)
+                self.screen.done(f"{model:<10} {what}", detail, seconds, failed=failed)
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def _make(deployed: Deployed, board: Board, read: dict[str, Any], mode: str) -> 
     def passed(state: Passed) -> None:
         if state.kind == "Task":
             again = f"{state.attempts} attempts" if state.attempts > 1 else ""
-            board.done(model, state.name, again, state.seconds)
+            board.done(model, state.name, again, state.seconds, failed=state.failed)
 
     def running(progress: Progress) -> None:
         board.now(model, progress.running or "waiting")

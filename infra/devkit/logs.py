@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 from devkit.errors import DevkitError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from devkit.screen import Screen
     from devkit.stack import Deployed
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _POLL = 1.0
+_PLATFORM = re.compile(r"(START|END|REPORT|INIT_START|INIT_REPORT|EXTENSION)\b")
+_LOGGERS_OWN = frozenset({"location", "timestamp", "service", "xray_trace_id"})
 
 
 @dataclass(frozen=True)
@@ -84,14 +86,46 @@ def read(
 
 
 def show(screen: Screen, lines: Iterable[Line]) -> None:
-    """Lines for people; in a machine's case one JSON object a line, so that it can be followed."""
+    """Lines for people, in short; for a machine each as it is, one JSON object a line."""
     for line in lines:
         if screen.machine:
             sys.stdout.write(json.dumps(asdict(line)) + "\n")
             sys.stdout.flush()
         else:
-            at = datetime.fromtimestamp(line.at / 1000, UTC).astimezone()
-            screen.say(f"{at:%H:%M:%S} {line.function.removesuffix('Function')}: {line.message}")
+            told = brief(line.message)
+            if told:
+                at = datetime.fromtimestamp(line.at / 1000, UTC).astimezone()
+                screen.say(f"{at:%H:%M:%S} {line.function.removesuffix('Function')}: {told}")
+
+
+def brief(message: str) -> str:
+    """What a person wants of a line: nothing of the platform's own, a line of metrics in short."""
+    if _PLATFORM.match(message):
+        return ""
+    try:
+        content = json.loads(message)
+    except ValueError:
+        return message
+    if not isinstance(content, dict):
+        return message
+    if "_aws" not in content:
+        words = [content.pop(name, "") for name in ("level", "message")]
+        return " ".join([*map(str, words), *_pairs(content, _LOGGERS_OWN)])
+    units = {
+        metric["Name"]: metric.get("Unit", "")
+        for group in content.pop("_aws").get("CloudWatchMetrics", [])
+        for metric in group.get("Metrics", [])
+    }
+    figures = [
+        f"{name}={content[name]:g}{' ms' if unit == 'Milliseconds' else ''}"
+        for name, unit in units.items()
+        if content.get(name)
+    ]
+    return "  ".join([*_pairs(content, {*units, "service"}), *figures])
+
+
+def _pairs(content: Mapping[str, Any], left_out: Container[str]) -> list[str]:
+    return [f"{k}={v}" for k, v in content.items() if k not in left_out and v not in ("", None)]
 
 
 def _group(client: Any, name: str, start: int) -> Iterator[tuple[str, int, str]]:  # noqa: ANN401

@@ -97,7 +97,14 @@ def upload_data(
     uri = str(spec["data"]["uri"])
     if uri.startswith("s3://"):
         return spec
+    if "://" in uri.removeprefix("file://"):
+        raise DevkitError(
+            f"data.uri is {uri}; it is a file beside the spec, or s3://bucket/key.",
+            "Download the data first and name the file.",
+        )
     path = folder / uri.removeprefix("file://")
+    if path.is_dir():
+        raise DevkitError(f"{path} is a folder.", "Name one file in data.uri.")
     if not path.is_file():
         raise DevkitError(
             f"The data file {path} does not exist.", "Correct data.uri; it starts at the spec."

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import re
 import secrets
 import time
 from dataclasses import dataclass
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from devkit import history
 from devkit.errors import DevkitError
+from devkit.screen import table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 _POLL_LOCAL = 0.15
 _POLL_AWS = 1.0
 _RUNNING = "RUNNING"
+_REJECTS = re.compile(r"datasets/[0-9a-f]{64}/rejects\.csv")
+_BAD_ROWS = 5
 
 
 @dataclass(frozen=True)
@@ -133,9 +139,24 @@ def shown(deployed: Deployed, started: Started, screen: Screen) -> dict[str, Any
                 again = f"{state.attempts} attempts" if state.attempts > 1 else ""
                 screen.done(state.name, again, state.seconds, failed=state.failed)
 
-        return follow(
+        output = follow(
             deployed, started, passed=passed, running=lambda seen: now(seen.running or "waiting")
         )
+    show_rejects(deployed, output, screen)
+    return output
+
+
+def show_rejects(deployed: Deployed, output: Mapping[str, Any], screen: Screen) -> None:
+    """Show the first bad rows of the data, with their lines, and where all of them are listed."""
+    found = _REJECTS.search(" ".join([output.get("rejects", ""), *output.get("reasons", [])]))
+    if found is None:
+        return
+    bucket = deployed.outputs["ArtifactsBucketName"]
+    content = deployed.target.client("s3").get_object(Bucket=bucket, Key=found[0])["Body"].read()
+    bad = list(csv.DictReader(io.StringIO(content.decode())))
+    rows = [list(row.values()) for row in bad[:_BAD_ROWS]]
+    screen.show(table(list(bad[0]) if bad else [], rows))
+    screen.say(f"Bad rows: {len(bad)}, all of them in s3://{bucket}/{found[0]}", style="dim")
 
 
 def outcome_line(output: dict[str, Any]) -> str:

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from devkit import logs
 from devkit.errors import DevkitError, UsageError
@@ -42,3 +44,39 @@ def test_names_are_listed_when_a_word_means_none():
     with pytest.raises(DevkitError) as caught:
         logs.choose(FUNCTIONS, "batch")
     assert "GatewayFunction" in caught.value.hint
+
+
+def test_a_line_of_metrics_is_short_when_a_person_reads_it():
+    metrics = [
+        {"Name": "Latency", "Unit": "Milliseconds"},
+        {"Name": "Requests", "Unit": "Count"},
+        {"Name": "ServerErrors", "Unit": "Count"},
+    ]
+    line = {
+        "_aws": {
+            "Timestamp": 1,
+            "CloudWatchMetrics": [{"Namespace": "Servery", "Metrics": metrics}],
+        },
+        "service": "gateway",
+        "model": "iris",
+        "status": 200,
+        "Latency": 12.5,
+        "Requests": 1,
+        "ServerErrors": 0,
+    }
+    assert logs.brief(json.dumps(line)) == "model=iris  status=200  Latency=12.5 ms  Requests=1"
+
+
+def test_a_logged_error_is_a_sentence_when_a_person_reads_it():
+    line = {"level": "ERROR", "location": "x:1", "message": "it broke", "route": "infer"}
+    assert logs.brief(json.dumps(line)) == "ERROR it broke route=infer"
+
+
+@pytest.mark.parametrize("text", ["START RequestId: 1", "END RequestId: 1", "REPORT RequestId: 1"])
+def test_lines_of_the_platform_are_left_out_when_a_person_reads(text):
+    assert logs.brief(text) == ""
+
+
+@pytest.mark.parametrize("text", ["Traceback (most recent call last):", "17", "[1]"])
+def test_other_lines_stay_as_they_are(text):
+    assert logs.brief(text) == text

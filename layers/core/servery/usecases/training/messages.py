@@ -158,6 +158,7 @@ class Recorded(_Message, frozen=True, kw_only=True):
         failed_step: The step that failed (failed only).
         metrics: On the test rows, where it came so far.
         rows: read, rejected, train, test, where it came so far.
+        rejects: Key of the list of bad rows in the artifacts bucket, where there are some.
         runtime: What will serve (registered only), and `runtime_reason` why.
         alert: Whether somebody wants to be told (failed only).
         started: ISO 8601, UTC.
@@ -173,6 +174,7 @@ class Recorded(_Message, frozen=True, kw_only=True):
     failed_step: str = ""
     metrics: dict[str, float] = {}
     rows: dict[str, int] = {}
+    rejects: str = ""
     runtime: str = ""
     runtime_reason: str = ""
     alert: bool = False

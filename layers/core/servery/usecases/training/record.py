@@ -9,6 +9,7 @@ import msgspec
 from servery.domain.records import Outcome, TrainingRecord
 from servery.domain.spec import OnFault
 from servery.errors import ConflictError, UnavailableError
+from servery.usecases.training import keys
 from servery.usecases.training.messages import (
     Caught,
     Collected,
@@ -64,6 +65,7 @@ def record(event: RecordEvent, *, registry: Registry, clock: Clock) -> Recorded:
         failed_step=_failed_step(event.run) if outcome is Outcome.FAILED else "",
         metrics=evaluated.metrics if evaluated else {},
         rows=_rows(collected, preprocessed),
+        rejects=_rejects(collected),
         runtime=exported.runtime.value if exported and done else "",
         runtime_reason=exported.runtime_reason if exported and done else "",
         alert=outcome is Outcome.FAILED and _wants_alert(event.run.get("spec")),
@@ -117,6 +119,12 @@ def _rows(collected: Collected | None, preprocessed: Preprocessed | None) -> dic
     if preprocessed is not None:
         rows |= {"train": preprocessed.train_rows, "test": preprocessed.test_rows}
     return rows
+
+
+def _rejects(collected: Collected | None) -> str:
+    if collected is None or not collected.rejected:
+        return ""
+    return keys.dataset(collected.dataset, "rejects.csv")
 
 
 def _wants_alert(spec: object) -> bool:
