@@ -31,7 +31,7 @@ def command(*, machine: bool, debug: bool) -> Iterator[Screen]:
     try:
         yield screen
     except KeyboardInterrupt:
-        screen.say("Interrupted. The same command again goes on from here.", style="yellow")
+        screen.interrupted()
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
         sys.stderr.close()

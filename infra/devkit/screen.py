@@ -79,22 +79,31 @@ class Screen:
         self.console.print(left, Text(took, style="cyan"), soft_wrap=True)
 
     def say(self, line: str = "", *, style: str = "") -> None:
-        """One line for people."""
-        self.console.print(Text(line, style=style), soft_wrap=True)
+        """One line for people; a machine has it in the result."""
+        if not self.machine:
+            self._line(line, style)
 
     def show(self, thing: Any) -> None:  # noqa: ANN401 - whatever rich can print
         """Something that rich prints, for people only."""
-        self.console.print(thing)
+        if not self.machine:
+            self.console.print(thing)
 
     def result(self, content: Any) -> None:  # noqa: ANN401 - whatever JSON can say
         """The result for machines; people have seen it already."""
         if self.machine:
             sys.stdout.write(json.dumps(content, indent=2, default=str) + "\n")
 
+    def interrupted(self) -> None:
+        """That it was interrupted, and how it goes on."""
+        self._line("Interrupted. The same command again goes on from here.", "yellow")
+
+    def _line(self, line: str, style: str) -> None:
+        self.console.print(Text(line, style=style), soft_wrap=True)
+
     def failure(self, error: DevkitError) -> None:
         """What happened and what to do next."""
         for line in error.details:
-            self.say(f"  {line}", style="dim")
+            self._line(f"  {line}", "dim")
         self.console.print(Text.assemble(("✗ ", "bold red"), error.message), soft_wrap=True)
         if error.hint:
             self.console.print(Text.assemble(("→ ", "yellow"), error.hint), soft_wrap=True)
