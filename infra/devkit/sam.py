@@ -37,7 +37,14 @@ def runtime() -> str:
     return f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def build(instance: Instance, target: Target, parameters: Mapping[str, str], *, held: int) -> None:
+def build(
+    instance: Instance,
+    target: Target,
+    parameters: Mapping[str, str],
+    *,
+    held: int,
+    own_packages: bool = False,
+) -> None:
     """Build functions and layers into the instance's folder.
 
     Args:
@@ -45,6 +52,8 @@ def build(instance: Instance, target: Target, parameters: Mapping[str, str], *, 
         target: What for.
         parameters: Of the template.
         held: The instance's lock, which the command holds as long as it runs.
+        own_packages: Leave third-party packages out of the layers, since functions see those of
+            this project's environment there.
 
     Raises:
         DevkitError: the build failed; with the end of what it said.
@@ -52,7 +61,8 @@ def build(instance: Instance, target: Target, parameters: Mapping[str, str], *, 
     instance.sam_log.write_text("")
     command = ["build", "--template-file", str(ROOT / "template.yaml"), "--parallel", "--cached"]
     command += ["--build-dir", str(_build(instance)), "--cache-dir", str(instance.folder / "cache")]
-    _run(command + _overrides(parameters), instance, target, held)
+    layers = {"SERVERY_LAYERS": "local" if own_packages else "target"}
+    _run(command + _overrides(parameters), instance, target, held, more=layers)
 
 
 def deploy(
@@ -63,6 +73,7 @@ def deploy(
     bucket: str | None,
     tags: Mapping[str, str],
     held: int,
+    seconds: float,
 ) -> None:
     """Deploy what was built.
 
@@ -73,9 +84,10 @@ def deploy(
         bucket: Where packages are uploaded; None lets SAM keep one of its own.
         tags: On the stack and everything in it.
         held: See `build`.
+        seconds: How long it may take.
 
     Raises:
-        DevkitError: the deploy failed; with the end of what it said.
+        DevkitError: the deploy failed or took too long; with the end of what it said.
     """
     command = ["deploy", "--template-file", str(_build(instance) / "template.yaml")]
     command += ["--stack-name", target.stack, "--region", target.region]
@@ -83,7 +95,7 @@ def deploy(
     command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
     command += ["--s3-bucket", bucket] if bucket else ["--resolve-s3"]
     command += ["--tags", *(f"{name}={value}" for name, value in tags.items())]
-    _run(command + _overrides(parameters), instance, target, held)
+    _run(command + _overrides(parameters), instance, target, held, seconds=seconds)
 
 
 def _build(instance: Instance) -> Path:
@@ -110,28 +122,41 @@ def _environment(instance: Instance, target: Target) -> dict[str, str]:
             "SAM_CLI_TELEMETRY": "0",
             "SAM_CLI_POLL_DELAY": "0.2" if target.local else "2",
             "__SAM_CLI_APP_DIR": str(settings),
-            "SERVERY_LAYERS": "local" if target.local else "target",
         }
     )
 
 
-def _run(command: Sequence[str], instance: Instance, target: Target, held: int) -> None:
+def _run(
+    command: Sequence[str],
+    instance: Instance,
+    target: Target,
+    held: int,
+    *,
+    more: Mapping[str, str] | None = None,
+    seconds: float | None = None,
+) -> None:
     with instance.sam_log.open("a") as log:
         log.write(f"$ sam {' '.join(command)}\n")
         log.flush()
-        ended = subprocess.run(
-            [str(BIN / "sam"), *command],
-            cwd=ROOT,
-            env=_environment(instance, target),
-            stdin=subprocess.DEVNULL,
-            pass_fds=(held,),
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if ended.returncode != 0:
+        try:
+            ended = subprocess.run(
+                [str(BIN / "sam"), *command],
+                cwd=ROOT,
+                env=_environment(instance, target) | dict(more or {}),
+                stdin=subprocess.DEVNULL,
+                pass_fds=(held,),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                check=False,
+                timeout=seconds,
+            )
+        except subprocess.TimeoutExpired:
+            failure = f"`sam {command[0]}` did not end within {seconds:.0f} s."
+        else:
+            failure = f"`sam {command[0]}` failed." if ended.returncode != 0 else ""
+    if failure:
         raise DevkitError(
-            f"`sam {command[0]}` failed.",
+            failure,
             f"All that it said is in {instance.sam_log}.",
             tail(instance.sam_log.read_text(errors="replace")),
         )

@@ -9,6 +9,9 @@ import logging
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from localstack.services.cloudformation.engine.v2.change_set_model import (
+    NodeIntrinsicFunctionFnTransform,
+)
 from localstack.services.cloudformation.engine.v2.change_set_model_transform import (
     ChangeSetModelTransform,
 )
@@ -22,7 +25,7 @@ from localstack.utils.patch import patch
 from localstack.version import version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 LOG = logging.getLogger(__name__)
 RELEASE = "4.14."
@@ -46,21 +49,25 @@ def patch_local_transforms() -> None:
     Before it applies the SAM transform, LocalStack evaluates every property of every resource,
     looking for `Fn::Transform`. A reference such as `!Ref MyFunction.Version` or `!GetAtt
     MyFunctionRole.Arn` names a resource that does not exist yet, and the change set fails with
-    "Unresolved resource dependencies". A template without `Fn::Transform` has nothing for that
-    step to do, so it is left out; a reference that stays unresolved still fails afterwards.
+    "Unresolved resource dependencies". Here only the transforms themselves are evaluated (an
+    included definition of a state machine, say); a reference that stays unresolved still fails
+    afterwards.
     """
 
     @patch(ChangeSetModelTransform._execute_local_transforms)
-    def _only_if_there_are_some(original: Callable[[Any], None], self: Any) -> None:
-        if has_local_transform(self._before_template) or has_local_transform(self._after_template):
-            original(self)
+    def _transforms_alone(_: Callable[[Any], None], self: Any) -> None:
+        resources = self._change_set.update_model.node_template.resources
+        for transform in local_transforms(resources):
+            self.visit(transform)
 
 
-def has_local_transform(template: object) -> bool:
-    """Whether `Fn::Transform` is anywhere in a template."""
-    if isinstance(template, dict):
-        return "Fn::Transform" in template or any(map(has_local_transform, template.values()))
-    return isinstance(template, list) and any(map(has_local_transform, template))
+def local_transforms(node: Any) -> Iterator[NodeIntrinsicFunctionFnTransform]:
+    """Every `Fn::Transform` in a part of a template, the outer one first."""
+    for child in node.get_children():
+        if isinstance(child, NodeIntrinsicFunctionFnTransform):
+            yield child
+        else:
+            yield from local_transforms(child)
 
 
 def patch_alias_weights() -> None:
