@@ -105,7 +105,7 @@ def _made(*, offline: bool) -> str | None:
     variables["PYTHON"] = str(find_python(os.environ))
     variables.setdefault("UV_HTTP_TIMEOUT", "180")
     (ROOT / ".servery").mkdir(exist_ok=True)
-    with (ROOT / ".servery" / "localstack.lock").open("w") as lock:
+    with (ROOT / ".servery" / ".localstack-setup.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         # The operating system's certificates first: they include those of a company's proxy.
         if _run({**variables, "UV_SYSTEM_CERTS": "1"}) is None:

@@ -1,8 +1,10 @@
 """One deployed stack for the whole tier, reached through its public surfaces only.
 
-The tier starts a local cloud of its own on a free port, in parallel to whatever runs already.
+The tier starts a local cloud of its own on a free port, in parallel to whatever runs already:
+the one that `SERVERY_CLOUD` names, MiniStack without it. With `SERVERY_ENDPOINT` it deploys a
+stack of its own to the LocalStack there, and deletes it in the end.
 `SERVERY_E2E_INSTANCE=NAME` takes a stack that is up (`servery up --instance NAME`) and leaves
-it up, which is quicker while working on the tests.
+it up, which is quicker while working on the tests, and the only way on AWS.
 """
 
 from __future__ import annotations
@@ -73,6 +75,8 @@ class Stack:
 
     def client(self, service: str) -> Any:
         """A boto3 client on the cloud of the stack, with the credentials of its owner."""
+        if self.status["endpoint_url"] is None:
+            return boto3.client(service, region_name=self.status["region"])
         return boto3.client(
             service,
             region_name=self.status["region"],
@@ -152,6 +156,11 @@ def stack() -> Iterator[Stack]:
     given = os.environ.get("SERVERY_E2E_INSTANCE")
     instance = given or f"e2e-{os.getpid()}"
     environment = {**os.environ, "SERVERY_INSTANCE": instance}
+    where = ["--cloud", os.environ.get("SERVERY_CLOUD") or "ministack"]
+    if endpoint := os.environ.get("SERVERY_ENDPOINT"):
+        where += ["--endpoint", endpoint, "--stack", instance]
+    if "aws" in where and not given:
+        pytest.exit("On AWS name a stack that is up: SERVERY_E2E_INSTANCE=NAME", 1)
 
     def servery(*arguments: str) -> str:
         done = subprocess.run(
@@ -168,7 +177,7 @@ def stack() -> Iterator[Stack]:
         return done.stdout
 
     try:
-        servery("up", "--json")
+        servery("up", *where, "--json")
         status = json.loads(servery("status", "--json"))
         headers = {"x-api-key": status["api_key"]}
         with httpx.Client(base_url=status["api_url"], headers=headers, timeout=60) as http:
