@@ -113,7 +113,6 @@ def deploy(
             stack.facts(target),
             digest=sources.digest(ROOT, given),
             roll_pending=known is not None,
-            kind=AWS,
         )
         write_record(instance.stack_record, deployed.as_record())
     return deployed

@@ -28,6 +28,7 @@ class Kind(Protocol):
         name: What `--cloud` calls it.
         title: What people read about it.
         health: Path that answers 2xx as soon as it can be used.
+        api_path: Where a stage of a REST API is, with `{api}` and `{stage}`; its paths go below.
         start_seconds: How long a start may take on a slow machine.
         deploy_seconds: How long `sam deploy` may take there.
         own_packages: Whether functions see the packages of this project's environment; if not,
@@ -37,6 +38,7 @@ class Kind(Protocol):
     name: str
     title: str
     health: str
+    api_path: str
     start_seconds: float
     deploy_seconds: float
     own_packages: bool
@@ -61,6 +63,7 @@ class MiniStack:
     name = "ministack"
     title = "MiniStack, IAM enforced"
     health = "/_ministack/health"
+    api_path = "/restapis/{api}/{stage}/_user_request_"
     start_seconds = 60.0
     deploy_seconds = 300.0
     own_packages = True
@@ -97,6 +100,7 @@ class LocalStack:
     name = "localstack"
     title = "LocalStack, IAM not enforced"
     health = "/_localstack/health"
+    api_path = "/_aws/execute-api/{api}/{stage}"
     start_seconds = 120.0
     deploy_seconds = 300.0
     own_packages = False

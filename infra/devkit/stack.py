@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from devkit.instances import Instance
+    from devkit.kinds import Kind
 
 _EXECUTE_API = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.[^/]+/(?P<rest>.*)")
 _KINDS = {
@@ -130,12 +131,14 @@ def current(instance: Instance) -> Deployed:
     return known
 
 
-def local_url(url: str, endpoint_url: str, host: str | None = None) -> str:
+def local_url(url: str, endpoint_url: str, kind: Kind, host: str | None = None) -> str:
     """The address, on a local cloud, of what AWS would serve under `url`.
 
     Args:
-        url: `https://{api}.execute-api.{region}.amazonaws.com/{stage}[/...]`.
+        url: `https://{api}.execute-api.{region}.amazonaws.com/{stage}[/...]`; a local cloud may
+            say another domain.
         endpoint_url: Of the local cloud.
+        kind: What the local cloud runs.
         host: Another name of the same machine, which makes it another origin.
     """
     found = _EXECUTE_API.fullmatch(url)
@@ -143,7 +146,7 @@ def local_url(url: str, endpoint_url: str, host: str | None = None) -> str:
         return url
     stage, _, path = found["rest"].partition("/")
     base = re.sub(r"//[^:/]+", f"//{host}", endpoint_url) if host else endpoint_url
-    return f"{base}/restapis/{found['api']}/{stage}/_user_request_/{path}"
+    return f"{base}{kind.api_path.format(api=found['api'], stage=stage)}/{path}"
 
 
 def status(target: Target) -> str | None:
@@ -209,8 +212,12 @@ def _empty(target: Target, bucket: str) -> None:
                 client.delete_object(Bucket=bucket, Key=one["Key"], VersionId=one["VersionId"])
 
 
-def facts(target: Target) -> Deployed:
+def facts(target: Target, kind: Kind | None = None) -> Deployed:
     """Read a stack's outputs and resources.
+
+    Args:
+        target: Where it is.
+        kind: What the local cloud runs; None on AWS.
 
     Raises:
         DevkitError: there is no such stack.
@@ -220,9 +227,9 @@ def facts(target: Target) -> Deployed:
         raise DevkitError(f"There is no stack {target.stack} in {target.region}.")
     outputs = {o["OutputKey"]: str(o["OutputValue"]) for o in described.get("Outputs", [])}
     api_url, web_url = outputs.get("ApiUrl", ""), outputs.get("WebUrl", "")
-    if target.endpoint_url is not None:
-        api_url = local_url(api_url, target.endpoint_url)
-        web_url = local_url(web_url, target.endpoint_url, host="localhost")
+    if target.endpoint_url is not None and kind is not None:
+        api_url = local_url(api_url, target.endpoint_url, kind)
+        web_url = local_url(web_url, target.endpoint_url, kind, host="localhost")
     named = _resources(target)
     return Deployed(
         region=target.region,
@@ -233,6 +240,7 @@ def facts(target: Target) -> Deployed:
         api_key=_api_key(target, outputs),
         outputs=outputs,
         profile=target.profile,
+        kind=AWS if kind is None else kind.name,
         buckets=named["buckets"],
         tables=named["tables"],
         state_machines=named["state_machines"],

@@ -78,13 +78,12 @@ def bring_up(
         _wait(instance, ground, screen)
         with screen.phase("sam deploy") as phase:
             _deploy(instance, ground, parameters, held)
-            facts = stack.facts(ground.target)
+            facts = stack.facts(ground.target, ground.kind)
             phase.detail = f"stack {facts.stack}, {len(facts.functions)} functions"
         deployed = dataclasses.replace(
             facts,
             digest=digest,
             cloud=ground.identity if where.started_here else _stack_id(ground.target),
-            kind=ground.kind.name,
             roll_pending=known is not None,
         )
         write_record(instance.stack_record, deployed.as_record())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -132,7 +133,8 @@ def test_the_callers_request_id_comes_back_when_it_is_sane(stack: Stack, record:
 
 
 def test_only_listed_origins_are_answered_when_a_browser_asks_first(stack: Stack) -> None:
-    origin = stack.status["web_url"].split("/restapis")[0].rstrip("/")
+    page = urlsplit(stack.status["web_url"])
+    origin = f"{page.scheme}://{page.netloc}"
     asked = {"access-control-request-method": "POST", "origin": origin}
     allowed = stack.http.options("/v2/models/iris/infer", headers=asked)
     assert allowed.status_code in {200, 204}
