@@ -44,7 +44,14 @@ CAPABILITIES: Mapping[str, Capability] = {
     ),
     "gateway_responses": Capability(
         "The API answers by itself (403, 404, 429) in the shape that the template gives it.",
-        {"localstack": "LocalStack does not read gateway responses from an API's definition"},
+        {
+            "ministack": "MiniStack does not read gateway responses from an API's definition",
+            "localstack": "LocalStack does not read gateway responses from an API's definition",
+        },
+    ),
+    "encoded_bodies": Capability(
+        "A compressed body reaches the function as it was sent.",
+        {"localstack": "LocalStack unpacks every gzip body before any service sees it"},
     ),
     "firehose_dynamic_partitioning": Capability(
         "Firehose writes below a prefix that is made from fields of the record.",
