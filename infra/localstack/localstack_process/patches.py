@@ -1,4 +1,4 @@
-"""Three corrections to LocalStack 4.14, each for a behaviour that stops a SAM application.
+"""Four corrections to LocalStack 4.14, each for a behaviour that one would trip over.
 
 They are made with LocalStack's own `patch`, which hands the original to its replacement.
 """
@@ -9,6 +9,7 @@ import logging
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from localstack.runtime.server.twisted import TwistedRuntimeServer
 from localstack.services.cloudformation.engine.v2.change_set_model import (
     NodeIntrinsicFunctionFnTransform,
 )
@@ -23,6 +24,7 @@ from localstack.services.lambda_.resource_providers.aws_lambda_function import (
 )
 from localstack.utils.patch import patch
 from localstack.version import version
+from twisted.internet.endpoints import TCP4ServerEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 RELEASE = "4.14."
 
+_interface: ContextVar[str] = ContextVar("interface", default="")
 _aliased: ContextVar[FunctionVersion | None] = ContextVar("aliased", default=None)
 
 
@@ -38,9 +41,34 @@ def apply() -> None:
     if not str(version).startswith(RELEASE):
         LOG.warning("LocalStack %s is not %sx: it runs without corrections.", version, RELEASE)
         return
+    patch_interface()
     patch_local_transforms()
     patch_alias_weights()
     patch_reserved_concurrency()
+
+
+def patch_interface() -> None:
+    """Listen on the host of GATEWAY_LISTEN alone.
+
+    The server takes the port of each entry and leaves its host out (`TODO: interface = host?`),
+    so that `127.0.0.1:4566` is open to the whole network, with functions that run as whoever
+    started LocalStack. In a container, where it is meant to run, the host makes no difference.
+    """
+
+    @patch(TwistedRuntimeServer.register)
+    def _register(original: Any, self: Any, gateway: Any, listen: Any, *more: Any) -> None:
+        for one in listen:
+            token = _interface.set(str(one.host))
+            try:
+                original(self, gateway, [one], *more)
+            finally:
+                _interface.reset(token)
+
+    @patch(TCP4ServerEndpoint.__init__)
+    def _made(original: Any, self: Any, *args: Any, **kwargs: Any) -> None:
+        if _interface.get():
+            kwargs.setdefault("interface", _interface.get())
+        original(self, *args, **kwargs)
 
 
 def patch_local_transforms() -> None:
