@@ -124,7 +124,7 @@ def start(instance: Instance, kind: Kind, port: int) -> Cloud:
     instance.cloud_record.unlink(missing_ok=True)
     (instance.folder / "tmp").mkdir(parents=True, exist_ok=True)
     own = [sys.executable, "-m", "devkit.launch", str(instance.cloud_record), str(port), kind.name]
-    with instance.cloud_log.open("w") as log:
+    with instance.cloud_log.open("a") as log:
         process = subprocess.Popen(
             [*own, *kind.command(instance.folder, port)],
             cwd=instance.folder,

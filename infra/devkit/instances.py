@@ -85,7 +85,12 @@ class Instance:
             yield lock.fileno()
 
     def forget(self) -> None:
-        """Remove everything that the instance wrote."""
+        """Remove everything that the instance wrote; the log of its cloud stays as `stopped.log`.
+
+        The one of the instance that was forgotten last, so that a failure can be looked into.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            self.cloud_log.replace(self.home / "stopped.log")
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

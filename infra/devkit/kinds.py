@@ -33,6 +33,7 @@ class Kind(Protocol):
         deploy_seconds: How long `sam deploy` may take there.
         own_packages: Whether functions see the packages of this project's environment; if not,
             layers are built as for AWS.
+        updates_get_stuck: Whether an update may leave a stack that no further deploy can repair.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Kind(Protocol):
     start_seconds: float
     deploy_seconds: float
     own_packages: bool
+    updates_get_stuck: bool
 
     def make_ready(self, screen: Screen) -> None:
         """Install what the program needs; instant when it is there.
@@ -67,6 +69,7 @@ class MiniStack:
     start_seconds = 60.0
     deploy_seconds = 300.0
     own_packages = True
+    updates_get_stuck = False
 
     def make_ready(self, screen: Screen) -> None:
         """Nothing to do: it came with the project's environment."""
@@ -104,6 +107,7 @@ class LocalStack:
     start_seconds = 120.0
     deploy_seconds = 300.0
     own_packages = False
+    updates_get_stuck = True
 
     def make_ready(self, screen: Screen) -> None:
         """Make its environment from its lock.

@@ -77,7 +77,13 @@ def bring_up(
             phase.detail = "functions and layers"
         _wait(instance, ground, screen)
         with screen.phase("sam deploy") as phase:
-            _deploy(instance, ground, parameters, held)
+            try:
+                _deploy(instance, ground, parameters, held)
+            except DevkitError as error:
+                if known is None or not (where.started_here and _stuck(ground)):
+                    raise
+                ground, known = _afresh(instance, ground, error, screen), None
+                _deploy(instance, ground, parameters, held)
             facts = stack.facts(ground.target, ground.kind)
             phase.detail = f"stack {facts.stack}, {len(facts.functions)} functions"
         deployed = dataclasses.replace(
@@ -206,6 +212,29 @@ def _wait(instance: Instance, ground: Ground, screen: Screen) -> None:
     with screen.phase("Local cloud") as phase:
         cloud.wait(instance, ground.started)
         phase.detail = f"{ground.started.endpoint_url}, {ground.kind.title}"
+
+
+def _stuck(ground: Ground) -> bool:
+    """Whether a failed update left a stack behind that only a new cloud is rid of."""
+    state = stack.status(ground.target) or ""
+    settled = state in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
+    return ground.kind.updates_get_stuck and not settled
+
+
+def _afresh(instance: Instance, ground: Ground, error: DevkitError, screen: Screen) -> Ground:
+    """Another run of the same cloud on the same port, with nothing in it."""
+    for line in error.details:
+        screen.say(f"  {line}", style="dim")
+    screen.say(
+        f"{error.message} {ground.kind.name} cannot go on with this stack: it is started again, "
+        "empty, and deployed afresh. Models and predictions of before are gone.",
+        style="yellow",
+    )
+    port = urlsplit(str(ground.target.endpoint_url)).port or cloud.USUAL_PORT
+    cloud.stop(instance)
+    running = cloud.start(instance, ground.kind, cloud.choose_port(port, usual=None))
+    cloud.wait(instance, running)
+    return dataclasses.replace(ground, identity=running.identity, started=running)
 
 
 def _deploy(instance: Instance, ground: Ground, parameters: dict[str, str], held: int) -> None:

@@ -125,3 +125,19 @@ def test_stack_stays_untouched_when_it_is_not_the_one_from_here(cloud):
     assert not up._delete(cloud, STACK_ID)
     assert cloud.stacks
     assert cloud.objects
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "stuck"),
+    [
+        (kinds.LOCALSTACK, "UPDATE_FAILED", True),
+        (kinds.LOCALSTACK, "UPDATE_IN_PROGRESS", True),
+        (kinds.LOCALSTACK, "UPDATE_COMPLETE", False),
+        (kinds.LOCALSTACK, "CREATE_COMPLETE", False),
+        (kinds.MINISTACK, "UPDATE_FAILED", False),
+    ],
+)
+def test_models_are_given_up_only_when_nothing_else_helps(kind, state, stuck):
+    cloud = FakeCloud(OURS)
+    cloud.stacks[0]["StackStatus"] = state
+    assert up._stuck(up.Ground(cloud, kind, "")) is stuck
