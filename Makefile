@@ -15,7 +15,7 @@ FAST := tests/unit tests/contract tests/integration tests/architecture
 NONE_IS_FINE = $(if $(strip $(ARGS)),|| test $$? -eq 5,)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-slow lint checkov fmt lock
+.PHONY: help setup demo up down test test-slow lint checkov targets fmt lock
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,9 @@ lint: setup ## Run ruff, mypy, import-linter, cfn-lint and checkov
 checkov:
 	@sh infra/bootstrap.sh checkov
 	.venv-checkov/bin/checkov --file template.yaml --quiet --compact --skip-download
+
+targets: setup ## Write infra/docs/targets.md from the reports of the e2e runs
+	PYTHONPATH=tests $(BIN)/python -m targets page
 
 fmt: setup ## Format the code
 	$(BIN)/ruff check --fix .

@@ -26,9 +26,11 @@ import boto3
 import httpx
 import pytest
 import yaml
+from targets.report import memory_mb
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "infra" / "examples"
+HEALTH = ("/_localstack/health", "/_ministack/health")
 SERVERY = Path(sys.executable).with_name("servery")
 
 
@@ -150,8 +152,21 @@ class Stack:
         return answer.get("current", answer)
 
 
+def measured(instance: str, endpoint: str | None) -> dict[str, Any]:
+    """Release and memory of a local cloud, as far as it is ours and tells."""
+    found: dict[str, Any] = {}
+    record = ROOT / ".servery" / instance / "cloud.json"
+    if record.exists():
+        found["memory_mb"] = memory_mb(json.loads(record.read_text())["pid"])
+    for path in HEALTH if endpoint else ():
+        answer = httpx.get(f"{endpoint}{path}", timeout=30)
+        if answer.is_success and "version" in answer.json():
+            found["version"] = answer.json()["version"]
+    return found
+
+
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
+def stack(figures: dict[str, Any]) -> Iterator[Stack]:
     """The deployed stack; taken down at the end unless it was there before."""
     given = os.environ.get("SERVERY_E2E_INSTANCE")
     instance = given or f"e2e-{os.getpid()}"
@@ -177,11 +192,14 @@ def stack() -> Iterator[Stack]:
         return done.stdout
 
     try:
+        began = time.monotonic()
         servery("up", *where, "--json")
+        figures["up_seconds"] = round(time.monotonic() - began)
         status = json.loads(servery("status", "--json"))
         headers = {"x-api-key": status["api_key"]}
         with httpx.Client(base_url=status["api_url"], headers=headers, timeout=60) as http:
             yield Stack(instance=instance, status=status, http=http)
+        figures.update(measured(instance, status["endpoint_url"]))
     finally:
         if not given:
             servery("down")
