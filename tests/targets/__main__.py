@@ -24,13 +24,13 @@ def main() -> None:
     if given.command == "page":
         PAGE.write_text(render())
     elif given.command == "snapshot":
-        take(given.python)
+        SNAPSHOT.write_text(taken(given.python))
     else:
         print(unlisted() or "Nothing.")  # noqa: T201 - the command's answer
 
 
-def take(python: Path) -> None:
-    """Read what LocalStack supports, in its own environment."""
+def taken(python: Path) -> str:
+    """What LocalStack supports, read by the Python of its environment."""
     done = subprocess.run(
         [str(python), "-m", "targets.localstack"],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
@@ -38,7 +38,7 @@ def take(python: Path) -> None:
         text=True,
         check=True,
     )
-    SNAPSHOT.write_text(done.stdout)
+    return done.stdout
 
 
 def unlisted() -> str:
