@@ -139,7 +139,7 @@ def up_command(
 
 @app.command()
 def down(instance: Instance = "demo", as_json: Json = False, debug: Debug = False) -> None:
-    """Stop the local cloud and forget everything in it; elsewhere, nothing is stopped."""
+    """Stop the local cloud and forget everything in it; at an --endpoint, delete the stack."""
     with command(machine=as_json, debug=debug) as screen:
         found = instances.find(instance)
         where = choice.remembered(found)
@@ -149,7 +149,8 @@ def down(instance: Instance = "demo", as_json: Json = False, debug: Debug = Fals
                 "A stack on AWS is deleted with: aws cloudformation delete-stack",
             )
         stopped = up.bring_down(found, screen)
-        screen.done("Stopped" if stopped else "Nothing to stop", f"instance {instance}")
+        done = "Stack deleted" if where and where.endpoint else "Stopped"
+        screen.done(done if stopped else "Nothing to stop", f"instance {instance}")
         screen.result({"instance": instance, "stopped": stopped})
 
 
