@@ -1,14 +1,21 @@
 # Two commands matter: `make demo` and `make test`. Both make the environment first.
 SHELL := /bin/sh
 BIN := .venv/bin
-INSTANCE ?= demo
+# CLOUD=localstack (started here), ENDPOINT=http://... (a LocalStack that runs already) or
+# CLOUD=aws; STACK names the stack on the last two. Without any of them: MiniStack.
+CLOUD ?= $(if $(ENDPOINT),localstack)
+ENDPOINT ?=
+STACK ?=
+INSTANCE ?= $(or $(filter-out ministack,$(CLOUD)),demo)
 ARGS ?=
+WHERE = --instance $(INSTANCE) $(addprefix --cloud ,$(CLOUD)) \
+	$(addprefix --endpoint ,$(ENDPOINT)) $(addprefix --stack ,$(STACK))
 FAST := tests/unit tests/contract tests/integration tests/architecture
 # With ARGS a tier may have nothing to run, which pytest reports as 5.
 NONE_IS_FINE = $(if $(strip $(ARGS)),|| test $$? -eq 5,)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-slow lint checkov fmt lock
+.PHONY: help setup demo up down test test-slow lint checkov targets fmt lock
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -16,18 +23,19 @@ help: ## Show what there is
 setup: ## Make or repair .venv from infra/locks/dev.lock
 	@sh infra/bootstrap.sh dev
 
-demo: setup ## Train, release and serve two models on a local cloud
-	@$(BIN)/servery demo --instance $(INSTANCE)
+demo: setup ## Train, release and serve two models; CLOUD=localstack or aws
+	@$(BIN)/servery demo $(WHERE)
 
 up: setup ## Start the local cloud and deploy
-	@$(BIN)/servery up --instance $(INSTANCE)
+	@$(BIN)/servery up $(WHERE)
 
 down: setup ## Stop the local cloud
 	@$(BIN)/servery down --instance $(INSTANCE)
 
-test: setup ## Run every tier; ARGS="-k word" goes to pytest
-	$(BIN)/python -m pytest -n 2 -m "not slow" $(FAST) $(ARGS) $(NONE_IS_FINE)
-	$(BIN)/python -m pytest -m "not slow" tests/e2e $(ARGS) $(NONE_IS_FINE)
+test: setup ## Run every tier; on another CLOUD, the e2e tier; ARGS="-k word" goes to pytest
+	$(if $(filter-out ministack,$(CLOUD)),,$(BIN)/python -m pytest -n 2 -m "not slow" $(FAST) $(ARGS) $(NONE_IS_FINE))
+	SERVERY_CLOUD=$(or $(CLOUD),ministack) SERVERY_ENDPOINT=$(ENDPOINT) \
+		$(BIN)/python -m pytest -m "not slow" tests/e2e $(ARGS) $(NONE_IS_FINE)
 
 test-slow: setup ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m slow tests $(ARGS)
@@ -44,6 +52,9 @@ lint: setup ## Run ruff, mypy, import-linter, cfn-lint and checkov
 checkov:
 	@sh infra/bootstrap.sh checkov
 	.venv-checkov/bin/checkov --file template.yaml --quiet --compact --skip-download
+
+targets: setup ## Write infra/docs/targets.md from the reports of the e2e runs
+	PYTHONPATH=tests $(BIN)/python -m targets page
 
 fmt: setup ## Format the code
 	$(BIN)/ruff check --fix .

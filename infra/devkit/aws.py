@@ -8,9 +8,9 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from devkit import sam, sources, stack
+from devkit import choice, sam, sources, stack
 from devkit.errors import DevkitError, UsageError
-from devkit.instances import AWS, ROOT, find, write_record
+from devkit.instances import AWS, ROOT, write_record
 from devkit.target import Target
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from devkit.screen import Screen
     from devkit.stack import Deployed
 
-_TAG = ("created-by", "servery")
+_DEPLOY_SECONDS = 3600.0
 _SUPPORTED = ("python3.11", "python3.12", "python3.13", "python3.14")
 
 
@@ -83,22 +83,32 @@ def read_parameters(given: Sequence[str]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def deploy(screen: Screen, target: Target, parameters: dict[str, str]) -> Deployed:
-    """Build for Lambda, deploy, and remember what is there as the instance `aws`.
+def deploy(
+    instance: Instance, screen: Screen, target: Target, parameters: dict[str, str]
+) -> Deployed:
+    """Build for Lambda, deploy, and remember what is there.
 
     Raises:
         DevkitError: a step failed.
     """
-    instance: Instance = find(AWS)
     given = {"LambdaRuntime": sam.runtime(), **parameters}
     with instance.locked(lambda: screen.say("Waiting: another deploy is under way")) as held:
+        choice.remember(instance, choice.Choice(AWS, None, target.stack))
         known = stack.recorded(instance)
         with screen.phase("sam build") as phase:
             sam.build(instance, target, given, held=held)
             phase.detail = "functions and layers for Lambda"
         with screen.phase("sam deploy"):
             stack.make_deployable(target)
-            sam.deploy(instance, target, given, bucket=None, tags=dict([_TAG]), held=held)
+            sam.deploy(
+                instance,
+                target,
+                given,
+                bucket=None,
+                tags=dict([stack.TAG]),
+                held=held,
+                seconds=_DEPLOY_SECONDS,
+            )
         deployed = dataclasses.replace(
             stack.facts(target),
             digest=sources.digest(ROOT, given),
@@ -149,7 +159,7 @@ def _stack(target: Target) -> str:
     found = stack.describe(target)
     if found is None:
         return f"{target.stack} will be created"
-    if {"Key": _TAG[0], "Value": _TAG[1]} not in found.get("Tags", []):
+    if not stack.ours(found):
         raise DevkitError(
             f"There is a stack {target.stack} that Servery did not create; it stays untouched. "
             "Choose another name with --stack."

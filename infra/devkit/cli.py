@@ -11,6 +11,7 @@ import typer
 
 from devkit import (
     aws,
+    choice,
     demo,
     instances,
     logs,
@@ -43,8 +44,33 @@ Instance = Annotated[
         "--instance",
         "-i",
         envvar="SERVERY_INSTANCE",
-        help="Which local cloud; `aws` is what `servery deploy` deployed.",
+        help="Which cloud with its stack; `aws` is what `servery deploy` deployed.",
     ),
+]
+Named = Annotated[
+    str | None,
+    typer.Option(
+        "--instance",
+        "-i",
+        envvar="SERVERY_INSTANCE",
+        help="Name of the cloud with its stack; `demo`, or what --cloud says.",
+    ),
+]
+Cloud = Annotated[
+    str | None,
+    typer.Option(
+        "--cloud",
+        help="ministack, localstack or aws; remembered, and ministack to begin with.",
+        show_default=False,
+    ),
+]
+Endpoint = Annotated[
+    str | None,
+    typer.Option("--endpoint", help="Deploy to the LocalStack there, which runs already."),
+]
+StackName = Annotated[
+    str | None,
+    typer.Option("--stack", help="Name of the stack, on AWS or with --endpoint."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="The result as JSON on standard output.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -52,12 +78,35 @@ Model = Annotated[str, typer.Argument(help="Name of the model.")]
 Port = Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the local cloud.")]
 
 
-def _up(name: str, screen: Screen, port: int | None, *, force: bool) -> stack.Deployed:
-    instance = instances.find(name)
-    if name == instances.AWS:
-        raise UsageError("`aws` is not a local cloud.", "Deploy to AWS with: servery deploy")
-    deployed = up.bring_up(instance, screen, port=port, force=force)
-    return up.roll_if_pending(instance, deployed, screen)
+def _up(
+    name: str | None, wish: choice.Wish, screen: Screen, port: int | None, *, force: bool
+) -> tuple[stack.Deployed, str]:
+    """What is deployed in the end, and the name of the instance."""
+    instance = instances.find(name or wish.default_instance())
+    where = choice.decide(instance, wish)
+    if port is not None and not where.started_here:
+        raise UsageError("--port is for a local cloud that is started here.")
+    if where.cloud == instances.AWS:
+        deployed = _to_aws(instance, screen, Target(aws.default_region(None), None, where.stack))
+    else:
+        deployed = up.bring_up(instance, where, screen, port=port, force=force)
+    return up.roll_if_pending(instance, deployed, screen), instance.name
+
+
+def _to_aws(
+    instance: instances.Instance,
+    screen: Screen,
+    target: Target,
+    parameters: dict[str, str] | None = None,
+) -> stack.Deployed:
+    aws.require(screen, target)
+    return aws.deploy(instance, screen, target, parameters or {})
+
+
+def _say_where(screen: Screen, deployed: stack.Deployed) -> None:
+    screen.say(f"Page     {deployed.page}")
+    screen.say(f"API      {deployed.api_url}")
+    screen.say(f"API key  {deployed.api_key}")
 
 
 def _deployed(name: str) -> stack.Deployed:
@@ -70,7 +119,11 @@ def _api(name: str) -> AbstractContextManager[Api]:
 
 @app.command("up")
 def up_command(
-    instance: Instance = "demo",
+    *,
+    instance: Named = None,
+    cloud: Cloud = None,
+    endpoint: Endpoint = None,
+    stack_name: StackName = None,
     port: Port = None,
     force: Annotated[bool, typer.Option("--force", help="Deploy even if nothing changed.")] = False,
     as_json: Json = False,
@@ -78,24 +131,26 @@ def up_command(
 ) -> None:
     """Start the local cloud and deploy; model servers follow onto new code."""
     with command(machine=as_json, debug=debug) as screen:
-        deployed = _up(instance, screen, port, force=force)
-        screen.say(f"Page     {deployed.page}")
-        screen.say(f"API      {deployed.api_url}")
-        screen.say(f"API key  {deployed.api_key}")
+        wish = choice.Wish(cloud, endpoint, stack_name)
+        deployed, _ = _up(instance, wish, screen, port, force=force)
+        _say_where(screen, deployed)
         screen.result(status.summary(deployed))
 
 
 @app.command()
 def down(instance: Instance = "demo", as_json: Json = False, debug: Debug = False) -> None:
-    """Stop the local cloud and forget everything in it."""
+    """Stop the local cloud and forget everything in it; at an --endpoint, delete the stack."""
     with command(machine=as_json, debug=debug) as screen:
-        if instance == instances.AWS:
+        found = instances.find(instance)
+        where = choice.remembered(found)
+        if instance == instances.AWS or (where and where.cloud == instances.AWS):
             raise UsageError(
                 "`down` stops local clouds only.",
                 "A stack on AWS is deleted with: aws cloudformation delete-stack",
             )
-        stopped = up.bring_down(instances.find(instance), screen)
-        screen.done("Stopped" if stopped else "Nothing to stop", f"instance {instance}")
+        stopped = up.bring_down(found, screen)
+        done = "Stack deleted" if where and where.endpoint else "Stopped"
+        screen.done(done if stopped else "Nothing to stop", f"instance {instance}")
         screen.result({"instance": instance, "stopped": stopped})
 
 
@@ -120,14 +175,22 @@ def status_command(
 
 @app.command("demo")
 def demo_command(
-    instance: Instance = "demo", port: Port = None, as_json: Json = False, debug: Debug = False
+    *,
+    instance: Named = None,
+    cloud: Cloud = None,
+    endpoint: Endpoint = None,
+    stack_name: StackName = None,
+    port: Port = None,
+    as_json: Json = False,
+    debug: Debug = False,
 ) -> None:
     """Train, release and ask a classification and a regression model, from nothing."""
     with command(machine=as_json, debug=debug) as screen:
         started = time.monotonic()
-        deployed = _up(instance, screen, port, force=False)
+        wish = choice.Wish(cloud, endpoint, stack_name)
+        deployed, name = _up(instance, wish, screen, port, force=False)
         made = demo.run(deployed, screen)
-        demo.summary(screen, deployed, made, time.monotonic() - started, instance)
+        demo.summary(screen, deployed, made, time.monotonic() - started, name)
         screen.result(status.summary(deployed) | demo.as_values(screen, made))
 
 
@@ -303,12 +366,13 @@ def deploy(
     with command(machine=as_json, debug=debug) as screen:
         target = Target(region or aws.default_region(profile), None, stack_name, profile)
         parameters = aws.read_parameters(parameter or [])
-        aws.require(screen, target)
         if check:
+            aws.require(screen, target)
             screen.result({"ready": True})
             return
-        deployed = aws.deploy(screen, target, parameters)
-        deployed = up.roll_if_pending(instances.find(instances.AWS), deployed, screen)
+        instance = instances.find(instances.AWS)
+        deployed = _to_aws(instance, screen, target, parameters)
+        deployed = up.roll_if_pending(instance, deployed, screen)
         screen.say(f"Page     {deployed.page}")
         screen.say(f"API      {deployed.api_url}")
         screen.say("Next     servery train iris --instance aws")

@@ -1,4 +1,7 @@
-"""The local cloud: MiniStack as a process group of its own, on the loopback interface only."""
+"""The local cloud: a process group of its own, on the loopback interface only.
+
+What it runs is one of `devkit.kinds`; starting, finding and stopping it is the same for all.
+"""
 
 from __future__ import annotations
 
@@ -13,27 +16,38 @@ from typing import TYPE_CHECKING
 import httpx
 
 from devkit.errors import DevkitError
-from devkit.instances import ROOT, read_record
+from devkit.instances import read_record
+from devkit.kinds import HOST, LOCAL, MINISTACK
 from devkit.processes import Identity, alive, identify, stop_group
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Callable
 
     from devkit.instances import Instance
+    from devkit.kinds import Kind
 
-HOST = "127.0.0.1"
 USUAL_PORT = 4566
-_START_SECONDS = 60.0
-_KEPT = ("LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "LD_LIBRARY_PATH", "COVERAGE_PROCESS_START")
+_STOP_SECONDS = 20.0  # LocalStack takes seven to stop what it started.
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """A running local cloud."""
+    """A running local cloud.
+
+    Attributes:
+        process: Leader of its process group.
+        port: Of the loopback interface.
+        kind: What it runs.
+    """
 
     process: Identity
     port: int
+    kind: Kind
+
+    @property
+    def identity(self) -> str:
+        """Tells this run of it from every other one."""
+        return f"{self.process.pid} {self.process.born}"
 
     @property
     def endpoint_url(self) -> str:
@@ -88,59 +102,33 @@ def running(instance: Instance) -> Cloud | None:
     if record is None:
         return None
     try:
-        cloud = Cloud(Identity(int(record["pid"]), str(record["born"])), int(record["port"]))
+        process = Identity(int(record["pid"]), str(record["born"]))
+        kind = LOCAL[str(record.get("kind", MINISTACK.name))]
+        cloud = Cloud(process, int(record["port"]), kind)
     except (KeyError, TypeError, ValueError):
         return None
     return cloud if alive(cloud.process) else None
 
 
-def healthy(cloud: Cloud, seconds: float = 2.0) -> bool:
-    """Whether the cloud answers."""
+def healthy(endpoint_url: str, kind: Kind, seconds: float = 2.0) -> bool:
+    """Whether a cloud answers."""
     try:
         with httpx.Client(trust_env=False, timeout=seconds) as http:
-            return http.get(f"{cloud.endpoint_url}/_ministack/health").is_success
+            return http.get(f"{endpoint_url}{kind.health}").is_success
     except httpx.HTTPError:
         return False
 
 
-def environment(folder: Path, port: int, given: Mapping[str, str]) -> dict[str, str]:
-    """What the cloud, and so every function in it, sees of the `given` environment.
-
-    Nothing of the caller's AWS settings, proxies or Docker gets in. PYTHONDONTWRITEBYTECODE is
-    left out on purpose: every new worker would compile the libraries again.
-    """
-    kept = {name: given[name] for name in _KEPT if name in given}
-    path = os.pathsep.join([str(ROOT / ".venv" / "bin"), given.get("PATH", os.defpath)])
-    return kept | {
-        "PATH": path,
-        "HOME": str(folder),
-        "TMPDIR": str(folder / "tmp"),
-        "STATE_DIR": str(folder / "state"),
-        "S3_DATA_DIR": str(folder / "s3"),
-        "GATEWAY_PORT": str(port),
-        "BIND_HOST": HOST,
-        "AUTH": "true",
-        "SFTP_ENABLED": "0",
-        "IOT_MTLS_ENABLED": "0",
-        "LAMBDA_EXECUTOR": "local",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
-        "POWERTOOLS_TRACE_DISABLED": "true",
-        "PYTHONUNBUFFERED": "1",
-    }
-
-
-def start(instance: Instance, port: int) -> Cloud:
+def start(instance: Instance, kind: Kind, port: int) -> Cloud:
     """Start a cloud and return at once; `wait` for it before the first call."""
     instance.cloud_record.unlink(missing_ok=True)
     (instance.folder / "tmp").mkdir(parents=True, exist_ok=True)
-    with instance.cloud_log.open("w") as log:
+    own = [sys.executable, "-m", "devkit.launch", str(instance.cloud_record), str(port), kind.name]
+    with instance.cloud_log.open("a") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "devkit.launch", str(instance.cloud_record), str(port)],
+            [*own, *kind.command(instance.folder, port)],
             cwd=instance.folder,
-            env=environment(instance.folder, port, os.environ),
+            env=kind.environment(instance.folder, port, os.environ),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -149,17 +137,17 @@ def start(instance: Instance, port: int) -> Cloud:
     born = identify(process.pid)
     if born is None:
         raise _did_not_start(instance)
-    return Cloud(born, port)
+    return Cloud(born, port, kind)
 
 
-def wait(instance: Instance, cloud: Cloud, *, seconds: float = _START_SECONDS) -> None:
+def wait(instance: Instance, cloud: Cloud) -> None:
     """Wait until the cloud answers.
 
     Raises:
         DevkitError: it ended, or did not answer in time; with the end of its log.
     """
-    deadline = time.monotonic() + seconds
-    while not healthy(cloud):
+    deadline = time.monotonic() + cloud.kind.start_seconds
+    while not healthy(cloud.endpoint_url, cloud.kind):
         if not alive(cloud.process) or time.monotonic() > deadline:
             raise _did_not_start(instance)
         time.sleep(0.05)
@@ -168,7 +156,7 @@ def wait(instance: Instance, cloud: Cloud, *, seconds: float = _START_SECONDS) -
 def stop(instance: Instance) -> bool:
     """Stop the recorded cloud; False where none runs. What it wrote is left in place."""
     cloud = running(instance)
-    stopped = cloud is not None and stop_group(cloud.process)
+    stopped = cloud is not None and stop_group(cloud.process, patience=_STOP_SECONDS)
     instance.cloud_record.unlink(missing_ok=True)
     return stopped
 

@@ -1,4 +1,4 @@
-"""Instances: named folders under `.servery/`, each with at most one cloud and one stack."""
+"""Instances: named folders under `.servery/`, each with one cloud and one stack."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
-AWS = "aws"
+AWS = "aws"  # Name of the cloud, and of the instance that `servery deploy` makes.
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
 
 
 @dataclass(frozen=True)
 class Instance:
-    """One local cloud with its stack, or what is known of the stack on AWS (`aws`).
+    """One local cloud with its stack, or what is known of a stack that is elsewhere.
 
     Attributes:
         name: Lower-case letters, digits and hyphens.
@@ -38,6 +38,11 @@ class Instance:
     def folder(self) -> Path:
         """Everything that the instance writes."""
         return self.home / self.name
+
+    @property
+    def choice_record(self) -> Path:
+        """On which cloud it is."""
+        return self.folder / "instance.json"
 
     @property
     def cloud_record(self) -> Path:
@@ -80,7 +85,12 @@ class Instance:
             yield lock.fileno()
 
     def forget(self) -> None:
-        """Remove everything that the instance wrote."""
+        """Remove everything that the instance wrote; the log of its cloud stays as `stopped.log`.
+
+        The one of the instance that was forgotten last, so that a failure can be looked into.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            self.cloud_log.replace(self.home / "stopped.log")
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -15,13 +15,14 @@ from devkit.processes import identify
 
 
 def main() -> None:
-    """Write the record that the first argument names, for the port in the second, and go on."""
-    record, port = Path(sys.argv[1]), int(sys.argv[2])
+    """Write the record (arguments: its file, port, kind) and become the command that follows."""
+    record, port, kind, *command = sys.argv[1:]
     own = identify(os.getpid())
     if own is None:
         raise SystemExit("this process does not find itself")
-    write_record(record, {"pid": own.pid, "born": own.born, "port": port})
-    os.execv(sys.executable, [sys.executable, "-m", "devkit.ministack"])  # noqa: S606 - no shell wanted
+    told = {"pid": own.pid, "born": own.born, "port": int(port), "kind": kind}
+    write_record(Path(record), told)
+    os.execv(command[0], command)  # noqa: S606 - no shell wanted
 
 
 if __name__ == "__main__":

@@ -38,7 +38,14 @@ def runtime() -> str:
     return f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def build(instance: Instance, target: Target, parameters: Mapping[str, str], *, held: int) -> None:
+def build(
+    instance: Instance,
+    target: Target,
+    parameters: Mapping[str, str],
+    *,
+    held: int,
+    own_packages: bool = False,
+) -> None:
     """Build functions and layers into the instance's folder.
 
     Args:
@@ -46,6 +53,8 @@ def build(instance: Instance, target: Target, parameters: Mapping[str, str], *, 
         target: What for.
         parameters: Of the template.
         held: The instance's lock, which the command holds as long as it runs.
+        own_packages: Leave third-party packages out of the layers, since functions see those of
+            this project's environment there.
 
     Raises:
         DevkitError: the build failed; with the end of what it said.
@@ -53,8 +62,9 @@ def build(instance: Instance, target: Target, parameters: Mapping[str, str], *, 
     instance.sam_log.write_text("")
     # Not --cached: SAM looks at a layer's own folder only, and the versions are in the lock.
     command = ["build", "--template-file", str(ROOT / "template.yaml"), "--parallel"]
-    command += ["--build-dir", str(_build(instance))]
-    _run(command, instance, target, parameters, held)
+    command += ["--build-dir", str(_build(instance)), *_overrides(parameters)]
+    layers = {"SERVERY_LAYERS": "local" if own_packages else "target", **layers_for(parameters)}
+    _run(command, instance, target, held, more=layers)
 
 
 def deploy(
@@ -65,6 +75,7 @@ def deploy(
     bucket: str | None,
     tags: Mapping[str, str],
     held: int,
+    seconds: float,
 ) -> None:
     """Deploy what was built.
 
@@ -75,9 +86,10 @@ def deploy(
         bucket: Where packages are uploaded; None lets SAM keep one of its own.
         tags: On the stack and everything in it.
         held: See `build`.
+        seconds: How long it may take.
 
     Raises:
-        DevkitError: the deploy failed; with the end of what it said.
+        DevkitError: the deploy failed or took too long; with the end of what it said.
     """
     command = ["deploy", "--template-file", str(_build(instance) / "template.yaml")]
     command += ["--stack-name", target.stack, "--region", target.region]
@@ -85,7 +97,8 @@ def deploy(
     command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
     command += ["--s3-bucket", bucket] if bucket else ["--resolve-s3"]
     command += ["--tags", *(f"{name}={value}" for name, value in tags.items())]
-    _run(command, instance, target, parameters, held)
+    command += _overrides(parameters)
+    _run(command, instance, target, held, seconds=seconds)
 
 
 def _build(instance: Instance) -> Path:
@@ -117,7 +130,6 @@ def _environment(instance: Instance, target: Target) -> dict[str, str]:
             "SAM_CLI_TELEMETRY": "0",
             "SAM_CLI_POLL_DELAY": "0.2" if target.local else "2",
             "__SAM_CLI_APP_DIR": str(settings),
-            "SERVERY_LAYERS": "local" if target.local else "target",
         }
     )
 
@@ -126,26 +138,33 @@ def _run(
     command: Sequence[str],
     instance: Instance,
     target: Target,
-    parameters: Mapping[str, str],
     held: int,
+    *,
+    more: Mapping[str, str] | None = None,
+    seconds: float | None = None,
 ) -> None:
-    command = [*command, *_overrides(parameters)]
     with instance.sam_log.open("a") as log:
         log.write(f"$ sam {' '.join(command)}\n")
         log.flush()
-        ended = subprocess.run(
-            [str(BIN / "sam"), *command],
-            cwd=ROOT,
-            env=_environment(instance, target) | layers_for(parameters),
-            stdin=subprocess.DEVNULL,
-            pass_fds=(held,),
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if ended.returncode != 0:
+        try:
+            ended = subprocess.run(
+                [str(BIN / "sam"), *command],
+                cwd=ROOT,
+                env=_environment(instance, target) | dict(more or {}),
+                stdin=subprocess.DEVNULL,
+                pass_fds=(held,),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                check=False,
+                timeout=seconds,
+            )
+        except subprocess.TimeoutExpired:
+            failure = f"`sam {command[0]}` did not end within {seconds:.0f} s."
+        else:
+            failure = f"`sam {command[0]}` failed." if ended.returncode != 0 else ""
+    if failure:
         raise DevkitError(
-            f"`sam {command[0]}` failed.",
+            failure,
             f"All that it said is in {instance.sam_log}.",
             tail(instance.sam_log.read_text(errors="replace")),
         )

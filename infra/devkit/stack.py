@@ -8,14 +8,17 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from devkit import choice, kinds
 from devkit.errors import DevkitError
 from devkit.instances import AWS, read_record
-from devkit.target import LOCAL_STACK, Target
+from devkit.kinds import MINISTACK
+from devkit.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from devkit.instances import Instance
+    from devkit.kinds import Kind
 
 _EXECUTE_API = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.[^/]+/(?P<rest>.*)")
 _KINDS = {
@@ -44,7 +47,8 @@ class Deployed:
         state_machines: See buckets.
         functions: See buckets.
         digest: Of the sources that are deployed.
-        cloud: Identity of the local cloud's process; empty on AWS.
+        cloud: Identity of the local cloud's process, or of the stack at an endpoint; empty on AWS.
+        kind: What cloud that is: ministack, localstack or aws.
         roll_pending: Whether serving model servers may still run older code.
         profile: Named credentials it was deployed with (AWS only).
     """
@@ -64,6 +68,7 @@ class Deployed:
     cloud: str = ""
     roll_pending: bool = False
     profile: str | None = None
+    kind: str = MINISTACK.name
 
     @property
     def target(self) -> Target:
@@ -94,7 +99,7 @@ def recorded(instance: Instance) -> Deployed | None:
 
 
 def current(instance: Instance) -> Deployed:
-    """What is deployed and, on this machine, still running.
+    """What is deployed and, where it is on this machine, still running.
 
     Raises:
         DevkitError: nothing is.
@@ -102,27 +107,38 @@ def current(instance: Instance) -> Deployed:
     from devkit import cloud  # noqa: PLC0415 - httpx is not needed to read a record
 
     known = recorded(instance)
-    if known is not None and instance.name == AWS:
+    where = choice.remembered(instance) or choice.Choice(
+        AWS if instance.name == AWS else MINISTACK.name
+    )
+    named = "" if instance.name == choice.DEFAULT else f" --instance {instance.name}"
+    if where.cloud == AWS:
+        if known is None:
+            raise DevkitError("Nothing was deployed to AWS from here.", "Run: servery deploy")
+        return known
+    if where.endpoint is not None:
+        if not cloud.healthy(where.endpoint, kinds.kind(where.cloud)):
+            raise DevkitError(f"No LocalStack answers at {where.endpoint}.", "Start it again.")
+        if known is None:
+            raise DevkitError("Nothing is deployed there.", f"Run: servery up{named}")
         return known
     running = cloud.running(instance)
-    named = "" if instance.name == "demo" else f" --instance {instance.name}"
-    if instance.name == AWS:
-        raise DevkitError("Nothing was deployed to AWS from here.", "Run: servery deploy")
     if running is None:
         raise DevkitError("The local cloud does not run.", f"Start it: servery up{named}")
-    if known is None or known.cloud != f"{running.process.pid} {running.process.born}":
+    if known is None or known.cloud != running.identity:
         raise DevkitError(
             "The local cloud runs, but nothing is deployed on it.", f"Run: servery up{named}"
         )
     return known
 
 
-def local_url(url: str, endpoint_url: str, host: str | None = None) -> str:
+def local_url(url: str, endpoint_url: str, kind: Kind, host: str | None = None) -> str:
     """The address, on a local cloud, of what AWS would serve under `url`.
 
     Args:
-        url: `https://{api}.execute-api.{region}.amazonaws.com/{stage}[/...]`.
+        url: `https://{api}.execute-api.{region}.amazonaws.com/{stage}[/...]`; a local cloud may
+            say another domain.
         endpoint_url: Of the local cloud.
+        kind: What the local cloud runs.
         host: Another name of the same machine, which makes it another origin.
     """
     found = _EXECUTE_API.fullmatch(url)
@@ -130,13 +146,21 @@ def local_url(url: str, endpoint_url: str, host: str | None = None) -> str:
         return url
     stage, _, path = found["rest"].partition("/")
     base = re.sub(r"//[^:/]+", f"//{host}", endpoint_url) if host else endpoint_url
-    return f"{base}/restapis/{found['api']}/{stage}/_user_request_/{path}"
+    return f"{base}{kind.api_path.format(api=found['api'], stage=stage)}/{path}"
 
 
 def status(target: Target) -> str | None:
     """CloudFormation's status of the stack; None where there is no stack."""
     described = describe(target)
     return None if described is None else str(described["StackStatus"])
+
+
+TAG = ("created-by", "servery")
+
+
+def ours(described: Mapping[str, Any]) -> bool:
+    """Whether a stack, as CloudFormation describes it, was created by this project's commands."""
+    return {"Key": TAG[0], "Value": TAG[1]} in described.get("Tags", [])
 
 
 def make_deployable(target: Target, *, seconds: float = 180.0) -> None:
@@ -164,8 +188,36 @@ def make_deployable(target: Target, *, seconds: float = 180.0) -> None:
         time.sleep(0.2)
 
 
-def facts(target: Target) -> Deployed:
+def delete(target: Target, *, seconds: float) -> None:
+    """Delete the stack with what is in its buckets, and wait until it is gone.
+
+    Raises:
+        DevkitError: it is still there after so many seconds, or could not be deleted.
+    """
+    for bucket in _resources(target)["buckets"].values():
+        _empty(target, bucket)
+    target.client("cloudformation").delete_stack(StackName=target.stack)
+    deadline = time.monotonic() + seconds
+    while (state := status(target)) is not None:
+        if state == "DELETE_FAILED" or time.monotonic() > deadline:
+            raise DevkitError(f"The stack {target.stack} could not be deleted: it is {state}.")
+        time.sleep(0.5)
+
+
+def _empty(target: Target, bucket: str) -> None:
+    client = target.client("s3")
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        for kind in ("Versions", "DeleteMarkers"):
+            for one in page.get(kind, []):
+                client.delete_object(Bucket=bucket, Key=one["Key"], VersionId=one["VersionId"])
+
+
+def facts(target: Target, kind: Kind | None = None) -> Deployed:
     """Read a stack's outputs and resources.
+
+    Args:
+        target: Where it is.
+        kind: What the local cloud runs; None on AWS.
 
     Raises:
         DevkitError: there is no such stack.
@@ -175,9 +227,9 @@ def facts(target: Target) -> Deployed:
         raise DevkitError(f"There is no stack {target.stack} in {target.region}.")
     outputs = {o["OutputKey"]: str(o["OutputValue"]) for o in described.get("Outputs", [])}
     api_url, web_url = outputs.get("ApiUrl", ""), outputs.get("WebUrl", "")
-    if target.endpoint_url is not None:
-        api_url = local_url(api_url, target.endpoint_url)
-        web_url = local_url(web_url, target.endpoint_url, host="localhost")
+    if target.endpoint_url is not None and kind is not None:
+        api_url = local_url(api_url, target.endpoint_url, kind)
+        web_url = local_url(web_url, target.endpoint_url, kind, host="localhost")
     named = _resources(target)
     return Deployed(
         region=target.region,
@@ -188,6 +240,7 @@ def facts(target: Target) -> Deployed:
         api_key=_api_key(target, outputs),
         outputs=outputs,
         profile=target.profile,
+        kind=AWS if kind is None else kind.name,
         buckets=named["buckets"],
         tables=named["tables"],
         state_machines=named["state_machines"],
@@ -224,8 +277,3 @@ def _resources(target: Target) -> dict[str, dict[str, str]]:
                 if resource["ResourceType"] == type_name:
                     found[kind][resource["LogicalResourceId"]] = resource["PhysicalResourceId"]
     return found
-
-
-def local_target(endpoint_url: str, region: str) -> Target:
-    """The one stack of a local cloud."""
-    return Target(region, endpoint_url, LOCAL_STACK)

@@ -24,6 +24,7 @@ def summary(deployed: Deployed) -> dict[str, Any]:
         "api_key": deployed.api_key,
         "region": deployed.region,
         "endpoint_url": deployed.endpoint_url,
+        "cloud": deployed.kind,
         "stack": deployed.stack,
         "buckets": deployed.buckets,
         "tables": deployed.tables,
@@ -43,7 +44,7 @@ def exports(deployed: Deployed) -> None:
 
 def show(screen: Screen, content: Mapping[str, Any]) -> None:
     """The same for people."""
-    where = content["endpoint_url"] or f"AWS, {content['region']}"
+    where = f"{content['cloud']}, {content['endpoint_url'] or content['region']}"
     screen.say(f"Cloud    {where}, stack {content['stack']}")
     screen.say(f"API      {content['api_url']}")
     screen.say(f"Page     {content['page']}")

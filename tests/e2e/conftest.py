@@ -1,8 +1,10 @@
 """One deployed stack for the whole tier, reached through its public surfaces only.
 
-The tier starts a local cloud of its own on a free port, in parallel to whatever runs already.
+The tier starts a local cloud of its own on a free port, in parallel to whatever runs already:
+the one that `SERVERY_CLOUD` names, MiniStack without it. With `SERVERY_ENDPOINT` it deploys a
+stack of its own to the LocalStack there, and deletes it in the end.
 `SERVERY_E2E_INSTANCE=NAME` takes a stack that is up (`servery up --instance NAME`) and leaves
-it up, which is quicker while working on the tests.
+it up, which is quicker while working on the tests, and the only way on AWS.
 """
 
 from __future__ import annotations
@@ -24,9 +26,11 @@ import boto3
 import httpx
 import pytest
 import yaml
+from targets.report import memory_mb
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "infra" / "examples"
+HEALTH = ("/_localstack/health", "/_ministack/health")
 SERVERY = Path(sys.executable).with_name("servery")
 
 
@@ -73,6 +77,8 @@ class Stack:
 
     def client(self, service: str) -> Any:
         """A boto3 client on the cloud of the stack, with the credentials of its owner."""
+        if self.status["endpoint_url"] is None:
+            return boto3.client(service, region_name=self.status["region"])
         return boto3.client(
             service,
             region_name=self.status["region"],
@@ -146,12 +152,30 @@ class Stack:
         return answer.get("current", answer)
 
 
+def measured(instance: str, endpoint: str | None) -> dict[str, Any]:
+    """Release and memory of a local cloud, as far as it is ours and tells."""
+    found: dict[str, Any] = {}
+    record = ROOT / ".servery" / instance / "cloud.json"
+    if record.exists():
+        found["memory_mb"] = memory_mb(json.loads(record.read_text())["pid"])
+    for path in HEALTH if endpoint else ():
+        answer = httpx.get(f"{endpoint}{path}", timeout=30)
+        if answer.is_success and "version" in answer.json():
+            found["version"] = answer.json()["version"]
+    return found
+
+
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
+def stack(figures: dict[str, Any]) -> Iterator[Stack]:
     """The deployed stack; taken down at the end unless it was there before."""
     given = os.environ.get("SERVERY_E2E_INSTANCE")
     instance = given or f"e2e-{os.getpid()}"
     environment = {**os.environ, "SERVERY_INSTANCE": instance}
+    where = ["--cloud", os.environ.get("SERVERY_CLOUD") or "ministack"]
+    if endpoint := os.environ.get("SERVERY_ENDPOINT"):
+        where += ["--endpoint", endpoint, "--stack", instance]
+    if "aws" in where and not given:
+        pytest.exit("On AWS name a stack that is up: SERVERY_E2E_INSTANCE=NAME", 1)
 
     def servery(*arguments: str) -> str:
         done = subprocess.run(
@@ -168,11 +192,14 @@ def stack() -> Iterator[Stack]:
         return done.stdout
 
     try:
-        servery("up", "--json")
+        began = time.monotonic()
+        servery("up", *where, "--json")
+        figures["up_seconds"] = round(time.monotonic() - began)
         status = json.loads(servery("status", "--json"))
         headers = {"x-api-key": status["api_key"]}
         with httpx.Client(base_url=status["api_url"], headers=headers, timeout=60) as http:
             yield Stack(instance=instance, status=status, http=http)
+        figures.update(measured(instance, status["endpoint_url"]))
     finally:
         if not given:
             servery("down")

@@ -92,6 +92,7 @@ def test_class_is_shown_when_the_own_origin_is_asked(page, iris, web_url, api_ke
 
 
 @pytest.mark.browser
+@pytest.mark.needs("two_local_origins")
 def test_other_origin_answers_when_it_allows_the_page(page, iris, web_url, api_url, api_key):
     page.open(f"{_at(web_url, '127.0.0.1')}#api={_at(api_url, 'localhost')}&key={api_key}")
 
@@ -102,6 +103,7 @@ def test_other_origin_answers_when_it_allows_the_page(page, iris, web_url, api_u
 
 
 @pytest.mark.browser
+@pytest.mark.needs("two_local_origins")
 def test_field_error_crosses_origins_when_the_gateway_refuses(
     page, iris, web_url, api_url, api_key
 ):
@@ -113,6 +115,7 @@ def test_field_error_crosses_origins_when_the_gateway_refuses(
 
 
 @pytest.mark.browser
+@pytest.mark.needs("two_local_origins")
 def test_browser_refuses_when_a_page_is_in_nobodys_list(page, iris, api_url, api_key, elsewhere):
     page.driver.get(elsewhere)
     page.driver.set_script_timeout(30)

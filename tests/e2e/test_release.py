@@ -125,6 +125,8 @@ def test_the_champion_goes_on_when_a_new_artifact_is_corrupt(
     body = bytearray(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
     body[len(body) // 2] ^= 0xFF
     s3.put_object(Bucket=bucket, Key=key, Body=bytes(body))
+    served = stack.release(MODEL, version=two_versions[0]["version"], mode="load")
+    assert served["state"] == "succeeded", served
     before = stack.deployment(MODEL)
 
     for mode in ("load", "image"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -86,7 +87,6 @@ BAD_BODIES: list[tuple[str, bytes, dict[str, str], int]] = [
     ("neither form", b"{}", {}, 422),
     ("deep", b'{"records":' + b"[" * 5000 + b"]" * 5000 + b"}", {}, 422),
     ("text", b"hello", {"content-type": "text/plain"}, 415),
-    ("gzip", gzip.compress(b"{}"), {"content-encoding": "gzip"}, 415),
     ("bytes", b"\xff\xfe{}", {}, 400),
 ]
 
@@ -105,6 +105,15 @@ def test_it_is_the_callers_error_when_a_body_is_bad(
     assert answer.status_code == status, f"{name}: {answer.status_code} {answer.text}"
     assert answer.headers["content-type"].startswith(PROBLEM)
     assert answer.json()["status"] == status
+
+
+@pytest.mark.needs("encoded_bodies")
+def test_it_is_the_callers_error_when_a_body_is_compressed(stack: Stack, iris: dict) -> None:
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    body = gzip.compress(b"{}")
+    answer = stack.http.post("/v2/models/iris/infer", content=body, headers=headers)
+    assert answer.status_code == 415, answer.text
+    assert answer.headers["content-type"].startswith(PROBLEM)
 
 
 def test_unknown_things_are_404_when_asked_for(stack: Stack, iris: dict) -> None:
@@ -132,7 +141,8 @@ def test_the_callers_request_id_comes_back_when_it_is_sane(stack: Stack, record:
 
 
 def test_only_listed_origins_are_answered_when_a_browser_asks_first(stack: Stack) -> None:
-    origin = stack.status["web_url"].split("/restapis")[0].rstrip("/")
+    page = urlsplit(stack.status["web_url"])
+    origin = f"{page.scheme}://{page.netloc}"
     asked = {"access-control-request-method": "POST", "origin": origin}
     allowed = stack.http.options("/v2/models/iris/infer", headers=asked)
     assert allowed.status_code in {200, 204}
@@ -143,22 +153,27 @@ def test_only_listed_origins_are_answered_when_a_browser_asks_first(stack: Stack
     assert "access-control-allow-origin" not in refused.headers
 
 
-def test_a_request_is_in_the_lake_when_it_was_answered(stack: Stack, record: dict) -> None:
+def lake_lines(stack: Stack, prefix: str = "") -> dict[str, dict[str, Any]]:
+    """What is in the lake below a prefix, by the id of the request."""
     bucket = next(b for k, b in stack.status["buckets"].items() if "ake" in k)
     s3 = stack.client("s3")
+    found: dict[str, Any] = {}
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for item in page.get("Contents", []):
+            body = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+            for line in body.splitlines():
+                entry = json.loads(line)
+                found[entry["request_id"]] = entry
+    return found
+
+
+def test_a_request_is_in_the_lake_when_it_was_answered(stack: Stack, record: dict) -> None:
     good, bad = "lake-good-1", "lake-bad-1"
     answered = stack.infer("iris", {"records": [record]}, headers={"x-request-id": good})
     stack.infer("iris", {"records": [{}]}, headers={"x-request-id": bad})
 
     def lines() -> dict[str, Any] | None:
-        found: dict[str, Any] = {}
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-            for item in page.get("Contents", []):
-                if "model=iris" in item["Key"]:
-                    body = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
-                    for line in body.splitlines():
-                        entry = json.loads(line)
-                        found[entry["request_id"]] = entry
+        found = lake_lines(stack)
         return found if {good, bad} <= set(found) else None
 
     entries = wait_until(lines, seconds=60, what="both requests are in the lake")
@@ -167,3 +182,16 @@ def test_a_request_is_in_the_lake_when_it_was_answered(stack: Stack, record: dic
     assert entries[good]["model_version"] == answered.json()["model_version"]
     assert entries[bad]["status"] == 422
     assert entries[bad]["latency_ms"] >= 0
+
+
+@pytest.mark.needs("firehose_dynamic_partitioning")
+def test_each_model_has_its_prefix_when_requests_are_in_the_lake(
+    stack: Stack, record: dict
+) -> None:
+    request = "lake-prefix-1"
+    stack.infer("iris", {"records": [record]}, headers={"x-request-id": request})
+    wait_until(
+        lambda: request in lake_lines(stack, "predictions/model=iris/day="),
+        seconds=60,
+        what="the request is below the prefix of its model",
+    )

@@ -55,6 +55,9 @@ def ask_as(stack: Stack) -> Any:
                 Timeout=30,
                 Code={"ZipFile": archive.getvalue()},
             )
+            functions.get_waiter("function_active_v2").wait(
+                FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+            )
             made[logical] = name
         event = {"service": service, "operation": operation, "parameters": parameters}
         answer = functions.invoke(FunctionName=made[logical], Payload=json.dumps(event))
@@ -65,6 +68,7 @@ def ask_as(stack: Stack) -> Any:
         functions.delete_function(FunctionName=name)
 
 
+@pytest.mark.needs("iam_enforcement")
 def test_a_function_is_refused_when_it_asks_for_more_than_its_policy(
     stack: Stack, iris: dict, ask_as: Any
 ) -> None:
@@ -126,6 +130,7 @@ def test_no_value_of_a_request_is_logged_when_it_is_answered_or_refused(
     assert "5.4321098" not in found
 
 
+@pytest.mark.needs("loopback_only")
 def test_the_local_cloud_listens_on_loopback_only(stack: Stack) -> None:
     address = urlsplit(stack.status["endpoint_url"])
     assert address.port is not None

@@ -21,6 +21,7 @@ def _tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any
     elif isinstance(node, yaml.SequenceNode):
         value = loader.construct_sequence(node, deep=True)
     else:
+        assert isinstance(node, yaml.MappingNode)
         value = loader.construct_mapping(node, deep=True)
     return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
 
@@ -31,7 +32,9 @@ _Loader.add_multi_constructor("!", _tag)
 @cache
 def template() -> dict[str, Any]:
     """The template, with the intrinsic functions in their long form."""
-    return yaml.load((ROOT / "template.yaml").read_text(), Loader=_Loader)  # noqa: S506
+    source = (ROOT / "template.yaml").read_text()
+    loaded: dict[str, Any] = yaml.load(source, Loader=_Loader)  # noqa: S506
+    return loaded
 
 
 def create_table(client: Any, logical_id: str, name: str) -> None:

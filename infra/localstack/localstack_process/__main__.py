@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -39,6 +40,20 @@ def variables(port: int, data: Path) -> dict[str, str]:
     }
 
 
+def why_taken(port: int) -> str:
+    """Why nothing can listen on a port of 127.0.0.1; empty if something can.
+
+    LocalStack itself would go on without a word, and without answering.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return str(error.strerror)
+    return ""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run LocalStack until it is told to stop; what is set in the environment wins."""
     parser = argparse.ArgumentParser(prog="localstack-process", description=__doc__)
@@ -47,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--data", type=Path, default=Path(".localstack"), help="folder of its own (.localstack)"
     )
     chosen = parser.parse_args(arguments)
+    if taken := why_taken(chosen.port):
+        parser.error(f"port {chosen.port} cannot be listened on: {taken}")
     for name, value in variables(chosen.port, chosen.data.absolute()).items():
         os.environ.setdefault(name, value)
     # LocalStack unpacks code in the temporary folder; two instances must not share it. TMPDIR

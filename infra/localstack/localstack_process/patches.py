@@ -1,4 +1,4 @@
-"""Three corrections to LocalStack 4.14, each for a behaviour that stops a SAM application.
+"""Four corrections to LocalStack 4.14, each for a behaviour that one would trip over.
 
 They are made with LocalStack's own `patch`, which hands the original to its replacement.
 """
@@ -9,6 +9,10 @@ import logging
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from localstack.runtime.server.twisted import TwistedRuntimeServer
+from localstack.services.cloudformation.engine.v2.change_set_model import (
+    NodeIntrinsicFunctionFnTransform,
+)
 from localstack.services.cloudformation.engine.v2.change_set_model_transform import (
     ChangeSetModelTransform,
 )
@@ -20,13 +24,15 @@ from localstack.services.lambda_.resource_providers.aws_lambda_function import (
 )
 from localstack.utils.patch import patch
 from localstack.version import version
+from twisted.internet.endpoints import TCP4ServerEndpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 LOG = logging.getLogger(__name__)
 RELEASE = "4.14."
 
+_interface: ContextVar[str] = ContextVar("interface", default="")
 _aliased: ContextVar[FunctionVersion | None] = ContextVar("aliased", default=None)
 
 
@@ -35,9 +41,34 @@ def apply() -> None:
     if not str(version).startswith(RELEASE):
         LOG.warning("LocalStack %s is not %sx: it runs without corrections.", version, RELEASE)
         return
+    patch_interface()
     patch_local_transforms()
     patch_alias_weights()
     patch_reserved_concurrency()
+
+
+def patch_interface() -> None:
+    """Listen on the host of GATEWAY_LISTEN alone.
+
+    The server takes the port of each entry and leaves its host out (`TODO: interface = host?`),
+    so that `127.0.0.1:4566` is open to the whole network, with functions that run as whoever
+    started LocalStack. In a container, where it is meant to run, the host makes no difference.
+    """
+
+    @patch(TwistedRuntimeServer.register)
+    def _register(original: Any, self: Any, gateway: Any, listen: Any, *more: Any) -> None:
+        for one in listen:
+            token = _interface.set(str(one.host))
+            try:
+                original(self, gateway, [one], *more)
+            finally:
+                _interface.reset(token)
+
+    @patch(TCP4ServerEndpoint.__init__)
+    def _made(original: Any, self: Any, *args: Any, **kwargs: Any) -> None:
+        if _interface.get():
+            kwargs.setdefault("interface", _interface.get())
+        original(self, *args, **kwargs)
 
 
 def patch_local_transforms() -> None:
@@ -46,21 +77,25 @@ def patch_local_transforms() -> None:
     Before it applies the SAM transform, LocalStack evaluates every property of every resource,
     looking for `Fn::Transform`. A reference such as `!Ref MyFunction.Version` or `!GetAtt
     MyFunctionRole.Arn` names a resource that does not exist yet, and the change set fails with
-    "Unresolved resource dependencies". A template without `Fn::Transform` has nothing for that
-    step to do, so it is left out; a reference that stays unresolved still fails afterwards.
+    "Unresolved resource dependencies". Here only the transforms themselves are evaluated (an
+    included definition of a state machine, say); a reference that stays unresolved still fails
+    afterwards.
     """
 
     @patch(ChangeSetModelTransform._execute_local_transforms)
-    def _only_if_there_are_some(original: Callable[[Any], None], self: Any) -> None:
-        if has_local_transform(self._before_template) or has_local_transform(self._after_template):
-            original(self)
+    def _transforms_alone(_: Callable[[Any], None], self: Any) -> None:
+        resources = self._change_set.update_model.node_template.resources
+        for transform in local_transforms(resources):
+            self.visit(transform)
 
 
-def has_local_transform(template: object) -> bool:
-    """Whether `Fn::Transform` is anywhere in a template."""
-    if isinstance(template, dict):
-        return "Fn::Transform" in template or any(map(has_local_transform, template.values()))
-    return isinstance(template, list) and any(map(has_local_transform, template))
+def local_transforms(node: Any) -> Iterator[NodeIntrinsicFunctionFnTransform]:
+    """Every `Fn::Transform` in a part of a template, the outer one first."""
+    for child in node.get_children():
+        if isinstance(child, NodeIntrinsicFunctionFnTransform):
+            yield child
+        else:
+            yield from local_transforms(child)
 
 
 def patch_alias_weights() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
 import subprocess
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "infra" / "localstack"
-LOCK = ROOT / "infra" / "locks" / "localstack.lock"
 START_S, DEPLOY_S = 120, 300
 FIGURES: list[str] = []
 
@@ -32,10 +30,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def environment() -> Path:
-    """The interpreter of an environment made from the lock, once per lock."""
-    digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]
-    folder = ROOT / ".servery" / "localstack" / digest
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    """The interpreter of the environment that is made from the lock, the same as for `up`."""
+    folder = ROOT / ".venv-localstack"
     command = ["sh", PACKAGE / "environment.sh", folder]
     subprocess.run(command, check=True, timeout=600, env={**os.environ, "UV": find_uv_bin()})
     return folder / "bin" / "python"

@@ -1,16 +1,18 @@
-"""The process executor, the DynamoDB provider and the three patches in a real LocalStack."""
+"""The process executor, the DynamoDB provider and the four patches in a real LocalStack."""
 
 from __future__ import annotations
 
 import io
 import json
 import re
+import subprocess
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -284,6 +286,43 @@ def test_reference_is_resolved_when_only_the_sam_transform_makes_its_target(
     variables = application.invoke("Reports", {}).payload["variables"]
     assert variables["ALIAS"].endswith(":live")
     assert ":role/" in variables["ROLE"]
+
+
+def test_definition_is_included_when_a_template_names_its_file(application: Application) -> None:
+    states = application.cloud.client("stepfunctions")
+    found = states.describe_state_machine(stateMachineArn=application.names["Included"])
+    machine = json.loads(found["definition"])
+    assert machine["Comment"].startswith("Included by the template")
+    assert machine["States"]["Ask"]["Resource"].endswith(":live")
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="the list is Linux's")
+def test_nobody_else_can_connect_when_localstack_listens(application: Application) -> None:
+    port = f"{urlsplit(application.cloud.url).port:04X}"
+    lines = [
+        line.split()
+        for table in ("/proc/net/tcp", "/proc/net/tcp6")
+        for line in Path(table).read_text().splitlines()[1:]
+    ]
+    hosts = [
+        line[1].split(":")[0] for line in lines if line[1].endswith(f":{port}") and line[3] == "0A"
+    ]
+    assert hosts == ["0100007F"]
+
+
+def test_start_is_refused_when_the_port_is_taken(
+    environment: Path, application: Application, tmp_path: Path
+) -> None:
+    port = str(urlsplit(application.cloud.url).port)
+    done = subprocess.run(
+        [environment, "-m", "localstack_process", "--port", port, "--data", tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"port {port} cannot be listened on" in done.stderr
 
 
 def test_type_is_named_when_a_template_has_one_that_is_not_supported(

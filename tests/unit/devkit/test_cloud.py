@@ -1,5 +1,6 @@
 import os
-from pathlib import Path
+import subprocess
+import sys
 
 import pytest
 from devkit import cloud, instances
@@ -24,31 +25,14 @@ def test_refused_when_the_port_asked_for_is_taken():
         cloud.choose_port(5000, usual=4566, free=lambda _: False, anything=lambda: 1)
 
 
-def test_nothing_of_the_caller_gets_in_when_the_cloud_is_started(tmp_path):
-    given = {
-        "PATH": "/bin",
-        "AWS_PROFILE": "work",
-        "AWS_ACCESS_KEY_ID": "real",
-        "AWS_ENDPOINT_URL": "https://elsewhere",
-        "HTTPS_PROXY": "http://proxy",
-        "DOCKER_HOST": "tcp://somewhere",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": "/elsewhere",
-        "HOME": "/home/somebody",
-    }
-    seen = cloud.environment(tmp_path, 4566, given)
-    assert seen.keys() & given.keys() == {"PATH", "HOME"}
-    assert seen["HOME"] == str(tmp_path)
-
-
-def test_loopback_and_enforcement_when_the_cloud_is_started(tmp_path):
-    seen = cloud.environment(tmp_path, 4566, {})
-    assert (seen["BIND_HOST"], seen["GATEWAY_PORT"], seen["AUTH"]) == ("127.0.0.1", "4566", "true")
-
-
 @pytest.mark.parametrize(
     "record",
-    [{}, {"pid": "x", "born": "", "port": 1}, {"pid": 1, "born": "never", "port": 4566}],
+    [
+        {},
+        {"pid": "x", "born": "", "port": 1},
+        {"pid": 1, "born": "never", "port": 4566},
+        {"pid": os.getpid(), "born": "", "port": 1, "kind": "moto"},
+    ],
 )
 def test_no_cloud_when_the_record_is_of_none_that_lives(tmp_path, record):
     instance = instances.find("demo", tmp_path)
@@ -78,7 +62,29 @@ def test_nothing_is_stopped_when_the_record_is_stale(tmp_path):
     assert not instance.cloud_record.exists()
 
 
-def test_folders_lie_in_the_instance_when_the_cloud_writes(tmp_path):
-    seen = cloud.environment(tmp_path, 1, {})
-    for name in ("TMPDIR", "STATE_DIR", "S3_DATA_DIR"):
-        assert Path(seen[name]).is_relative_to(tmp_path)
+def test_record_says_what_runs_when_a_cloud_was_started(tmp_path):
+    instance = instances.find("demo", tmp_path)
+    instance.folder.mkdir(parents=True)
+    program = "import json, sys; print(json.load(open(sys.argv[1]))['kind'], 'runs')"
+    record = str(instance.cloud_record)
+    command = [sys.executable, "-m", "devkit.launch", record, "4567", "localstack"]
+    done = subprocess.run(
+        [*command, sys.executable, "-c", program, record],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "localstack runs\n"
+
+
+@pytest.mark.parametrize(("kind", "name"), [(None, "ministack"), ("localstack", "localstack")])
+def test_kind_is_known_again_when_its_process_lives(tmp_path, kind, name):
+    instance = instances.find("demo", tmp_path)
+    instance.folder.mkdir(parents=True)
+    own = identify(os.getpid())
+    assert own is not None
+    record = {"pid": own.pid, "born": own.born, "port": 4567}
+    instances.write_record(instance.cloud_record, record | ({"kind": kind} if kind else {}))
+    found = cloud.running(instance)
+    assert found is not None
+    assert found.kind.name == name

@@ -65,3 +65,13 @@ def test_lock_stays_when_an_instance_is_forgotten(tmp_path):
         instance.forget()
     assert not instance.folder.exists()
     assert (tmp_path / ".servery" / "demo.lock").exists()
+
+
+def test_only_the_log_of_the_cloud_stays_when_an_instance_is_forgotten(tmp_path):
+    instance = instances.find("demo", tmp_path)
+    instance.folder.mkdir(parents=True)
+    instance.cloud_log.write_text("why it failed")
+    instances.write_record(instance.stack_record, {})
+    instance.forget()
+    assert not instance.folder.exists()
+    assert [path.read_text() for path in instance.home.iterdir()] == ["why it failed"]

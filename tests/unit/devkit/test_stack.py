@@ -1,7 +1,7 @@
 import os
 
 import pytest
-from devkit import instances, stack
+from devkit import instances, kinds, stack
 from devkit.errors import DevkitError
 from devkit.processes import identify
 
@@ -33,18 +33,31 @@ def instance(tmp_path):
     return made, f"{own.pid} {own.born}"
 
 
-def test_path_on_the_local_cloud_when_the_output_is_an_address_on_aws():
-    local = stack.local_url(AWS_URL, "http://127.0.0.1:4566")
-    assert local == "http://127.0.0.1:4566/restapis/ab12cd34/prod/_user_request_/"
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        (kinds.MINISTACK, "/restapis/ab12cd34/prod/_user_request_/web"),
+        (kinds.LOCALSTACK, "/_aws/execute-api/ab12cd34/prod/web"),
+    ],
+)
+def test_path_on_the_local_cloud_when_the_output_is_an_address_on_aws(kind, path):
+    local = stack.local_url(AWS_URL + "/web", "http://127.0.0.1:4566", kind)
+    assert local == f"http://127.0.0.1:4566{path}"
+
+
+def test_path_on_the_local_cloud_when_the_output_names_its_domain():
+    url = "https://ab12cd34.execute-api.localhost:4566/prod"
+    local = stack.local_url(url, "http://127.0.0.1:4566", kinds.LOCALSTACK)
+    assert local == "http://127.0.0.1:4566/_aws/execute-api/ab12cd34/prod/"
 
 
 def test_another_origin_when_another_host_is_named():
-    local = stack.local_url(AWS_URL + "/", "http://127.0.0.1:4566", host="localhost")
+    local = stack.local_url(AWS_URL + "/", "http://127.0.0.1:4566", kinds.MINISTACK, "localhost")
     assert local == "http://localhost:4566/restapis/ab12cd34/prod/_user_request_/"
 
 
 def test_unchanged_when_the_address_is_no_api_of_aws():
-    assert stack.local_url("https://models.example.org/", "http://x") == (
+    assert stack.local_url("https://models.example.org/", "http://x", kinds.MINISTACK) == (
         "https://models.example.org/"
     )
 

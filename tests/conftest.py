@@ -1,0 +1,36 @@
+"""What every tier shares: the mark `needs`, and the report of what ran on which target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from capabilities import MARK, skip_what_cannot_run
+
+OPTION = "--targets-report"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        OPTION, type=Path, metavar="FILE", help="write there what ran on SERVERY_CLOUD, as JSON"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", MARK)
+    if config.getoption(OPTION) is not None and not hasattr(config, "workerinput"):
+        from targets.report import Report  # noqa: PLC0415 - most runs do without
+
+        config.pluginmanager.register(Report(config.getoption(OPTION)), "targets-report")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    skip_what_cannot_run(items)
+
+
+@pytest.fixture(scope="session")
+def figures(pytestconfig: pytest.Config) -> dict[str, Any]:
+    """What the tests measure of their target; part of the report where one is written."""
+    report = pytestconfig.pluginmanager.get_plugin("targets-report")
+    return report.figures if report is not None else {}
