@@ -128,14 +128,14 @@ def test_lines_are_counted_as_lost_in_time_when_firehose_takes_none(run, stub):
     stub.broken = True
     platform = LambdaPlatform()
     output = run(platform)
-    platform.invoke("aws-1", infer(), seconds=4)  # a first call has to start
+    platform.invoke("aws-1", infer(), seconds=8)  # a first call has to start
     platform.wait_for("extension next", 2)
     assert [line["PredictionLogLost"] for line in lost(output)] == [1]
     assert lost(output)[0]["service"] == "gateway"
     assert stub.puts > 1
-    response = platform.invoke("aws-2", infer(), seconds=1.0)
+    response = platform.invoke("aws-2", infer(), seconds=2.0)
     assert response["statusCode"] == 200
-    platform.wait_for("extension next", 3, seconds=1.0)
+    platform.wait_for("extension next", 3, seconds=2.0)
 
 
 def test_log_is_written_by_a_plain_thread_when_there_are_no_extensions(run, stub):
