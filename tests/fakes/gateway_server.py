@@ -10,6 +10,7 @@ import msgspec
 from fakes.page_server import Cloud
 from fakes.prediction_log import MemoryPredictionLog
 from fakes.registry import MemoryRegistry
+from servery.adapters.kept_deployments import KeptDeployments
 from servery.adapters.model_loader import ModelLoader
 from servery.adapters.runtimes import load_runtime
 from servery.domain.deployment import Server
@@ -20,7 +21,7 @@ from servery.edge.gateway import GatewayApi
 from servery.edge.inference import Codec
 from servery.edge.predictor import ModelServer
 from servery.edge.telemetry import Telemetry
-from servery.usecases.gateway import Deployments, Gateway
+from servery.usecases.gateway import Gateway
 from servery.usecases.monitoring import Recorder
 from servery.usecases.predictor import Pin, Shelf
 from servery.wiring.settings import SystemClock
@@ -61,7 +62,7 @@ class GatewayServer:
         registry = MemoryRegistry()
         registry.put_deployment(msgspec.structs.replace(cloud.deployment, revision=1))
         clock = SystemClock()
-        gateway = Gateway(Deployments(registry, clock), LocalModelServers(cloud), clock)
+        gateway = Gateway(KeptDeployments(registry, clock), LocalModelServers(cloud), clock)
         routes = GatewayApi(gateway, Recorder(MemoryPredictionLog(), clock))
         self.api = Api(
             "gateway", routes.calls(), cors=Cors(allowed), telemetry=Telemetry("gateway")

@@ -8,6 +8,7 @@ from fakes.clock import SetClock
 from fakes.model_servers import FakeModelServers, echo
 from fakes.records import a_deployment, a_ref, a_server
 from fakes.registry import MemoryRegistry
+from servery.adapters.kept_deployments import KeptDeployments
 from servery.domain.deployment import Served
 from servery.domain.spec import Limits
 from servery.errors import (
@@ -19,7 +20,7 @@ from servery.errors import (
     TooLargeError,
     UnavailableError,
 )
-from servery.usecases.gateway import Ask, Deployments, Gateway
+from servery.usecases.gateway import Ask, Gateway
 
 CHAMPION = "1.1.0-dabc1234.sdef5678"
 LAST_GOOD = "1.0.0-dabc1234.sdef5678"
@@ -52,7 +53,7 @@ def servers():
 
 @pytest.fixture
 def gateway(registry, servers, clock):
-    return Gateway(Deployments(registry, clock), servers, clock)
+    return Gateway(KeptDeployments(registry, clock), servers, clock)
 
 
 def ask(**changes) -> Ask:

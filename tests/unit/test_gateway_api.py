@@ -11,6 +11,7 @@ from fakes.prediction_log import MemoryPredictionLog
 from fakes.records import a_deployment
 from fakes.registry import MemoryRegistry
 from msgspec.structs import replace
+from servery.adapters.kept_deployments import KeptDeployments
 from servery.edge.api import Api
 from servery.edge.cors import Cors
 from servery.edge.gateway import GatewayApi
@@ -21,7 +22,7 @@ from servery.errors import (
     ThrottledError,
     UnavailableError,
 )
-from servery.usecases.gateway import Deployments, Gateway
+from servery.usecases.gateway import Gateway
 from servery.usecases.monitoring import Recorder
 
 VERSION = "1.1.0-dabc1234.sdef5678"
@@ -62,7 +63,7 @@ def log():
 @pytest.fixture
 def send(registry, servers, log):
     clock = SetClock()
-    gateway = Gateway(Deployments(registry, clock), servers, clock)
+    gateway = Gateway(KeptDeployments(registry, clock), servers, clock)
     api = Api(
         "gateway",
         GatewayApi(gateway, Recorder(log, clock)).calls(),

@@ -6,8 +6,8 @@ import pytest
 from fakes.clock import SetClock
 from fakes.records import a_deployment
 from fakes.registry import MemoryRegistry
+from servery.adapters.kept_deployments import KeptDeployments
 from servery.errors import NotFoundError, UnavailableError
-from servery.usecases.gateway import Deployments
 
 
 class CountingRegistry(MemoryRegistry):
@@ -39,7 +39,7 @@ def registry():
 
 @pytest.fixture
 def deployments(registry, clock):
-    return Deployments(registry, clock)
+    return KeptDeployments(registry, clock)
 
 
 def test_one_read_when_requests_come_within_two_seconds(deployments, registry, clock):

@@ -24,10 +24,11 @@ __all__ = [
 @cache
 def gateway() -> Gateway:
     """Who answers predictions."""
+    from servery.adapters.kept_deployments import KeptDeployments  # noqa: PLC0415
     from servery.domain.spec import Serving  # noqa: PLC0415
-    from servery.usecases.gateway import Deployments, Gateway  # noqa: PLC0415
+    from servery.usecases.gateway import Gateway  # noqa: PLC0415
 
     clock = SystemClock()
     servers = model_servers()
     servers.prepare(Serving().deadline_ms / 1000)
-    return Gateway(Deployments(quick_registry(), clock), servers, clock)
+    return Gateway(KeptDeployments(quick_registry(), clock), servers, clock)

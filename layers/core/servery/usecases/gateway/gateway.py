@@ -16,8 +16,7 @@ from servery.errors import (
     TooLargeError,
     UnavailableError,
 )
-from servery.ports import Clock, ModelServers
-from servery.usecases.gateway.deployments import Deployments
+from servery.ports import Clock, Deployments, ModelServers
 
 CHAMPION = "champion"
 PINNED = "version"

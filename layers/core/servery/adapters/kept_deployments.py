@@ -26,7 +26,7 @@ class _Kept:
     tried: float
 
 
-class Deployments:
+class KeptDeployments:
     """The registry's deployments, at most two seconds old.
 
     When the registry cannot be read, a record is served for up to a minute: predictions go on

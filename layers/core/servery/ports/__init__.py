@@ -1,0 +1,32 @@
+"""What the use cases need from the world, as Protocols; adapters and test fakes fill them in."""
+
+from servery.ports.clock import Clock
+from servery.ports.model import (
+    ArtifactSource,
+    InferenceCodec,
+    LoadedModel,
+    ModelRuntime,
+    RuntimeFactory,
+)
+from servery.ports.model_servers import ModelServers, ServerPublisher
+from servery.ports.objects import ObjectStore
+from servery.ports.prediction_log import PredictionLog
+from servery.ports.queues import ReleaseQueue, TrainingQueue
+from servery.ports.registry import Deployments, Registry
+
+__all__ = [
+    "ArtifactSource",
+    "Clock",
+    "Deployments",
+    "InferenceCodec",
+    "LoadedModel",
+    "ModelRuntime",
+    "ModelServers",
+    "ObjectStore",
+    "PredictionLog",
+    "Registry",
+    "ReleaseQueue",
+    "RuntimeFactory",
+    "ServerPublisher",
+    "TrainingQueue",
+]
