@@ -43,6 +43,14 @@ class OnFault(StrEnum):
     RECORD_AND_WAIT = "record_and_wait"
 
 
+class Rerun(StrEnum):
+    """What becomes of a file that a model has predicted before."""
+
+    ALL = "all"
+    FAILED = "failed"
+    NONE = "none"
+
+
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
 
@@ -192,6 +200,42 @@ class Schedule(_Part, frozen=True, kw_only=True):
     on_fault: OnFault = OnFault.RETRY_AND_ALERT
 
 
+class BatchSchedule(_Part, frozen=True, kw_only=True):
+    """Files that are predicted without anybody dropping them.
+
+    Attributes:
+        every_hours: Hours between two looks.
+        source: Where they are: `s3://bucket/scores/day={day}/`, a prefix in which `{day}`
+            becomes each day of the range, `2026-03-01`.
+        days: How many days, back from yesterday, the range has; what was predicted before is
+            not predicted again.
+    """
+
+    every_hours: Annotated[int, Meta(ge=1, le=24 * 366)]
+    source: Annotated[str, Meta(pattern=r"^s3://[a-z0-9][a-z0-9.-]+/.+$", max_length=1024)]
+    days: Annotated[int, Meta(ge=1, le=366)] = 1
+
+
+class BatchRules(_Part, frozen=True, kw_only=True):
+    """How files of rows are predicted, where a file's submitter does not say otherwise.
+
+    Attributes:
+        output: Format of the output; `same` as the input.
+        id_columns: Columns that are passed through, beside those with the role `id`.
+        max_rejected: Share of rows that may be bad before the batch has failed, 0 to 1.
+        rerun: What becomes of a file that was predicted before.
+        stale_after_days: Age of the model after which its batches are flagged.
+        schedule: Files that are predicted by themselves.
+    """
+
+    output: Literal["same", "csv", "jsonl", "parquet"] = "same"
+    id_columns: list[ColumnName] = []
+    max_rejected: Annotated[float, Meta(ge=0, le=1)] = 0.1
+    rerun: Rerun = Rerun.FAILED
+    stale_after_days: Annotated[int, Meta(ge=1)] = 90
+    schedule: BatchSchedule | None = None
+
+
 class ModelSpec(_Part, frozen=True, kw_only=True):
     """What a user says about a model, whole."""
 
@@ -209,6 +253,7 @@ class ModelSpec(_Part, frozen=True, kw_only=True):
     log: Log = msgspec.field(default_factory=Log)
     monitor: Monitor = msgspec.field(default_factory=Monitor)
     schedule: Schedule = msgspec.field(default_factory=Schedule)
+    batch: BatchRules = msgspec.field(default_factory=BatchRules)
 
     @property
     def features(self) -> list[Column]:

@@ -63,6 +63,20 @@ ROUTES: tuple[Route, ...] = (
     ),
     *_routes("registry", ("openapi", "GET", "/openapi.json"), key=False),
     *_routes(
+        "jobs",
+        ("submit_job", "POST", "/v2/models/{model}/jobs"),
+        ("list_jobs", "GET", "/jobs"),
+        ("redrive_jobs", "POST", "/jobs/redrive"),
+        ("get_job", "GET", "/jobs/{job}"),
+        ("cancel_job", "DELETE", "/jobs/{job}"),
+    ),
+    *_routes(
+        "batch",
+        ("list_batches", "GET", "/batches"),
+        ("get_batch", "GET", "/batches/{batch}"),
+        ("rerun_batch", "POST", "/batches/{batch}/rerun"),
+    ),
+    *_routes(
         "web_single",
         ("page", "GET", "/"),
         ("static_file", "GET", "/static/{file}"),

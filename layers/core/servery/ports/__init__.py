@@ -1,6 +1,8 @@
 """What the use cases need from the world, as Protocols; adapters and test fakes fill them in."""
 
+from servery.ports.batch import BatchEvents, BatchQueue, BatchStore, Files
 from servery.ports.clock import Clock
+from servery.ports.jobs import Caller, DeadJobs, JobEvents, JobQueue, JobStore
 from servery.ports.model import (
     ArtifactSource,
     InferenceCodec,
@@ -16,9 +18,18 @@ from servery.ports.registry import Deployments, Registry
 
 __all__ = [
     "ArtifactSource",
+    "BatchEvents",
+    "BatchQueue",
+    "BatchStore",
+    "Caller",
     "Clock",
+    "DeadJobs",
     "Deployments",
+    "Files",
     "InferenceCodec",
+    "JobEvents",
+    "JobQueue",
+    "JobStore",
     "LoadedModel",
     "ModelRuntime",
     "ModelServers",

@@ -1,0 +1,241 @@
+"""The job: one asynchronous request, its states, and the only ways from one to the next.
+
+The record is the truth. A queue message only says "look at this job"; it may come late, twice or
+never. `due` says when a sweep has to look at a job by itself, so every job that is not over, or
+whose end nobody was told, has one: nothing that was accepted can be forgotten.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from servery.errors import ConflictError
+
+MAX_TRIES = 3
+"""How often a job is tried before it has failed for good."""
+MAX_CALLBACK_TRIES = 8
+GRACE_SECONDS = 30.0
+"""How long a step that follows at once may take before a sweep does it."""
+LOST_SECONDS = 900.0
+"""After this long in the queue, doubled each time, a job's message counts as lost."""
+
+
+class JobState(StrEnum):
+    """Where a job is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will happen, but for a redrive."""
+        return self not in (JobState.QUEUED, JobState.RUNNING)
+
+
+class CallbackState(StrEnum):
+    """How far telling the caller is; `none` where no address was given."""
+
+    NONE = "none"
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One asynchronous request.
+
+    Attributes:
+        id: Unique; the same for the same idempotency key of the same model.
+        model: Who is asked.
+        state: Where it is.
+        revision: Raised by one with every change; a stale writer loses.
+        created: ISO 8601, UTC; with the id the order of lists.
+        expires: When the job and its result may be forgotten, seconds since the epoch.
+        request_id: As everywhere.
+        digest: SHA-256 (hex) of the request's body.
+        body: The request's body, or
+        body_key: where it is in the exchange bucket, when it is large.
+        sent: How often a message about it was put into the queue.
+        tries: How often it was given to a model server.
+        owner: The worker that has it (running only).
+        lease: Until when the worker has it, seconds since the epoch (running only).
+        due: When a sweep has to look at it, seconds since the epoch; None for never.
+        started: When the last try began, ISO 8601.
+        finished: When it was over, ISO 8601.
+        status: The HTTP status that a synchronous request would have had.
+        model_version: The version that answered.
+        result: The answer (done) or the problem document (failed), or
+        result_key: where it is in the exchange bucket, when it is large.
+        reason: Why it failed, was cancelled or goes round again; a sentence.
+        callback_url: Whom to tell.
+        callback: How far telling is.
+        callback_tries: How often it was tried.
+    """
+
+    id: str
+    model: str
+    state: JobState
+    revision: int = 1
+    created: str
+    expires: float
+    request_id: str = ""
+    digest: str
+    body: str = ""
+    body_key: str = ""
+    sent: int = 0
+    tries: int = 0
+    owner: str = ""
+    lease: float = 0.0
+    due: float | None = None
+    started: str = ""
+    finished: str = ""
+    status: int = 0
+    model_version: str = ""
+    result: str = ""
+    result_key: str = ""
+    reason: str = ""
+    callback_url: str = ""
+    callback: CallbackState = CallbackState.NONE
+    callback_tries: int = 0
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """How a try came out: what the job is to say when it is over."""
+
+    state: JobState
+    status: int = 0
+    model_version: str = ""
+    result: str = ""
+    result_key: str = ""
+    reason: str = ""
+
+
+def mark_sent(job: Job, *, now: float) -> Job:
+    """A message is in the queue; look again when it must be lost."""
+    return _next(job, sent=job.sent + 1, due=now + LOST_SECONDS * 2 ** min(job.sent, 6))
+
+
+def claim(job: Job, *, owner: str, now: float, started: str, seconds: float) -> Job:
+    """A worker takes the job for so many seconds.
+
+    A job whose worker let its lease pass is free again.
+
+    Raises:
+        ConflictError: it is over, or another worker has it.
+    """
+    if job.state.final:
+        raise ConflictError(f"the job is {job.state}")
+    if job.state is JobState.RUNNING and job.lease > now and job.owner != owner:
+        raise ConflictError("another worker has the job")
+    return _next(
+        job,
+        state=JobState.RUNNING,
+        owner=owner,
+        lease=now + seconds,
+        due=now + seconds + GRACE_SECONDS,
+        tries=job.tries + 1,
+        started=started,
+    )
+
+
+def release(job: Job, *, now: float, seconds: float, reason: str) -> Job:
+    """The try failed and another one may follow, in so many seconds; it can be cancelled again."""
+    return _next(
+        job,
+        state=JobState.QUEUED,
+        owner="",
+        lease=0.0,
+        due=now + seconds + GRACE_SECONDS,
+        reason=reason,
+    )
+
+
+def end(job: Job, ending: Ending, *, now: float, finished: str) -> Job:
+    """The job is over; who waits for it has still to be told, which `told` records.
+
+    Raises:
+        ConflictError: it is over already.
+    """
+    if job.state.final:
+        raise ConflictError(f"the job is {job.state} already")
+    return _next(
+        job,
+        state=ending.state,
+        status=ending.status,
+        model_version=ending.model_version,
+        result=ending.result,
+        result_key=ending.result_key,
+        reason=ending.reason,
+        owner="",
+        lease=0.0,
+        due=now + GRACE_SECONDS,
+        finished=finished,
+        callback=CallbackState.PENDING if job.callback_url else CallbackState.NONE,
+    )
+
+
+def cancel(job: Job, *, now: float, finished: str) -> Job:
+    """Cancel a job that has not started; one that is cancelled stays as it is.
+
+    Raises:
+        ConflictError: it runs, or is over.
+    """
+    if job.state is JobState.CANCELLED:
+        return job
+    if job.state is not JobState.QUEUED:
+        raise ConflictError(f"the job is {job.state}; only what has not started can be cancelled")
+    ending = Ending(state=JobState.CANCELLED, reason="cancelled by the caller")
+    return end(job, ending, now=now, finished=finished)
+
+
+def told(job: Job) -> Job:
+    """The event is out, and the callback, if there is one, is in its queue."""
+    return _next(job, due=None)
+
+
+def redrive(job: Job, *, now: float, expires: float) -> Job:
+    """Give a failed job all its tries again.
+
+    Raises:
+        ConflictError: it has not failed.
+    """
+    if job.state is not JobState.FAILED:
+        raise ConflictError(f"the job is {job.state}; only failed ones are driven again")
+    return _next(
+        job,
+        state=JobState.QUEUED,
+        tries=0,
+        sent=0,
+        status=0,
+        result="",
+        result_key="",
+        model_version="",
+        finished="",
+        reason="driven again",
+        callback=CallbackState.NONE,
+        callback_tries=0,
+        expires=max(job.expires, expires),
+        due=now + GRACE_SECONDS,
+    )
+
+
+def called_back(job: Job, outcome: CallbackState) -> Job:
+    """One try to tell the caller is over."""
+    return _next(job, callback=outcome, callback_tries=job.callback_tries + 1)
+
+
+def seen(job: Job, *, now: float) -> Job:
+    """The job as a reader sees it: past its time, its content is gone for everybody."""
+    if now < job.expires or job.state is JobState.EXPIRED:
+        return job
+    return msgspec.structs.replace(job, state=JobState.EXPIRED, result="", result_key="", body="")
+
+
+def _next(job: Job, **changes: object) -> Job:
+    return msgspec.structs.replace(job, revision=job.revision + 1, **changes)
