@@ -100,6 +100,10 @@ CAPABILITIES: Mapping[str, Capability] = {
         "The cloud listens on this machine alone.",
         {"aws": "AWS is reached over the internet"},
     ),
+    "local_processes": Capability(
+        "Functions run as processes of this machine, which a test can end.",
+        {"aws": "functions run on machines of AWS"},
+    ),
     "two_local_origins": Capability(
         "The page is served under two names of this machine, which are two origins.",
         {"aws": "a stage has one name"},

@@ -12,12 +12,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,6 +147,37 @@ class Stack:
 
         ended = wait_until(over, seconds=120, what=f"training {name} ends")
         return dict(json.loads(ended["output"]))
+
+    def servers_of(self, model: str) -> list[int]:
+        """The processes of this machine that run a model's server for this stack."""
+        predictor = self.status["functions"]["PredictorFunction"].encode()
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                variables = (folder / "environ").read_bytes().split(b"\0")
+            except OSError:
+                continue  # it has ended, or is somebody else's
+            named = {v.partition(b"=")[0]: v.partition(b"=")[2] for v in variables}
+            ours = named.get(b"AWS_LAMBDA_FUNCTION_NAME", b"").endswith(predictor)
+            if ours and named.get(b"SERVERY_MODEL") == model.encode():
+                found.append(int(folder.name))
+        return found
+
+    @contextmanager
+    def unloadable(self, model: str) -> Iterator[None]:
+        """Nobody can load the model: its file is away, and no process has it in memory."""
+        s3, bucket = self.client("s3"), self.status["outputs"]["ArtifactsBucketName"]
+        prefix = self.deployment(model)["champion"]["ref"]["prefix"]
+        listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/model.")
+        (key,) = [entry["Key"] for entry in listed["Contents"]]
+        content = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        s3.delete_object(Bucket=bucket, Key=key)
+        for process in self.servers_of(model):
+            os.kill(process, signal.SIGKILL)
+        try:
+            yield
+        finally:
+            s3.put_object(Bucket=bucket, Key=key, Body=content)
 
     def deployment(self, model: str) -> dict[str, Any]:
         """Who answers for a model now."""

@@ -73,7 +73,7 @@ def test_a_function_is_refused_when_it_asks_for_more_than_its_policy(
     stack: Stack, iris: dict, ask_as: Any
 ) -> None:
     artifacts = next(b for k, b in stack.status["buckets"].items() if "rtifact" in k)
-    table = next(iter(stack.status["tables"].values()))
+    table = stack.status["outputs"]["RegistryTableName"]
     predictor = stack.status["functions"]["PredictorFunction"]
     key = {"pk": {"S": "model#iris"}, "sk": {"S": "deployment"}}
     assert ask_as("GatewayFunction", "dynamodb", "get_item", TableName=table, Key=key) == "allowed"
