@@ -1,0 +1,129 @@
+"""`servery train`, `models`, `release`, `rollback`, `roll`: a model from its data to its server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from devkit import instances, releases, specs, stack, training, up, views
+from devkit.api import api
+from devkit.command import command
+from devkit.commands import options
+from devkit.commands.options import Debug, Instance, Json, Model
+from devkit.errors import UsageError
+
+app = typer.Typer()
+
+
+@app.command()
+def train(
+    spec: Annotated[str, typer.Argument(help="A YAML file, an example, or a registered model.")],
+    instance: Instance = "demo",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Train a model: registered, refused by its gates (status 1), or failed (status 1)."""
+    with command(machine=as_json, debug=debug) as screen:
+        deployed = options.deployed(instance)
+        with screen.phase("Upload and start") as phase:
+            started = training.start(deployed, _spec(spec, deployed))
+            phase.detail = started.training_id
+        output = training.shown(deployed, started, screen)
+        screen.say(f"{output['model']} was {training.outcome_line(output)}")
+        if output["outcome"] == "registered":
+            screen.say(f"Release it: servery release {output['model']} {output['version']}")
+        screen.result(output)
+        if output["outcome"] != "registered":
+            raise typer.Exit(1)
+
+
+def _spec(name: str, deployed: stack.Deployed) -> dict[str, Any]:
+    path = specs.find(name, Path(name))
+    if path is None:
+        with api(deployed) as http:
+            return specs.registered(http, name)
+    bucket = deployed.outputs["ArtifactsBucketName"]
+    put = training.uploader(deployed)
+    return specs.upload_data(specs.load(path), path.parent, bucket, put)
+
+
+@app.command()
+def models(
+    name: Annotated[str | None, typer.Argument(help="One model in detail.")] = None,
+    instance: Instance = "demo",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """List the models; with a name: versions, trainings and deployment of one."""
+    with command(machine=as_json, debug=debug) as screen, options.api_of(instance) as http:
+        if name is None:
+            listed = views.models(http)
+            screen.show(views.models_table(listed))
+            screen.result(listed)
+        else:
+            detail = views.model(http, name)
+            views.show_model(screen, detail)
+            screen.result(detail)
+
+
+@app.command()
+def release(
+    model: Model,
+    version: Annotated[str | None, typer.Argument(help="The newest when left out.")] = None,
+    *,
+    trained: Annotated[
+        str | None, typer.Option("--training", help="Which training of it, such as tr0.")
+    ] = None,
+    mode: Annotated[str | None, typer.Option(help="image or load; else as the spec says.")] = None,
+    instance: Instance = "demo",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Make a registered version answer; nothing changes for callers unless it proves ready."""
+    with command(machine=as_json, debug=debug) as screen:
+        if mode not in (None, "image", "load"):
+            raise UsageError(f"There is no mode {mode!r}.", "Say image or load.")
+        with options.api_of(instance) as http, screen.phase(f"Release {model}") as phase:
+            record = releases.release(
+                http,
+                model,
+                version=version,
+                training=trained,
+                mode=mode,
+                step=lambda step: releases.say(screen, step),
+            )
+            phase.detail = f"as {record.get('released_as', '')}"
+        screen.result(record)
+
+
+@app.command()
+def rollback(
+    model: Model, instance: Instance = "demo", as_json: Json = False, debug: Debug = False
+) -> None:
+    """Put the version that answered before back."""
+    with command(machine=as_json, debug=debug) as screen:
+        with options.api_of(instance) as http, screen.phase(f"Roll back {model}") as phase:
+            deployment = http.post(f"/models/{model}/rollback", {})
+            phase.detail = f"to {deployment['champion']['ref']['version']}"
+        screen.result(deployment)
+
+
+@app.command()
+def roll(
+    model: Annotated[str | None, typer.Argument(help="All released models if left out.")] = None,
+    instance: Instance = "demo",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Move serving model servers onto the deployed code."""
+    with command(machine=as_json, debug=debug) as screen:
+        found = instances.find(instance)
+        deployed = stack.current(found)
+        with api(deployed) as http:
+            chosen = [model] if model else views.released(views.models(http))
+            records = releases.roll_all(http, chosen, screen)
+        if model is None:
+            up.rolled(found, deployed)
+        screen.result(records)
