@@ -116,8 +116,19 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+def order_of(job: Job) -> str:
+    """Where a job is in lists: they are in the reverse order of this text."""
+    return f"{job.created} {job.id}"
+
+
 def mark_sent(job: Job, *, now: float) -> Job:
-    """A message is in the queue; look again when it must be lost."""
+    """A message is in the queue; look again when it must be lost.
+
+    Raises:
+        ConflictError: the job does not wait for a worker any more.
+    """
+    if job.state is not JobState.QUEUED:
+        raise ConflictError(f"the job is {job.state}")
     return _next(job, sent=job.sent + 1, due=now + LOST_SECONDS * 2 ** min(job.sent, 6))
 
 
@@ -145,7 +156,13 @@ def claim(job: Job, *, owner: str, now: float, started: str, seconds: float) -> 
 
 
 def release(job: Job, *, now: float, seconds: float, reason: str) -> Job:
-    """The try failed and another one may follow, in so many seconds; it can be cancelled again."""
+    """The try failed and another one may follow, in so many seconds; it can be cancelled again.
+
+    Raises:
+        ConflictError: nobody has the job.
+    """
+    if job.state is not JobState.RUNNING:
+        raise ConflictError(f"the job is {job.state}")
     return _next(
         job,
         state=JobState.QUEUED,
@@ -195,8 +212,23 @@ def cancel(job: Job, *, now: float, finished: str) -> Job:
 
 
 def told(job: Job) -> Job:
-    """The event is out, and the callback, if there is one, is in its queue."""
+    """The event is out, and the callback, if there is one, is in its queue.
+
+    Raises:
+        ConflictError: the job is not over, there is nothing to tell yet.
+    """
+    if not job.state.final:
+        raise ConflictError(f"the job is {job.state}")
     return _next(job, due=None)
+
+
+def put_off(job: Job, *, now: float, seconds: float) -> Job:
+    """What a sweep wanted to do cannot be done now; look again in so many seconds.
+
+    It leaves the front of the line to jobs that something can be done for. One that nobody has
+    to look at stays so.
+    """
+    return job if job.due is None else _next(job, due=now + seconds)
 
 
 def redrive(job: Job, *, now: float, expires: float) -> Job:
@@ -234,7 +266,9 @@ def seen(job: Job, *, now: float) -> Job:
     """The job as a reader sees it: past its time, its content is gone for everybody."""
     if now < job.expires or job.state is JobState.EXPIRED:
         return job
-    return msgspec.structs.replace(job, state=JobState.EXPIRED, result="", result_key="", body="")
+    return msgspec.structs.replace(
+        job, state=JobState.EXPIRED, result="", result_key="", body="", body_key=""
+    )
 
 
 def _next(job: Job, **changes: object) -> Job:

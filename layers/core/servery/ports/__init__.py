@@ -2,7 +2,7 @@
 
 from servery.ports.batch import BatchEvents, BatchQueue, BatchStore, Files
 from servery.ports.clock import Clock
-from servery.ports.jobs import Caller, DeadJobs, JobEvents, JobQueue, JobStore
+from servery.ports.jobs import Caller, DeadJobs, Documents, JobEvents, JobQueue, JobStore
 from servery.ports.model import (
     ArtifactSource,
     InferenceCodec,
@@ -25,6 +25,7 @@ __all__ = [
     "Clock",
     "DeadJobs",
     "Deployments",
+    "Documents",
     "Files",
     "InferenceCodec",
     "JobEvents",

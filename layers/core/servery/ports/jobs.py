@@ -26,7 +26,11 @@ class JobStore(Protocol):
         ...
 
     def put(self, job: Job) -> None:
-        """Write the next revision; `ConflictError` unless the stored one is exactly one lower."""
+        """Write the next revision; `ConflictError` unless the stored one is exactly one lower.
+
+        The body stays as it was added. The result stays too where a job that is over comes
+        without one, so a job out of `page` or `due` can be written back.
+        """
         ...
 
     def page(self, model: str, state: JobState | None, *, limit: int, before: str) -> list[Job]:
@@ -41,7 +45,22 @@ class JobStore(Protocol):
         ...
 
     def due(self, now: float, *, limit: int) -> list[Job]:
-        """Jobs that a sweep has to look at by `now`, the longest waiting first, without bodies."""
+        """Jobs that a sweep has to look at by `now`, the longest waiting first.
+
+        They come without bodies and results, and may be a moment old.
+        """
+        ...
+
+
+class Documents(Protocol):
+    """Bodies and results that are too large for a record, by key."""
+
+    def get(self, key: str) -> bytes:
+        """All bytes; `ArtifactError` where there are none."""
+        ...
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write whole."""
         ...
 
 

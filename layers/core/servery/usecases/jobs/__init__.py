@@ -1,0 +1,1 @@
+"""Asynchronous requests: accepted durably, carried out at least once, answered exactly once."""
