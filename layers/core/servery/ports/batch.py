@@ -13,8 +13,16 @@ if TYPE_CHECKING:
 class BatchStore(Protocol):
     """Keeps batches and the results of their chunks."""
 
-    def add(self, batch: Batch) -> Batch:
-        """Keep a new batch; where one is kept under its id already, that one is given back."""
+    def add(self, batch: Batch, *, earlier: Batch | None = None) -> Batch:
+        """Keep a new batch; where one is kept under its id already, that one is given back.
+
+        A batch that is not over from the start becomes the newest one over its content.
+
+        Args:
+            batch: What to keep.
+            earlier: The one that `of_object` knew; `ConflictError` where there is another by now,
+                so of two drops of the same content at once the later one sees the other.
+        """
         ...
 
     def get(self, batch_id: str) -> Batch:
@@ -30,7 +38,10 @@ class BatchStore(Protocol):
         ...
 
     def of_object(self, model: str, source: Source) -> Batch | None:
-        """The newest batch of a model over the same content (ETag and size), but for its own."""
+        """The newest batch of a model over the same content (ETag and size), but for its own.
+
+        Batches that were over from the start (skipped, refused) are not counted.
+        """
         ...
 
     def results(self, batch_id: str) -> Iterator[ChunkResult]:
@@ -91,6 +102,10 @@ class BatchQueue(Protocol):
 
     def start(self, batch: Batch) -> None:
         """Start the execution `batch.execution`; one that was started already is left alone."""
+        ...
+
+    def ended(self, batch: Batch) -> bool:
+        """Whether that execution is over; one that was never started is not."""
         ...
 
 
