@@ -145,7 +145,12 @@ def _parameters(ground: Ground) -> dict[str, str]:
     port = f":{where.port}" if where.port else ""
     hosts = dict.fromkeys(["localhost", kinds.HOST, str(where.hostname)])
     origins = ",".join(f"{where.scheme}://{host}{port}" for host in hosts)
-    parameters = {"LambdaRuntime": sam.runtime(), "AllowedOrigins": origins}
+    parameters = {
+        "LambdaRuntime": sam.runtime(),
+        "AllowedOrigins": origins,
+        # Who waits for a callback beside a local cloud listens on this machine.
+        "CallbackAllowedNetworks": f"{kinds.HOST}/32",
+    }
     if not ground.kind.own_packages:
         parameters["Architecture"] = kinds.architecture()
     return parameters

@@ -13,6 +13,7 @@ from architecture.functions import functions
 SOURCE = (ROOT / "template.yaml").read_text()
 FUNCTIONS = functions()
 RESOURCES = template()["Resources"]
+READ_VERSIONS = ["s3:GetObject", "s3:GetObjectVersion"]
 ROLES = {name: r for name, r in RESOURCES.items() if r["Type"] == "AWS::IAM::Role"}
 
 
@@ -146,13 +147,49 @@ def _grants(function: str, service: str) -> dict[str, set[str]]:
     return grants
 
 
-def test_model_server_only_reads_models_when_it_runs():
+def test_model_server_reaches_models_and_chunks_only_when_it_runs():
     (policy,) = ROLES["PredictorFunctionRole"]["Properties"]["Policies"]
-    sids = {statement["Sid"] for statement in _statements(policy)}
+    grants = {s["Sid"]: (s["Action"], s["Resource"]) for s in _statements(policy)}
 
-    assert sids == {"WriteOwnLog", "ReadModels"}
-    assert _grants("PredictorFunction", "s3") == {
-        "s3:GetObject": {'{"Fn::Sub": "${ArtifactsBucket.Arn}/models/*"}'}
+    assert set(grants) == {
+        "WriteOwnLog",
+        "ReadModels",
+        "ReadChunks",
+        "ReadOwnersData",
+        "WriteParts",
+    }
+    assert grants["ReadModels"] == (
+        "s3:GetObject",
+        {"Fn::Sub": "${ArtifactsBucket.Arn}/models/*"},
+    )
+    assert grants["ReadChunks"] == (READ_VERSIONS, _exchanged("inbox", "batches"))
+    assert grants["ReadOwnersData"][0] == READ_VERSIONS
+    assert grants["WriteParts"] == ("s3:PutObject", _exchanged("outbox", "batches"))
+
+
+def _exchanged(*folders: str) -> list[dict[str, str]]:
+    return [{"Fn::Sub": f"${{ExchangeBucket.Arn}}/{folder}/*"} for folder in folders]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.logical_id)
+def test_dropped_file_is_only_read_when_a_function_reaches_the_inbox(function):
+    for action, resources in _grants(function.logical_id, "s3").items():
+        if any("ExchangeBucket.Arn}/inbox" in resource for resource in resources):
+            assert action in READ_VERSIONS
+
+
+def test_secret_is_the_callers_alone_when_roles_are_read():
+    with_parameters = {name for name, role in ROLES.items() if '"ssm:' in json.dumps(role)}
+
+    assert with_parameters == {"JobsCallBackFunctionRole"}
+    for resources in _grants("JobsCallBackFunction", "ssm").values():
+        (resource,) = resources
+        assert resource.endswith(':parameter/servery/${AWS::StackName}/callback-secret"}')
+
+
+def test_worker_reaches_published_versions_only_when_it_invokes():
+    assert _grants("JobsWorkFunction", "lambda") == {
+        "lambda:InvokeFunction": {'{"Fn::Sub": "${PredictorFunction.Arn}:*"}'}
     }
 
 

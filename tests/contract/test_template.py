@@ -6,6 +6,7 @@ import ast
 
 import pytest
 from fakes.template import ROOT, template
+from servery.domain.batches import INBOX, SCRATCH
 from servery.edge.routes import ROUTES
 
 PARAMETERS = {
@@ -21,6 +22,10 @@ PARAMETERS = {
     "ThrottleRate",
     "DataBucket",
     "ThrottleBurst",
+    "JobRetentionDays",
+    "JobConcurrency",
+    "CallbackAllowedNetworks",
+    "BatchExecutionType",
 }
 OUTPUTS = {
     "ApiUrl",
@@ -35,8 +40,16 @@ OUTPUTS = {
     "PredictionLogStreamName",
     "AlertsTopicArn",
     "CoreLayerArn",
+    "ExchangeBucketName",
+    "JobsTableName",
+    "JobsQueueUrl",
+    "JobsDeadQueueUrl",
+    "BatchPredictionStateMachineArn",
+    "CallbackSecretName",
 }
 API_GATEWAY_SECONDS = 29
+LARGEST_BATCH_WITHOUT_WINDOW = 10
+LONGEST_RETENTION = 14 * 86400
 RESOURCES = template()["Resources"]
 FUNCTIONS = {n: r for n, r in RESOURCES.items() if r["Type"] == "AWS::Serverless::Function"}
 
@@ -143,6 +156,103 @@ def test_failed_release_is_kept_when_it_was_given_up():
         "Type": "SQS",
         "Destination": {"Fn::GetAtt": "ReleaseFailedQueue.Arn"},
     }
+
+
+def _queue(reference):
+    """Name and properties of the queue that an ARN is of."""
+    name = reference["Fn::GetAtt"].removesuffix(".Arn")
+    return name, RESOURCES[name]["Properties"]
+
+
+FED = [pytest.param(name, source, id=name) for name, source in _events("SQS")]
+
+
+@pytest.mark.parametrize(("name", "source"), FED)
+def test_message_alone_comes_again_when_one_of_a_batch_failed(name, source):
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"], name
+
+
+@pytest.mark.parametrize(("name", "source"), FED)
+def test_message_stays_hidden_when_its_function_is_slow_or_throttled(name, source):
+    """As AWS advises: six times the function's timeout, and the window."""
+    _, queue = _queue(source["Queue"])
+    window = source.get("MaximumBatchingWindowInSeconds", 0)
+
+    assert queue["VisibilityTimeout"] >= 6 * FUNCTIONS[name]["Properties"]["Timeout"] + window
+    assert window or source["BatchSize"] <= LARGEST_BATCH_WITHOUT_WINDOW
+
+
+@pytest.mark.parametrize(("name", "source"), FED)
+def test_workers_are_bounded_when_the_queue_is_long(name, source):
+    """By the event source: reserved concurrency would throttle messages into the dead queue."""
+    assert source["ScalingConfig"]["MaximumConcurrency"], name
+    assert "ReservedConcurrentExecutions" not in FUNCTIONS[name]["Properties"]
+
+
+def _last_stops():
+    """Queues that something failed goes to: from another queue, or from a function."""
+    for resource in RESOURCES.values():
+        properties = resource.get("Properties", {})
+        if "RedrivePolicy" in properties:
+            yield _queue(properties["RedrivePolicy"]["deadLetterTargetArn"])[0]
+        target = properties.get("EventInvokeConfig", {}).get("DestinationConfig", {})
+        if target:
+            yield _queue(target["OnFailure"]["Destination"])[0]
+
+
+def test_message_is_kept_when_it_was_given_up():
+    queues = {n: r["Properties"] for n, r in RESOURCES.items() if r["Type"] == "AWS::SQS::Queue"}
+    last = set(_last_stops())
+
+    assert {n for n, queue in queues.items() if "RedrivePolicy" not in queue} == last
+    for name in last:
+        assert queues[name]["MessageRetentionPeriod"] == LONGEST_RETENTION, name
+
+
+def test_somebody_is_told_when_a_last_stop_is_not_empty():
+    watched = {
+        alarm["Properties"]["Dimensions"][0]["Value"]["Fn::GetAtt"].removesuffix(".QueueName")
+        for alarm in RESOURCES.values()
+        if alarm["Type"].endswith("::Alarm")
+        and alarm["Properties"]["MetricName"] == "ApproximateNumberOfMessagesVisible"
+    }
+
+    assert watched == set(_last_stops())
+
+
+def test_event_is_kept_when_a_function_that_is_called_asynchronously_fails():
+    called = {name for kind in ("EventBridgeRule", "S3", "SNS") for name, _ in _events(kind)}
+
+    for name in called | {"ReleaseFunction"}:
+        config = FUNCTIONS[name]["Properties"]["EventInvokeConfig"]
+        assert config["DestinationConfig"]["OnFailure"]["Type"] == "SQS", name
+
+
+def test_batch_starts_when_a_file_is_dropped_into_the_inbox():
+    ((name, rule),) = _events("EventBridgeRule")
+    bucket = RESOURCES["ExchangeBucket"]["Properties"]
+
+    assert name == "BatchStartFunction"
+    assert rule["Pattern"] == {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {
+            "bucket": {"name": [{"Ref": "ExchangeBucket"}]},
+            "object": {"key": [{"prefix": f"{INBOX}/"}]},
+        },
+    }
+    events = bucket["NotificationConfiguration"]["EventBridgeConfiguration"]
+    assert events == {"EventBridgeEnabled": True}
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+
+
+def test_documents_outlive_their_records_when_the_bucket_is_tidied_up():
+    """A record goes a day after it has expired; what it points to must still be there."""
+    rules = RESOURCES["ExchangeBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    days = {r["Prefix"]: r["ExpirationInDays"] for r in rules if "ExpirationInDays" in r}
+
+    assert set(days) == {"jobs/", f"{SCRATCH}/"}
+    assert min(days.values()) > template()["Parameters"]["JobRetentionDays"]["MaxValue"] + 1
 
 
 def test_versions_of_the_predictor_are_left_to_releases_when_deployed():

@@ -89,6 +89,12 @@ def test_pages_of_this_machine_may_call_when_the_cloud_is_on_it():
     assert "Architecture" not in parameters
 
 
+def test_callbacks_may_reach_this_machine_when_the_cloud_is_local():
+    for kind in (kinds.MINISTACK, kinds.LOCALSTACK):
+        parameters = up._parameters(ground("http://127.0.0.1:4566", kind))
+        assert parameters["CallbackAllowedNetworks"] == "127.0.0.1/32"
+
+
 def test_pages_of_the_endpoint_may_call_too_when_it_has_a_name_of_its_own():
     parameters = up._parameters(ground("http://box:4566", kinds.LOCALSTACK))
     assert parameters["AllowedOrigins"].endswith(",http://box:4566")
