@@ -1,0 +1,218 @@
+"""Takes a request that is answered later: written down first, then put into the queue.
+
+The record is what makes the job durable, so it stands before anything is said to the caller;
+the message only makes it quick. Where the queue is down, or this process dies after the record,
+a sweep sends what was not sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from servery.domain.digest import digest_bytes, digest_value
+from servery.domain.jobs import GRACE_SECONDS, Job, JobState, mark_sent
+from servery.errors import (
+    ConflictError,
+    InvalidInputError,
+    MalformedError,
+    TooLargeError,
+    Violation,
+)
+from servery.usecases.jobs.documents import keep_body
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from servery.ports import Caller, Clock, Deployments, Documents, JobQueue, JobStore
+
+KEY_HEADER = "Idempotency-Key"
+CALLBACK = "callback_url"
+ID_LENGTH = 26
+LONGEST_URL = 2048
+
+_is_key = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?").fullmatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A request as it came.
+
+    Attributes:
+        model: Who is asked.
+        body: The body, decoded.
+        key: The caller's idempotency key; None for none.
+        callback_url: Whom to tell; None for nobody.
+        request_id: What every log knows the request by.
+    """
+
+    model: str
+    body: bytes
+    key: str | None = None
+    callback_url: str | None = None
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A job that is durable.
+
+    Attributes:
+        job: As it is.
+        new: Whether this request made it, and not an earlier one under the same key.
+        unsent: Why it is not in the queue yet, where it is not; a sweep sends it.
+    """
+
+    job: Job
+    new: bool
+    unsent: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitPorts:
+    """What taking a job works with.
+
+    Attributes:
+        deployments: Who answers for which model.
+        store: Where jobs are kept.
+        documents: Where large bodies are kept.
+        queue: The worker's queue.
+        caller: Who says which addresses may be called back.
+        clock: The time.
+        entropy: Random hexadecimal digits, for ids; at least 14.
+        retention_days: How long a job and its result can be read.
+    """
+
+    deployments: Deployments
+    store: JobStore
+    documents: Documents
+    queue: JobQueue
+    caller: Caller
+    clock: Clock
+    entropy: Callable[[], str]
+    retention_days: int
+
+
+class _Envelope(msgspec.Struct):
+    records: msgspec.Raw | UnsetType = UNSET
+    inputs: msgspec.Raw | UnsetType = UNSET
+
+
+def submit(submission: Submission, ports: SubmitPorts) -> Submitted:
+    """Accept a job.
+
+    What only the model's signature can tell is found when the job is carried out.
+
+    Raises:
+        NotFoundError: nothing is released under the name of the model.
+        TooLargeError: more bytes than the model takes.
+        MalformedError: the body is no JSON.
+        InvalidInputError: it is no request, or the key or the callback's address is not
+            acceptable.
+        ConflictError: the key was used for another request.
+        RetryableError: it could not be written down; it is not accepted.
+    """
+    most = ports.deployments.get(submission.model).limits.max_body_kb * 1000
+    if len(submission.body) > most:
+        raise TooLargeError(f"the body has {len(submission.body)} bytes; this model takes {most}")
+    check_body(submission.body)
+    _check_key(submission.key)
+    _check_callback(submission.callback_url, ports.caller)
+    job = _record(submission, ports)
+    kept = ports.store.add(job)
+    if kept != job:
+        return Submitted(_same(kept, job), new=False)
+    return _send(job, ports)
+
+
+def check_body(body: bytes) -> None:
+    """Refuse what is no request for any model.
+
+    Raises:
+        MalformedError: no JSON, or not UTF-8.
+        InvalidInputError: not an object with either `records` or `inputs`.
+    """
+    if not body.strip():
+        raise MalformedError("the body is empty")
+    try:
+        body.decode()
+        envelope = msgspec.json.decode(body, type=_Envelope)
+    except msgspec.ValidationError as error:
+        raise _wrong("body", "is an object with records or inputs") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError("the body is not JSON") from error
+    given = [part for part in (envelope.records, envelope.inputs) if part is not UNSET]
+    if len(given) != 1:
+        raise _wrong("body", "has either records or inputs")
+
+
+def _check_key(key: str | None) -> None:
+    if key is not None and not _is_key(key):
+        raise _wrong(KEY_HEADER, "is 1 to 255 printable ASCII characters")
+
+
+def _check_callback(url: str | None, caller: Caller) -> None:
+    if url is None:
+        return
+    if len(url) > LONGEST_URL:
+        raise _wrong(CALLBACK, f"has at most {LONGEST_URL} characters")
+    caller.check(url)
+
+
+def _record(submission: Submission, ports: SubmitPorts) -> Job:
+    """The record of a new job; a body too large for it is written first."""
+    now = ports.clock.now()
+    job_id = _id(submission, now, ports.entropy)
+    body, body_key = keep_body(job_id, submission.body, ports.documents)
+    return Job(
+        id=job_id,
+        model=submission.model,
+        state=JobState.QUEUED,
+        created=now.astimezone(UTC).isoformat(timespec="microseconds"),
+        expires=now.timestamp() + ports.retention_days * 86_400.0,
+        request_id=submission.request_id,
+        digest=digest_bytes(submission.body),
+        body=body,
+        body_key=body_key,
+        due=now.timestamp() + GRACE_SECONDS,
+        callback_url=submission.callback_url or "",
+    )
+
+
+def _id(submission: Submission, now: datetime, entropy: Callable[[], str]) -> str:
+    """The same for the same key of the same model; else random, and in the order of time."""
+    if submission.key is not None:
+        return digest_value([submission.model, submission.key])[:ID_LENGTH]
+    return f"{int(now.timestamp() * 1000):012x}{entropy()}"[:ID_LENGTH]
+
+
+def _same(kept: Job, job: Job) -> Job:
+    if (kept.digest, kept.callback_url) != (job.digest, job.callback_url):
+        raise ConflictError(
+            f"this {KEY_HEADER} was used for a request with another body or another callback"
+        )
+    return kept
+
+
+def _send(job: Job, ports: SubmitPorts) -> Submitted:
+    """Put a job into the queue. It is accepted, so nothing that goes wrong here is the caller's."""
+    try:
+        ports.queue.send([job.id])
+        sent = mark_sent(job, now=ports.clock.now().timestamp())
+        with suppress(ConflictError):  # a worker has it already
+            ports.store.put(sent)
+            job = sent
+    except Exception as error:
+        return Submitted(job, new=True, unsent=error)
+    return Submitted(job, new=True)
+
+
+def _wrong(field: str, message: str) -> InvalidInputError:
+    return InvalidInputError(f"{field}: {message}", (Violation(field, message),))
