@@ -14,5 +14,5 @@ _server = wiring.model_server()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
-    """Answer one event: infer, ready or metadata."""
+    """Answer one event: infer, infer_many, chunk, ready or metadata."""
     return _server.handle(event)

@@ -21,6 +21,7 @@ from fakes.s3_server import (
 from fakes.tiny_models import MemoryArtifacts, add_model
 from msgspec.structs import replace
 from servery.adapters.s3_artifact_source import S3ArtifactSource
+from servery.adapters.s3_http import S3Http, address_of
 from servery.adapters.sigv4 import Credentials
 from servery.errors import ArtifactError, UnavailableError
 
@@ -31,8 +32,7 @@ REF = add_model(MemoryArtifacts())
 def source(
     endpoint: str, *, timeout: float = 5, most_bytes: int = 10**6, secret: str = SECRET_KEY
 ) -> S3ArtifactSource:
-    return S3ArtifactSource(
-        BUCKET,
+    s3 = S3Http(
         region=REGION,
         credentials=lambda: Credentials(ACCESS_KEY, secret, TOKEN),
         clock=SetClock(),
@@ -40,6 +40,7 @@ def source(
         timeout=timeout,
         most_bytes=most_bytes,
     )
+    return S3ArtifactSource(s3, BUCKET)
 
 
 STORED = replace(REF, prefix="models/a b+c/1.0.0-1.1/tr0")  # needs quoting
@@ -135,10 +136,4 @@ def test_s3_is_unavailable_when_it_does_not_answer_in_time() -> None:
     ],
 )
 def test_aws_is_asked_over_tls_when_no_endpoint_is_given(bucket: str, host: str, root: str) -> None:
-    artifacts = S3ArtifactSource(
-        bucket,
-        region="eu-central-1",
-        credentials=lambda: Credentials("a", "b"),
-        clock=SetClock(),
-    )
-    assert (artifacts._tls, artifacts._host, artifacts._root) == (True, host, root)
+    assert address_of(bucket, REGION) == (True, host, root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 
 import pytest
@@ -10,13 +11,16 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 from hypothesis import given
 from hypothesis import strategies as st
-from servery.adapters.sigv4 import Credentials, quoted_path, sign_get
+from servery.adapters.sigv4 import Credentials, quoted_path, quoted_query, sign
 
+TEXT = st.text("abcXYZ019-_.~ /+=&?#%:,äß漢", min_size=1, max_size=20)
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 
 
-def botocore_headers(url: str, region: str, token: str) -> dict[str, str]:
-    request = AWSRequest("GET", url)
+def botocore_headers(
+    method: str, url: str, region: str, token: str, headers: dict[str, str], body: bytes
+) -> dict[str, str]:
+    request = AWSRequest(method, url, headers, body)
     request.context["payload_signing_enabled"] = True
     credentials = BotocoreCredentials("AKIAEXAMPLE", SECRET, token or None)
     S3SigV4Auth(credentials, "s3", region).add_auth(request)
@@ -31,15 +35,41 @@ def botocore_headers(url: str, region: str, token: str) -> dict[str, str]:
         ("http", "127.0.0.1:4566"),
     ],
 )
-@given(path=st.text("abcXYZ019-_.~ /+=&?#%:,äß漢", min_size=1, max_size=30).map("m/{}x".format))
+@pytest.mark.parametrize(
+    ("method", "headers", "body"),
+    [
+        ("GET", {}, b""),
+        ("GET", {"range": "bytes=5-9", "if-match": '"0f-3"'}, b""),
+        ("PUT", {}, b"rows,of\na,part\n"),
+    ],
+)
+@given(path=TEXT.map("m/{}x".format), query=st.dictionaries(TEXT, TEXT, max_size=3))
 def test_signature_is_botocores_when_the_request_is_the_same(
-    scheme: str, host: str, token: str, path: str
+    scheme: str,
+    host: str,
+    token: str,
+    method: str,
+    headers: dict[str, str],
+    body: bytes,
+    path: str,
+    query: dict[str, str],
 ) -> None:
-    quoted = quoted_path("/" + path)
+    quoted, asked = quoted_path("/" + path), quoted_query(query)
     credentials = Credentials("AKIAEXAMPLE", SECRET, token)
-    theirs = botocore_headers(f"{scheme}://{host}{quoted}", "eu-central-1", token)
+    url = f"{scheme}://{host}{quoted}?{asked}"
+    theirs = botocore_headers(method, url, "eu-central-1", token, headers, body)
     now = datetime.strptime(theirs["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    ours = sign_get(host=host, path=quoted, region="eu-central-1", credentials=credentials, now=now)
+    ours = sign(
+        method,
+        host=host,
+        path=quoted,
+        query=asked,
+        headers=headers,
+        digest=hashlib.sha256(body).hexdigest(),
+        region="eu-central-1",
+        credentials=credentials,
+        now=now,
+    )
     assert ours.pop("host") == host
     assert ours == {name: theirs[name] for name in ours}
 

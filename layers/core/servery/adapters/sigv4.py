@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 for a GET from S3: all that a model server needs of an SDK.
+"""AWS Signature Version 4 for requests to S3: all that a model server needs of an SDK.
 
 Importing boto3 and making a client costs a model server some 300 ms of every cold start.
 """
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
-_EMPTY = hashlib.sha256(b"").hexdigest()
+EMPTY = hashlib.sha256(b"").hexdigest()
+"""SHA-256 (hex) of a request without a body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +33,33 @@ def quoted_path(path: str) -> str:
     return quote(path, safe="/-_.~")
 
 
-def sign_get(
-    *, host: str, path: str, region: str, credentials: Credentials, now: datetime
+def quoted_query(values: dict[str, str]) -> str:
+    """A query as it is signed and sent: in order, everything but unreserved characters quoted."""
+    pairs = sorted((quote(name, safe="-_.~"), quote(v, safe="-_.~")) for name, v in values.items())
+    return "&".join(f"{name}={value}" for name, value in pairs)
+
+
+def sign(
+    method: str,
+    *,
+    host: str,
+    path: str,
+    query: str = "",
+    headers: dict[str, str] | None = None,
+    digest: str = EMPTY,
+    region: str,
+    credentials: Credentials,
+    now: datetime,
 ) -> dict[str, str]:
-    """The headers of a signed GET from S3 without a query.
+    """The headers of a signed request to S3.
 
     Args:
+        method: `GET`, `PUT`, ...
         host: As in the Host header, with the port where it is not the scheme's own.
         path: The quoted path.
+        query: The quoted query.
+        headers: Further headers, names in lower case; they are signed too.
+        digest: SHA-256 (hex) of the body.
         region: Of the bucket.
         credentials: Who asks.
         now: The time, UTC.
@@ -48,21 +68,20 @@ def sign_get(
         All headers to send, `host` included.
     """
     stamp = now.strftime("%Y%m%dT%H%M%SZ")
-    headers = {"host": host, "x-amz-content-sha256": _EMPTY, "x-amz-date": stamp}
+    signed = {**(headers or {}), "host": host, "x-amz-content-sha256": digest, "x-amz-date": stamp}
     if credentials.session_token:
-        headers["x-amz-security-token"] = credentials.session_token
-    names = ";".join(sorted(headers))
-    lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
-    request = f"GET\n{path}\n\n{lines}\n{names}\n{_EMPTY}"
+        signed["x-amz-security-token"] = credentials.session_token
+    names = ";".join(sorted(signed))
+    lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
+    request = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{digest}"
     scope = f"{stamp[:8]}/{region}/s3/aws4_request"
-    digest = hashlib.sha256(request.encode()).hexdigest()
     key = f"AWS4{credentials.secret_key}".encode()
     for part in scope.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")
-    text = f"{_ALGORITHM}\n{stamp}\n{scope}\n{digest}"
+    text = f"{_ALGORITHM}\n{stamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
     signature = hmac.digest(key, text.encode(), "sha256").hex()
-    headers["authorization"] = (
+    signed["authorization"] = (
         f"{_ALGORITHM} Credential={credentials.access_key}/{scope}, "
         f"SignedHeaders={names}, Signature={signature}"
     )
-    return headers
+    return signed

@@ -5,9 +5,14 @@ from servery.ports.clock import Clock
 from servery.ports.jobs import Caller, DeadJobs, Documents, JobEvents, JobQueue, JobStore
 from servery.ports.model import (
     ArtifactSource,
+    ChunkFiles,
     InferenceCodec,
     LoadedModel,
     ModelRuntime,
+    RowReader,
+    RowReaders,
+    RowWriter,
+    RowWriters,
     RuntimeFactory,
 )
 from servery.ports.model_servers import ModelServers, ServerPublisher
@@ -22,6 +27,7 @@ __all__ = [
     "BatchQueue",
     "BatchStore",
     "Caller",
+    "ChunkFiles",
     "Clock",
     "DeadJobs",
     "Deployments",
@@ -38,6 +44,10 @@ __all__ = [
     "PredictionLog",
     "Registry",
     "ReleaseQueue",
+    "RowReader",
+    "RowReaders",
+    "RowWriter",
+    "RowWriters",
     "RuntimeFactory",
     "ServerPublisher",
     "TrainingQueue",

@@ -8,8 +8,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from servery.domain.batches import Chunk, Layout
     from servery.domain.inference import AnswerContext, Prediction, Question
     from servery.domain.manifest import Manifest, ModelRef, Runtime
+    from servery.domain.rows import Rows
+    from servery.domain.signature import Signature
 
 
 class ModelRuntime(Protocol):
@@ -90,4 +93,55 @@ class LoadedModel(Protocol):
 
     def verify(self) -> None:
         """Reproduce the recorded sample; `IncompatibleRuntimeError` where that fails."""
+        ...
+
+
+class ChunkFiles(Protocol):
+    """The objects of a batch, as the model server that predicts a chunk of it sees them."""
+
+    def load(self, key: str) -> bytes:
+        """A small object of the exchange bucket; `ArtifactError` where there is none."""
+        ...
+
+    def read(self, chunk: Chunk) -> bytes:
+        """The bytes of a chunk, of exactly the version that it names; all where `end` is 0.
+
+        `ConflictError` where the object is no longer there as it was.
+        """
+        ...
+
+    def write(self, bucket: str, key: str, content: bytes) -> None:
+        """Write an object whole."""
+        ...
+
+
+class RowReader(Protocol):
+    """Cuts the bytes of a chunk into rows that fit the signature, and tells the bad ones."""
+
+    def read(self, content: bytes) -> Rows:
+        """The rows; a bad one is a rejection and never an error."""
+        ...
+
+
+class RowWriter(Protocol):
+    """Writes the part of a chunk."""
+
+    def write(self, rows: Rows, prediction: Prediction) -> bytes:
+        """The part: a line for each good row, and for csv the header, also without any row."""
+        ...
+
+
+class RowReaders(Protocol):
+    """Makes the reader for a signature and a layout."""
+
+    def __call__(self, signature: Signature, layout: Layout, /) -> RowReader:
+        """Compile what every chunk of the batch has in common."""
+        ...
+
+
+class RowWriters(Protocol):
+    """Makes the writer for a signature and a layout."""
+
+    def __call__(self, signature: Signature, layout: Layout, /) -> RowWriter:
+        """Compile what every part of the batch has in common."""
         ...

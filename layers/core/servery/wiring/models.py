@@ -9,6 +9,7 @@ from servery.wiring.settings import SystemClock, optional_setting, setting
 
 if TYPE_CHECKING:
     from servery.adapters.model_loader import ModelLoader
+    from servery.adapters.s3_http import S3Http
     from servery.ports import ArtifactSource
 
 
@@ -22,9 +23,9 @@ def model_loader(source: ArtifactSource) -> ModelLoader:
 
 
 @cache
-def s3_artifacts() -> ArtifactSource:
-    """The artifacts bucket without boto3; credentials are read anew for each request."""
-    from servery.adapters.s3_artifact_source import S3ArtifactSource  # noqa: PLC0415
+def s3() -> S3Http:
+    """S3 without boto3; credentials are read anew for each request."""
+    from servery.adapters.s3_http import S3Http  # noqa: PLC0415
     from servery.adapters.sigv4 import Credentials  # noqa: PLC0415
 
     def credentials() -> Credentials:
@@ -34,10 +35,17 @@ def s3_artifacts() -> ArtifactSource:
             optional_setting("AWS_SESSION_TOKEN"),
         )
 
-    return S3ArtifactSource(
-        setting("ARTIFACTS_BUCKET"),
+    return S3Http(
         region=optional_setting("AWS_REGION") or setting("AWS_DEFAULT_REGION"),
         credentials=credentials,
         clock=SystemClock(),
         endpoint=optional_setting("AWS_ENDPOINT_URL_S3") or optional_setting("AWS_ENDPOINT_URL"),
     )
+
+
+@cache
+def s3_artifacts() -> ArtifactSource:
+    """The artifacts bucket."""
+    from servery.adapters.s3_artifact_source import S3ArtifactSource  # noqa: PLC0415
+
+    return S3ArtifactSource(s3(), setting("ARTIFACTS_BUCKET"))

@@ -6,12 +6,13 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.models import model_loader, s3_artifacts
+from servery.wiring.models import model_loader, s3, s3_artifacts
 from servery.wiring.settings import SystemClock, optional_setting, setting
 
 if TYPE_CHECKING:
     from servery.edge.predictor import ModelServer
     from servery.usecases.predictor import Shelf
+    from servery.usecases.predictor.chunk import ChunkPredictor
 
 __all__ = [
     "model_server",
@@ -46,6 +47,17 @@ def shelf() -> Shelf:
 
 
 @cache
+def chunks() -> ChunkPredictor:
+    """What predicts chunks of batches; nothing of it is imported before a batch asks."""
+    from servery.adapters.chunk_rows import RowReader, RowWriter  # noqa: PLC0415
+    from servery.adapters.s3_chunk_files import S3ChunkFiles  # noqa: PLC0415
+    from servery.usecases.predictor.chunk import ChunkPredictor  # noqa: PLC0415
+
+    files = S3ChunkFiles(s3(), setting("EXCHANGE_BUCKET"))
+    return ChunkPredictor(files, RowReader, RowWriter)
+
+
+@cache
 def model_server() -> ModelServer:
     """The model server of this function, warm: what can be loaded before a request is.
 
@@ -60,7 +72,8 @@ def model_server() -> ModelServer:
     except Exception as error:
         log_error(error.__cause__ or error, request_id="init", route="init")
     init_ms = round((time.perf_counter() - started) * 1000, 3)
-    return ModelServer(shelf, code=optional_setting("AWS_LAMBDA_FUNCTION_VERSION"), init_ms=init_ms)
+    code = optional_setting("AWS_LAMBDA_FUNCTION_VERSION")
+    return ModelServer(shelf, chunks=chunks, code=code, init_ms=init_ms)
 
 
 def _warm_up() -> None:

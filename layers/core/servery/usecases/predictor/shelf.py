@@ -1,14 +1,12 @@
-"""The model server: which model answers, the swap to a new one, and the answer itself."""
+"""Which model answers, and the swap to a new one."""
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from servery.domain.inference import AnswerContext
-from servery.errors import ConflictError, InvalidInputError, UnavailableError
+from servery.errors import ConflictError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -160,73 +158,6 @@ class Shelf:
                 "the model cannot be loaded at the moment", retry_after=failed.retry_at - now
             ) from failed.error
         return Chosen(other, degraded=True, failure=failed.error if new else None)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One request to predict.
-
-    Attributes:
-        body: As the caller sent it, decoded from base64.
-        request_id: For correlation.
-        route: Why this server was asked: `champion`, `version`, ...
-        cache: What the prediction cache did.
-    """
-
-    body: bytes
-    request_id: str
-    route: str
-    cache: str
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The answer to one request.
-
-    Attributes:
-        body: The complete document.
-        rows: Rows predicted.
-        model_ms: Milliseconds that the model took.
-    """
-
-    body: bytes
-    rows: int
-    model_ms: float
-
-
-def infer(chosen: Chosen, asked: Asked) -> Answered:
-    """Predict the rows of a request.
-
-    Raises:
-        RejectedError: the body is not acceptable.
-        UnavailableError: it does not fit the model that stands in, which says nothing about it.
-    """
-    model = chosen.model
-    try:
-        question = model.codec.decode(asked.body)
-        started = time.perf_counter()
-        prediction = model.predict(question)
-        model_ms = (time.perf_counter() - started) * 1000
-        body = model.codec.encode(question, prediction, _context(chosen, asked))
-    except InvalidInputError as error:
-        if chosen.degraded:
-            raise UnavailableError(
-                "the model cannot be loaded at the moment", retry_after=FIRST_PAUSE
-            ) from error
-        raise
-    return Answered(body, question.rows, round(model_ms, 3))
-
-
-def _context(chosen: Chosen, asked: Asked) -> AnswerContext:
-    ref = chosen.model.ref
-    return AnswerContext(
-        model=ref.model,
-        model_version=ref.version,
-        request_id=asked.request_id,
-        served_by=asked.route,
-        cache=asked.cache,
-        degraded=chosen.degraded,
-    )
 
 
 def _identity(ref: ModelRef) -> tuple[str, ...]:

@@ -1,0 +1,233 @@
+"""S3 over plain HTTP: what a model server does there, without an SDK.
+
+    s3 = S3Http(region=region, credentials=credentials, clock=clock)
+    answer = s3.get("bucket", "key", version_id=version, etag=etag, start=0, end=100)
+
+A connection is kept for each bucket. A request is sent a second time where the first was not
+answered or S3 was busy; what S3 refuses is the caller's to understand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from servery.adapters.sigv4 import EMPTY, quoted_path, quoted_query, sign
+from servery.errors import ArtifactError, ThrottledError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from servery.adapters.sigv4 import Credentials
+    from servery.ports import Clock
+
+OK, PARTIAL = 200, 206
+_THROTTLED, _SERVER_ERROR = 429, 500
+# S3 answers these with a status of the 4xx kind; the same request goes through later.
+_PASSING = {"RequestTimeout", "ExpiredToken", "RequestTimeTooSkewed", "OperationAborted"}
+_BUSY = {"SlowDown", "TooManyRequests", "ThrottlingException", "RequestLimitExceeded"}
+_CODE = re.compile(rb"<Code>(\w+)</Code>")
+_TRIES = 2
+_MOST_BYTES = 512 * 1024 * 1024
+_SKIPPED_AT_ONCE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class S3Answer:
+    """What S3 said.
+
+    Attributes:
+        status: HTTP status; 200 or 206 with the content, else a refusal.
+        content: The bytes that were asked for, or what the refusal says.
+        etag: Of the object, without quotes.
+        code: S3's own word for a refusal, `NoSuchKey` for example.
+    """
+
+    status: int
+    content: bytes
+    etag: str = ""
+    code: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether S3 did what was asked."""
+        return self.status in {OK, PARTIAL}
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    bucket: str
+    key: str
+    query: str = ""
+    headers: dict[str, str] | None = None
+    body: bytes | None = None
+    window: tuple[int, int] | None = None
+
+
+class S3Http:
+    """Reads and writes objects.
+
+    Args:
+        region: Of the buckets.
+        credentials: Gives who asks, at each request, since they may be renewed.
+        clock: For the signature.
+        endpoint: Address of another S3 than AWS's, then with the bucket in the path.
+        timeout: Seconds for connecting and for each read.
+        most_bytes: Most that is read at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        region: str,
+        credentials: Callable[[], Credentials],
+        clock: Clock,
+        endpoint: str = "",
+        timeout: float = 10.0,
+        most_bytes: int = _MOST_BYTES,
+    ) -> None:
+        self._region = region
+        self._credentials = credentials
+        self._clock = clock
+        self._endpoint = endpoint
+        self._timeout = timeout
+        self._most_bytes = most_bytes
+        self._connections: dict[str, http.client.HTTPConnection] = {}
+
+    def get(
+        self,
+        bucket: str,
+        key: str,
+        *,
+        version_id: str = "",
+        etag: str = "",
+        start: int = 0,
+        end: int | None = None,
+    ) -> S3Answer:
+        """Read an object or a range of it.
+
+        Args:
+            bucket: Where it is.
+            key: Its key.
+            version_id: Exactly this version of it.
+            etag: Only if it has this one, without quotes.
+            start: First byte.
+            end: The byte behind the last one; None for all of it.
+
+        Raises:
+            ThrottledError: S3 took no more, twice.
+            UnavailableError: S3 did not answer, twice.
+            ArtifactError: it is larger than the bound.
+        """
+        query = quoted_query({"versionId": version_id} if version_id else {})
+        headers = {"if-match": f'"{etag}"'} if etag else {}
+        window = None if end is None else (start, end)
+        if window is not None:
+            headers["range"] = f"bytes={start}-{window[1] - 1}"
+        return self._ask(_Request("GET", bucket, key, query, headers, window=window))
+
+    def put(self, bucket: str, key: str, content: bytes) -> S3Answer:
+        """Write an object whole.
+
+        Raises:
+            ThrottledError: S3 took no more, twice.
+            UnavailableError: S3 did not answer, twice.
+        """
+        return self._ask(_Request("PUT", bucket, key, body=content))
+
+    def _ask(self, request: _Request) -> S3Answer:
+        busy, reason = False, ""
+        for _ in range(_TRIES):
+            try:
+                answer = self._send(request)
+            except (OSError, http.client.HTTPException) as error:
+                self._drop(request.bucket)
+                busy, reason = False, type(error).__name__
+                continue
+            busy = answer.status == _THROTTLED or answer.code in _BUSY
+            if answer.status < _SERVER_ERROR and not busy and answer.code not in _PASSING:
+                return answer
+            reason = f"status {answer.status} {answer.code}".rstrip()
+        sentence = f"S3 did not answer the {request.method} of {request.key} ({reason})"
+        if busy:
+            raise ThrottledError(sentence, retry_after=2)
+        raise UnavailableError(sentence, retry_after=2)
+
+    def _send(self, request: _Request) -> S3Answer:
+        tls, host, root = address_of(request.bucket, self._region, self._endpoint)
+        connection = self._connections.get(request.bucket)
+        if connection is None:
+            kind = http.client.HTTPSConnection if tls else http.client.HTTPConnection
+            connection = self._connections[request.bucket] = kind(host, timeout=self._timeout)
+        path = quoted_path(root + request.key)
+        headers = sign(
+            request.method,
+            host=host,
+            path=path,
+            query=request.query,
+            headers=request.headers,
+            digest=EMPTY if request.body is None else hashlib.sha256(request.body).hexdigest(),
+            region=self._region,
+            credentials=self._credentials(),
+            now=self._clock.now(),
+        )
+        target = f"{path}?{request.query}" if request.query else path
+        connection.request(request.method, target, body=request.body, headers=headers)
+        return self._answer(request, connection.getresponse())
+
+    def _answer(self, request: _Request, response: http.client.HTTPResponse) -> S3Answer:
+        if request.window is not None and response.status == OK:
+            content = self._window(request, response, *request.window)
+        else:
+            content = self._whole(request, response)
+        if response.status in {OK, PARTIAL}:
+            etag = (response.getheader("etag") or "").strip('"')
+            return S3Answer(response.status, content, etag)
+        code = _CODE.search(content)
+        return S3Answer(response.status, content, code=code[1].decode() if code else "")
+
+    def _whole(self, request: _Request, response: http.client.HTTPResponse) -> bytes:
+        content = response.read(self._most_bytes + 1)
+        if len(content) > self._most_bytes:
+            self._drop(request.bucket)
+            raise ArtifactError(f"{request.key} is larger than {self._most_bytes} bytes")
+        expected = response.getheader("content-length")
+        if expected is not None and len(content) != int(expected):
+            raise http.client.IncompleteRead(content)
+        return content
+
+    def _window(
+        self, request: _Request, response: http.client.HTTPResponse, start: int, end: int
+    ) -> bytes:
+        """The range out of the whole object: a server may answer with all of it."""
+        left = start
+        while left > 0:
+            skipped = len(response.read(min(left, _SKIPPED_AT_ONCE)))
+            if not skipped:
+                break
+            left -= skipped
+        content = response.read(min(end - start, self._most_bytes))
+        self._drop(request.bucket)  # with whatever is still on its way
+        return content
+
+    def _drop(self, bucket: str) -> None:
+        connection = self._connections.pop(bucket, None)
+        if connection is not None:
+            connection.close()
+
+
+def address_of(bucket: str, region: str, endpoint: str = "") -> tuple[bool, str, str]:
+    """Where a bucket is: whether over TLS, the host, and the path before each key.
+
+    A name with dots does not fit the certificate of a host of its own, so it goes into the path.
+    """
+    in_path = bool(endpoint) or "." in bucket
+    aws = f"s3.{region}.amazonaws.com"
+    address = urlsplit(endpoint or f"https://{aws if in_path else f'{bucket}.{aws}'}")
+    root = address.path.rstrip("/") + (f"/{bucket}/" if in_path else "/")
+    return address.scheme != "http", address.netloc, root

@@ -1,0 +1,85 @@
+"""The answer to one request."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from servery.domain.inference import AnswerContext
+from servery.errors import InvalidInputError, UnavailableError
+from servery.usecases.predictor.shelf import FIRST_PAUSE
+
+if TYPE_CHECKING:
+    from servery.usecases.predictor.shelf import Chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request to predict.
+
+    Attributes:
+        body: As the caller sent it, decoded from base64.
+        request_id: For correlation.
+        route: Why this server was asked: `champion`, `version`, ...
+        cache: What the prediction cache did.
+    """
+
+    body: bytes
+    request_id: str
+    route: str
+    cache: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer to one request.
+
+    Attributes:
+        body: The complete document.
+        rows: Rows predicted.
+        model_ms: Milliseconds that the model took.
+    """
+
+    body: bytes
+    rows: int
+    model_ms: float
+
+
+def infer(chosen: Chosen, asked: Asked) -> Answered:
+    """Predict the rows of a request.
+
+    Raises:
+        RejectedError: the body is not acceptable.
+        UnavailableError: it does not fit the model that stands in, which says nothing about it.
+    """
+    model = chosen.model
+    try:
+        question = model.codec.decode(asked.body)
+        started = time.perf_counter()
+        prediction = model.predict(question)
+        model_ms = (time.perf_counter() - started) * 1000
+        body = model.codec.encode(question, prediction, context_of(chosen, asked))
+    except InvalidInputError as error:
+        if chosen.degraded:
+            raise misfit() from error
+        raise
+    return Answered(body, question.rows, round(model_ms, 3))
+
+
+def misfit() -> UnavailableError:
+    """What to say of a request that does not fit a stand-in: that it may come again."""
+    return UnavailableError("the model cannot be loaded at the moment", retry_after=FIRST_PAUSE)
+
+
+def context_of(chosen: Chosen, asked: Asked) -> AnswerContext:
+    """What the answer to a request says about itself."""
+    ref = chosen.model.ref
+    return AnswerContext(
+        model=ref.model,
+        model_version=ref.version,
+        request_id=asked.request_id,
+        served_by=asked.route,
+        cache=asked.cache,
+        degraded=chosen.degraded,
+    )
