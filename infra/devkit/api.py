@@ -6,18 +6,20 @@ import contextlib
 import json
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import httpx
 
 from devkit.errors import DevkitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from devkit.stack import Deployed
 
 _TRIES = 4
 _SHOWN = 5
+_PAGE = 100
 _BUSY = frozenset({429, 503})
 _HINTS = {
     403: "The API key is not valid; `servery status --json` shows the one of this stack.",
@@ -65,8 +67,32 @@ class Api:
         """The body that answers `POST path`; see `get`."""
         return self.send("POST", path, body)[1]
 
+    def listed(self, path: str, name: str, limit: int, **query: str | None) -> list[dict[str, Any]]:
+        """The first entries of a list, page after page.
+
+        Args:
+            path: Of the list.
+            name: Of the member that holds the entries.
+            limit: How many at the most.
+            query: What to select by; None is left out.
+        """
+        found: list[dict[str, Any]] = []
+        chosen = {key: value for key, value in query.items() if value is not None}
+        while len(found) < limit:
+            asked = {**chosen, "limit": str(min(limit - len(found), _PAGE))}
+            page = self.get(f"{path}?{urlencode(asked)}")
+            found.extend(page[name])
+            if not page.get("next"):
+                break
+            chosen["before"] = page["next"]
+        return found[:limit]
+
     def send(
-        self, method: str, path: str, body: dict[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> tuple[httpx.Response, Any]:
         """Send a request; one that the API is too busy for is sent again a few times.
 
@@ -76,7 +102,7 @@ class Api:
         """
         for attempt in range(1, _TRIES + 1):
             try:
-                answer = self._http.request(method, path, json=body)
+                answer = self._http.request(method, path, json=body, headers=headers)
             except httpx.HTTPError as error:
                 raise DevkitError(
                     f"The API did not answer: {error or type(error).__name__}",
@@ -101,6 +127,16 @@ def api(deployed: Deployed) -> Iterator[Api]:
         trust_env=deployed.endpoint_url is None,
     ) as http:
         yield Api(http)
+
+
+@contextlib.contextmanager
+def advising(hints: Mapping[int, str]) -> Iterator[None]:
+    """Give errors of the API another hint, by status, where a command knows a better one."""
+    try:
+        yield
+    except ApiError as error:
+        error.hint = hints.get(error.status, error.hint)
+        raise
 
 
 def _problem(answer: httpx.Response) -> dict[str, Any]:

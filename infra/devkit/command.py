@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from devkit.errors import DevkitError, UsageError
+from devkit.errors import DevkitError, LeftAloneError, UsageError
 from devkit.screen import open_screen
 
 if TYPE_CHECKING:
@@ -42,7 +42,13 @@ def command(*, machine: bool, debug: bool) -> Iterator[Screen]:
         if debug:
             raise
         screen.failure(explain(error))
-        raise typer.Exit(USAGE if isinstance(error, UsageError) else FAILED) from None
+        raise typer.Exit(_status(error)) from None
+
+
+def _status(error: Exception) -> int:
+    if isinstance(error, LeftAloneError):
+        return INTERRUPTED
+    return USAGE if isinstance(error, UsageError) else FAILED
 
 
 def explain(error: Exception) -> DevkitError:

@@ -21,3 +21,7 @@ class DevkitError(Exception):
 
 class UsageError(DevkitError):
     """The command was called wrongly; it ends with status 2."""
+
+
+class LeftAloneError(DevkitError):
+    """Somebody pressed Ctrl-C, and what was begun goes on by itself; it ends with status 130."""

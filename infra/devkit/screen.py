@@ -83,6 +83,10 @@ class Screen:
         if not self.machine:
             self._line(line, style)
 
+    def note(self, line: str) -> None:
+        """One line of progress; where a machine reads the result, people still see it."""
+        self._line(line, "dim")
+
     def show(self, thing: Any) -> None:  # noqa: ANN401 - whatever rich can print
         """Something that rich prints, for people only."""
         if not self.machine:

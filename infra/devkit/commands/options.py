@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,10 @@ from devkit.api import Api, api
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+
+    from rich.table import Table
+
+    from devkit.screen import Screen
 
 Instance = Annotated[
     str,
@@ -49,6 +53,8 @@ StackName = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="The result as JSON on standard output.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Model = Annotated[str, typer.Argument(help="Name of the model.")]
+OfModel = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="All if left out.")]
+Limit = Annotated[int, typer.Option(min=1, help="How many at the most.")]
 Port = Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the local cloud.")]
 
 
@@ -60,3 +66,16 @@ def deployed(name: str) -> stack.Deployed:
 def api_of(name: str) -> AbstractContextManager[Api]:
     """The API of the instance of that name."""
     return api(deployed(name))
+
+
+def show_list(
+    screen: Screen, shown: Table, found: list[dict[str, Any]], limit: int, what: str
+) -> None:
+    """A list for people and for machines, with a word on what may follow."""
+    if found:
+        screen.show(shown)
+    else:
+        screen.say(f"No {what}.")
+    if len(found) == limit:
+        screen.say(f"The newest {limit}; --limit shows more.", style="dim")
+    screen.result(found)

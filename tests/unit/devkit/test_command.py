@@ -6,7 +6,7 @@ import typer
 from botocore.exceptions import NoCredentialsError
 from devkit.cli import app
 from devkit.command import command, explain
-from devkit.errors import DevkitError, UsageError
+from devkit.errors import DevkitError, LeftAloneError, UsageError
 from devkit.screen import Screen, table
 from rich.console import Console
 from typer.testing import CliRunner
@@ -25,6 +25,7 @@ def ended(error, *, machine=False, debug=False):
         (UsageError("wrong"), 2),
         (RuntimeError("unexpected"), 1),
         (KeyboardInterrupt(), 130),
+        (LeftAloneError("goes on"), 130),
     ],
 )
 def test_status_says_what_happened_when_a_command_ends_badly(error, status, capsys):
@@ -65,6 +66,13 @@ def test_usage_when_there_is_no_such_command():
     assert CliRunner().invoke(app, ["fly"]).exit_code == 2
 
 
+@pytest.mark.parametrize("group", ["jobs", "batch"])
+def test_usage_when_there_is_no_such_state(group):
+    result = CliRunner().invoke(app, [group, "list", "--state", "lost"])
+    assert result.exit_code == 2
+    assert "no state 'lost'" in result.output
+
+
 def test_aws_stays_untouched_when_down_names_it():
     result = CliRunner().invoke(app, ["down", "--instance", "aws"])
     assert result.exit_code == 2
@@ -86,10 +94,22 @@ def test_aws_stays_untouched_when_down_names_it():
         "predict",
         "logs",
         "deploy",
+        "jobs submit",
+        "jobs list",
+        "jobs show",
+        "jobs cancel",
+        "jobs redrive",
+        "jobs secret",
+        "batch submit",
+        "batch watch",
+        "batch list",
+        "batch show",
+        "batch fetch",
+        "batch rerun",
     ],
 )
 def test_json_and_debug_are_there_when_help_is_asked_for(name):
-    shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"}).output
+    shown = CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "200"}).output
     assert "--json" in shown
     assert "--debug" in shown
 
