@@ -16,7 +16,7 @@ _ATTEMPTS = 5
 def cancel_job(job_id: str, *, store: JobStore, clock: Clock) -> Job:
     """Cancel a job that waits; one that is cancelled already is given back as it is.
 
-    Whoever waits for it is told afterwards (`publish`), by the caller of this or by a sweep.
+    The next sweep tells whoever waits for it.
 
     Raises:
         NotFoundError: there is no such job.
