@@ -155,8 +155,16 @@ def claim(job: Job, *, owner: str, now: float, started: str, seconds: float) -> 
     )
 
 
-def release(job: Job, *, now: float, seconds: float, reason: str) -> Job:
-    """The try failed and another one may follow, in so many seconds; it can be cancelled again.
+def release(job: Job, *, now: float, seconds: float, reason: str, tried: bool = True) -> Job:
+    """Another try may follow, in so many seconds; the job can be cancelled again.
+
+    Args:
+        job: Claimed.
+        now: Seconds since the epoch.
+        seconds: When its message comes back.
+        reason: Why there has to be another try; a sentence.
+        tried: Whether a model server was given the job. Where none was, as when all are busy
+            or the time is up, the claim does not count as a try.
 
     Raises:
         ConflictError: nobody has the job.
@@ -169,6 +177,7 @@ def release(job: Job, *, now: float, seconds: float, reason: str) -> Job:
         owner="",
         lease=0.0,
         due=now + seconds + GRACE_SECONDS,
+        tries=job.tries if tried else max(0, job.tries - 1),
         reason=reason,
     )
 
