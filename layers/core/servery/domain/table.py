@@ -27,6 +27,12 @@ class Reason(StrEnum):
     NOT_FINITE = "not_finite"
     OUT_OF_RANGE = "out_of_range"
     UNKNOWN_CATEGORY = "unknown_category"
+    TOO_LONG = "too_long"
+    NOT_UTF8 = "not_utf8"
+    NOT_JSON = "not_json"
+    UNKNOWN_FIELD = "unknown_field"
+    FIELD_TWICE = "field_twice"
+    NO_ANSWER = "no_answer"
 
 
 @dataclass(frozen=True, slots=True)
