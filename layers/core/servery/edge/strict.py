@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from enum import StrEnum
 from typing import TypeVar
 
 import msgspec
@@ -12,6 +13,7 @@ from servery.edge.http import Request, check_media
 from servery.errors import InvalidInputError, MalformedError, TooLargeError, Violation
 
 T = TypeVar("T", bound=msgspec.Struct)
+E = TypeVar("E", bound=StrEnum)
 
 MAX_BODY = 64 * 1024
 """Bytes of a body that is no prediction."""
@@ -45,13 +47,17 @@ def read_body(request: Request, kind: type[T]) -> T:
         raise MalformedError("the body is not JSON") from error
 
 
-def read_page(request: Request) -> tuple[int, str]:
+def read_page(request: Request, also: Collection[str] = ()) -> tuple[int, str]:
     """How many are asked for, and where the page before ended (empty for the first page).
+
+    Args:
+        request: The request.
+        also: Further parameters that the route has.
 
     Raises:
         InvalidInputError: the query has something else, or it is not acceptable.
     """
-    check_query(request, {"limit", "before"})
+    check_query(request, {"limit", "before", *also})
     limit = request.query.get("limit", str(DEFAULT_LIMIT))
     if not (limit.isascii() and limit.isdigit() and len(limit) <= len(str(MAX_LIMIT))):
         raise _wrong("limit", f"is a number from 1 to {MAX_LIMIT}")
@@ -61,6 +67,21 @@ def read_page(request: Request) -> tuple[int, str]:
     if len(before) > _MAX_CURSOR:
         raise _wrong("before", "is the `next` of the page before")
     return int(limit), before
+
+
+def read_choice(request: Request, name: str, kind: type[E]) -> E | None:
+    """A parameter of the query that is one of the values of `kind`; None where it is not given.
+
+    Raises:
+        InvalidInputError: it is something else.
+    """
+    given = request.query.get(name)
+    if given is None:
+        return None
+    try:
+        return kind(given)
+    except ValueError as error:
+        raise _wrong(name, f"is one of {', '.join(kind)}") from error
 
 
 def check_query(request: Request, known: Collection[str] = ()) -> None:
