@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from devkit import releases, rows, specs, training
-from devkit.api import Api, ApiError, api
+from devkit import demo_later, exchange, releases, rows, specs, training
+from devkit.api import Api, api
 from devkit.screen import table
 from devkit.sidebyside import side_by_side
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 MODELS = (("iris", "load"), ("diabetes", "image"))
 _SHOWN = 2
-_LIMIT = 560
 
 
 @dataclass
@@ -71,11 +69,13 @@ class Made:
     release_seconds: float
 
 
-def run(deployed: Deployed, screen: Screen) -> dict[str, Made]:
+def run(deployed: Deployed, screen: Screen) -> tuple[dict[str, Made], demo_later.Later]:
     """Train and release the models of the demonstration, side by side, and ask each of them.
 
+    Then one of them once more, by a job and by a batch.
+
     Raises:
-        DevkitError: a training was refused or failed, or a release failed.
+        DevkitError: a training was refused or failed, or a release, the job or the batch failed.
     """
     # Before the threads start: msgspec crashes when two of them meet a type for the first time.
     read = {model: specs.load(model_spec(model)) for model, _ in MODELS}
@@ -87,11 +87,19 @@ def run(deployed: Deployed, screen: Screen) -> dict[str, Made]:
         for model, _ in MODELS:
             _ask(http, screen, model)
         _ask_wrongly(http, screen)
-    return made
+        model = MODELS[0][0]
+        later = demo_later.run(deployed, http, screen, model, rows.from_spec(model_spec(model)))
+    return made, later
 
 
 def summary(
-    screen: Screen, deployed: Deployed, made: dict[str, Made], seconds: float, instance: str
+    screen: Screen,
+    deployed: Deployed,
+    made: dict[str, Made],
+    later: demo_later.Later,
+    *,
+    seconds: float,
+    instance: str,
 ) -> None:
     """The table of what happened, the addresses, and how to go on or stop."""
     lines = [[phase.title, phase.detail, f"{phase.seconds:.1f} s"] for phase in screen.phases]
@@ -100,6 +108,7 @@ def summary(
         lines.append([f"Train {model}", trained, f"{one.training_seconds:.1f} s"])
         shown = f"{one.record.get('released_as', '')}  {one.record.get('mode', '')}"
         lines.append([f"Release {model}", shown, f"{one.release_seconds:.1f} s"])
+    lines.extend(demo_later.lines(later))
     lines.append(["All", "trainings and releases side by side", f"{seconds:.1f} s"])
     screen.say()
     screen.show(table(["what", "", "time"], lines, title="What happened"))
@@ -112,11 +121,13 @@ def summary(
     screen.say("Stop     " + (f"make down INSTANCE={instance}" if other else "make down"))
 
 
-def as_values(screen: Screen, made: dict[str, Made]) -> dict[str, Any]:
+def as_values(screen: Screen, made: dict[str, Made], later: demo_later.Later) -> dict[str, Any]:
     """What happened, for machines."""
     return {
         "phases": [asdict(phase) for phase in screen.phases],
         "trained": {model: asdict(one) for model, one in made.items()},
+        "job": later.job,
+        "batch": later.batch,
     }
 
 
@@ -164,14 +175,14 @@ def _ask(http: Api, screen: Screen, model: str) -> None:
     # Spread over the file, since the classes of some data sets lie one after the other.
     records = records[:: max(1, len(records) // _SHOWN)][:_SHOWN]
     path = f"/v2/models/{model}/infer"
-    _show(http, screen, path, {"records": records})
+    exchange.show(http, screen, path, {"records": records})
     tensors = [
         {"name": name, "shape": [len(records)], "datatype": "FP64", "data": list(column)}
         for name, column in zip(
             records[0], zip(*(r.values() for r in records), strict=True), strict=True
         )
     ]
-    _show(http, screen, path, {"id": "demo", "inputs": tensors})
+    exchange.show(http, screen, path, {"id": "demo", "inputs": tensors})
 
 
 def _ask_wrongly(http: Api, screen: Screen) -> None:
@@ -179,37 +190,9 @@ def _ask_wrongly(http: Api, screen: Screen) -> None:
     model = MODELS[0][0]
     record = rows.from_spec(model_spec(model))[0]
     wrong = {**record, next(iter(record)): "long"}
-    _show(http, screen, f"/v2/models/{model}/infer", {"records": [wrong]})
+    exchange.show(http, screen, f"/v2/models/{model}/infer", {"records": [wrong]})
 
 
 def model_spec(model: str) -> Path:
     """The spec of a model of the demonstration."""
     return specs.EXAMPLES / f"{model}.yaml"
-
-
-def _show(http: Api, screen: Screen, path: str, body: dict[str, Any]) -> None:
-    screen.say()
-    screen.say(f"POST {path}", style="bold")
-    screen.say(_short(body, _LIMIT // 2), style="dim")
-    started = time.monotonic()
-    try:
-        answer, content = http.send("POST", path, body)
-        said = f"HTTP {answer.status_code}"
-    except ApiError as error:
-        content, said = error.problem, f"HTTP {error.status}"
-    screen.say(f"{said}  {(time.monotonic() - started) * 1000:.0f} ms through the local cloud")
-    screen.say(_short(content), style="green" if said == "HTTP 200" else "yellow")
-
-
-def _short(content: Any, limit: int = _LIMIT) -> str:  # noqa: ANN401
-    text = json.dumps(_rounded(content), ensure_ascii=False)
-    return text if len(text) <= limit else f"{text[:limit]} ..."
-
-
-def _rounded(content: Any) -> Any:  # noqa: ANN401
-    """For reading: four digits after the point."""
-    if isinstance(content, float):
-        return round(content, 4)
-    if isinstance(content, dict):
-        return {name: _rounded(value) for name, value in content.items()}
-    return [_rounded(one) for one in content] if isinstance(content, list) else content

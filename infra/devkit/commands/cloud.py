@@ -86,14 +86,15 @@ def demo_command(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Train, release and ask a classification and a regression model, from nothing."""
+    """Train, release and ask two models, from nothing; then a job and a batch."""
     with command(machine=as_json, debug=debug) as screen:
         started = time.monotonic()
         wish = choice.Wish(cloud, endpoint, stack_name)
         deployed, name = _up(instance, wish, screen, port, force=False)
-        made = demo.run(deployed, screen)
-        demo.summary(screen, deployed, made, time.monotonic() - started, name)
-        screen.result(status.summary(deployed) | demo.as_values(screen, made))
+        made, later = demo.run(deployed, screen)
+        took = time.monotonic() - started
+        demo.summary(screen, deployed, made, later, seconds=took, instance=name)
+        screen.result(status.summary(deployed) | demo.as_values(screen, made, later))
 
 
 @app.command("logs")

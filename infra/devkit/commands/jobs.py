@@ -111,6 +111,8 @@ def redrive(
         for job_id in answer["redriven"]:
             screen.say(job_id)
         screen.say(f"Driven again: {len(answer['redriven'])}")
+        if answer["left"]:
+            screen.say("There may be more: the same command again, in a minute.", style="yellow")
         screen.result(answer)
 
 
