@@ -25,6 +25,7 @@ PAGE_ROOM = "web_single"
 
 _DESCRIPTIONS = {
     "gateway": "Predict: the Open Inference Protocol v2, and the records form on the same routes.",
+    "jobs": "Predict later: accepted durably, answered once, told by event and callback.",
     "registry": "What there is, who answers, releases and roll back.",
     "web_single": "The page and the model in its own process; on an origin of its own.",
 }
@@ -71,7 +72,9 @@ def _operation(
     route: Route, operation: Operation, schema_of: dict[type, dict[str, Any]]
 ) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": HTTPStatus(operation.status).phrase}
-    answer["headers"] = {name: {"schema": {"type": "string"}} for name in _headers(route)}
+    answer["headers"] = {
+        name: {"schema": {"type": "string"}} for name in (*_headers(route), *operation.sends)
+    }
     answer["content"] = {operation.media: {"schema": _one_of(operation.answers, schema_of)}}
     errors = {*operation.errors, *_ALWAYS, *(_KEYED if route.key else ())}
     described: dict[str, Any] = {
@@ -84,8 +87,10 @@ def _operation(
             **{str(int(s)): {"$ref": f"#/components/responses/{int(s)}"} for s in sorted(errors)},
         },
     }
-    if operation.query:
-        described["parameters"] = [_query(n, text) for n, text in operation.query.items()]
+    parameters = [_query(n, text) for n, text in operation.query.items()]
+    parameters += [_header(n, text) for n, text in operation.headers.items()]
+    if parameters:
+        described["parameters"] = parameters
     if operation.bodies:
         content: dict[str, Any] = {"schema": _one_of(operation.bodies, schema_of)}
         content["examples"] = {n: {"value": value} for n, value in operation.examples.items()}
@@ -105,6 +110,10 @@ def _one_of(types: tuple[type, ...], schema_of: dict[type, dict[str, Any]]) -> d
 def _query(name: str, description: str) -> dict[str, Any]:
     kind = {"type": "integer", "minimum": 1} if name == "limit" else {"type": "string"}
     return {"name": name, "in": "query", "description": description, "schema": kind}
+
+
+def _header(name: str, description: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
 
 
 def _path(route: Route) -> dict[str, Any]:

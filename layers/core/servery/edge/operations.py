@@ -9,6 +9,8 @@ from servery.domain.deployment import Deployment
 from servery.domain.records import ReleaseRecord
 from servery.edge import wire
 from servery.usecases.gateway import ModelReady
+from servery.usecases.jobs.redriving import RedriveRequest
+from servery.usecases.jobs.views import JobList, JobView, Redriven
 from servery.usecases.registry.asking import ReleaseRequest
 from servery.usecases.registry.returning import RollBackRequest
 from servery.usecases.registry.views import (
@@ -43,6 +45,8 @@ class Operation:
         status: Of the answer.
         errors: Statuses of the problem documents that are its own, beside those of all.
         query: Names of the parameters in the query, with what they are for.
+        headers: Names of the request's headers that it knows, with what they are for.
+        sends: Names of the answer's own headers, beside those of all.
         media: Content type of the answer.
         examples: Bodies by name.
         body_required: Whether the body can be left out.
@@ -54,6 +58,8 @@ class Operation:
     status: int = 200
     errors: tuple[int, ...] = ()
     query: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    sends: tuple[str, ...] = ()
     media: str = "application/json"
     examples: dict[str, Any] = field(default_factory=dict)
     body_required: bool = True
@@ -63,6 +69,8 @@ _PAGE = {
     "limit": "How many at the most.",
     "before": "Where the last page ended: its `next`.",
 }
+_CALLBACK = "Address (https) that is told when the job is over; once, here or {where}."
+_JOB_HEADERS = ("retry-after", "x-model-version")
 _SERVING = (404, 429, 503, 504)
 _READING = (404, 422, 503)
 
@@ -128,6 +136,44 @@ OPERATIONS: dict[str, Operation] = {
         body_required=False,
     ),
     "openapi": Operation("This document"),
+    "submit_job": Operation(
+        "Predict with the champion, later: the job is kept when this answers",
+        (JobView,),
+        (wire.RecordsRequest, wire.TensorRequest),
+        status=202,
+        errors=(400, 404, 409, 413, 415, 422, 503),
+        query={"callback_url": _CALLBACK.format(where="as x-callback-url")},
+        headers={
+            "Idempotency-Key": "1 to 255 printable characters; the same one gives the same job.",
+            "x-callback-url": _CALLBACK.format(where="in the query"),
+        },
+        sends=("location", *_JOB_HEADERS),
+        examples={"records": _RECORDS, "tensors": _TENSORS},
+    ),
+    "list_jobs": Operation(
+        "Jobs, newest first, without results",
+        (JobList,),
+        errors=_READING,
+        query={
+            **_PAGE,
+            "model": "Only those of this model.",
+            "state": "Only those in this state: queued, running, done, failed, cancelled, expired.",
+        },
+    ),
+    "redrive_jobs": Operation(
+        "Give jobs that failed for good all their tries again",
+        (Redriven,),
+        (RedriveRequest,),
+        errors=(400, 413, 415, 422, 503),
+        examples={"all": {}, "model": {"model": "iris", "limit": 10}},
+        body_required=False,
+    ),
+    "get_job": Operation(
+        "One job, with its result", (JobView,), errors=_READING, sends=_JOB_HEADERS
+    ),
+    "cancel_job": Operation(
+        "Cancel a job that has not started", (JobView,), errors=(404, 409, 422, 503)
+    ),
     "page": Operation("The page", media=HTML),
     "static_file": Operation("A file of the page", media="*/*", errors=(404,)),
     "web_model": Operation("What the page builds its form from", (Description, Nothing)),
