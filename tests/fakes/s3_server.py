@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -18,12 +21,17 @@ REGION = "eu-central-1"
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
-def gives(status: int, content: bytes = b"", length: int | None = None) -> Answer:
+def gives(
+    status: int, content: bytes = b"", length: int | None = None, *, etag: str = ""
+) -> Answer:
     """An answer, with a content length that need not be true."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
+        _body(handler)
         handler.send_response(status)
         handler.send_header("content-length", str(len(content) if length is None else length))
+        if etag:
+            handler.send_header("etag", etag)
         handler.end_headers()
         handler.wfile.write(content)
         handler.close_connection = length is not None
@@ -54,17 +62,98 @@ class _SignedAt(S3SigV4Auth):
 
 
 def _signed(handler: BaseHTTPRequestHandler) -> bool:
-    request = AWSRequest("GET", f"http://{handler.headers['host']}{handler.path}")
-    request.headers["host"] = handler.headers["host"]
-    request.headers["x-amz-content-sha256"] = handler.headers["x-amz-content-sha256"]
-    request.headers["X-Amz-Date"] = handler.headers["x-amz-date"]
-    request.headers["X-Amz-Security-Token"] = TOKEN
+    """Whether the signature is botocore's for exactly this request, its body included."""
+    sent = handler.headers["authorization"] or ""
+    named = re.search("SignedHeaders=([^,]+),", sent)
+    request = AWSRequest(handler.command, f"http://{handler.headers['host']}{handler.path}")
+    for name in named[1].split(";") if named else ():
+        request.headers[name] = handler.headers[name]
     request.context["timestamp"] = handler.headers["x-amz-date"]
     signer = _SignedAt(Credentials(ACCESS_KEY, SECRET_KEY, TOKEN), "s3", REGION)
     text = signer.string_to_sign(request, signer.canonical_request(request))
-    expected = signer.signature(text, request)
-    sent = handler.headers["authorization"] or ""
-    return sent.endswith(f"Signature={expected}")
+    digest = hashlib.sha256(_body(handler)).hexdigest()
+    return (
+        sent.endswith(f"Signature={signer.signature(text, request)}")
+        and handler.headers["x-amz-content-sha256"] == digest
+        and handler.headers["x-amz-security-token"] == TOKEN
+    )
+
+
+def _body(handler: BaseHTTPRequestHandler) -> bytes:
+    """The body of a request; read once, since it can be read once only."""
+    kept: bytes | None = getattr(handler, "kept_body", None)
+    if kept is None:
+        kept = handler.rfile.read(int(handler.headers["content-length"] or 0))
+        handler.kept_body = kept  # type: ignore[attr-defined]
+    return kept
+
+
+@dataclass
+class VersionedS3:
+    """Objects by `bucket/key` with all their versions, as a bucket with versioning keeps them.
+
+    Attributes:
+        versions: The versions of each object, by id, the newest last.
+        forbidden: Paths that may not be read or written.
+        ignores_ranges: Whether it answers with the whole object when a version is named.
+    """
+
+    versions: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    forbidden: set[str] = field(default_factory=set)
+    ignores_ranges: bool = False
+
+    def put(self, path: str, content: bytes) -> tuple[str, str]:
+        """Write the next version; its id and its ETag, without quotes."""
+        kept = self.versions.setdefault(path, {})
+        version = f"v{len(kept)}/+="
+        kept[version] = content
+        return version, etag_of(content)
+
+    def newest(self, path: str) -> bytes:
+        """An object as it is now."""
+        return list(self.versions[path].values())[-1]
+
+    def __call__(self, handler: BaseHTTPRequestHandler) -> None:
+        """Answer a request."""
+        address = urlsplit(handler.path)
+        path = unquote(address.path).removeprefix("/")
+        asked = dict(parse_qsl(address.query)).get("versionId", "")
+        body = _body(handler)
+        if not _signed(handler) or path in self.forbidden:
+            _refuses(handler, 403, "AccessDenied")
+        elif handler.command == "PUT":
+            self.put(path, body)
+            gives(200)(handler)
+        elif path not in self.versions:
+            _refuses(handler, 404, "NoSuchKey")
+        elif asked and asked not in self.versions[path]:
+            _refuses(handler, 404, "NoSuchVersion")
+        else:
+            content = self.versions[path][asked] if asked else self.newest(path)
+            self._give(handler, content, whole=bool(asked) and self.ignores_ranges)
+
+    @staticmethod
+    def _give(handler: BaseHTTPRequestHandler, content: bytes, *, whole: bool) -> None:
+        etag = f'"{etag_of(content)}"'
+        window = re.fullmatch(r"bytes=(\d+)-(\d+)", handler.headers["range"] or "")
+        first, last = (int(window[1]), int(window[2]) + 1) if window else (0, len(content))
+        if handler.headers["if-match"] not in {None, etag}:
+            _refuses(handler, 412, "PreconditionFailed")
+        elif window and first >= len(content):
+            _refuses(handler, 416, "InvalidRange")
+        elif window is None or whole:
+            gives(200, content, etag=etag)(handler)
+        else:
+            gives(206, content[first:last], etag=etag)(handler)
+
+
+def etag_of(content: bytes) -> str:
+    """The ETag of an object, without quotes."""
+    return hashlib.md5(content).hexdigest()  # noqa: S324 - it is what S3 does
+
+
+def _refuses(handler: BaseHTTPRequestHandler, status: int, code: str) -> None:
+    gives(status, f"<Error><Code>{code}</Code></Error>".encode())(handler)
 
 
 @contextmanager
@@ -80,7 +169,11 @@ def serving(*answers: Answer) -> Iterator[tuple[str, list[str]]]:
 
         def do_GET(self) -> None:
             asked.append(self.path)
+            self.kept_body: bytes | None = None
             answers[min(len(asked), len(answers)) - 1](self)
+
+        def do_PUT(self) -> None:
+            self.do_GET()
 
         def log_message(self, *args: object) -> None:
             pass

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LONGEST_ROW = 1_000_000
+ROWS_AT_ONCE = 4096
+"""Rows of one call of a model: enough to be quick, and few enough to bound its memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,9 @@ class Rows:
         )
 
 
-def predict_rows(rows: Rows, predict: Callable[[Rows], Prediction]) -> tuple[Rows, Prediction]:
+def predict_rows(
+    rows: Rows, predict: Callable[[Rows], Prediction], *, at_once: int = ROWS_AT_ONCE
+) -> tuple[Rows, Prediction]:
     """Ask a model for all good rows; those that it has no answer for become rejected.
 
     A model refuses a whole call for one value that it was not made for, so the rows of a refused
@@ -87,12 +91,16 @@ def predict_rows(rows: Rows, predict: Callable[[Rows], Prediction]) -> tuple[Row
     Args:
         rows: What was read.
         predict: Asks the model with the good rows of what it is given, at least one.
+        at_once: How many rows it is asked for at once, at the most.
 
     Returns:
         The rows with an answer that is finite, and the answers.
     """
     refused = np.zeros(rows.good, dtype=np.bool_)
-    parts = _by_halves(rows, 0, rows.good, predict, refused)
+    parts: list[Prediction] = []
+    for start in range(0, rows.good, at_once):
+        stop = min(start + at_once, rows.good)
+        parts += _by_halves(rows, start, stop, predict, refused)
     rows = rows.reject(refused, Reason.NO_ANSWER)
     whole = parts[0] if len(parts) == 1 else _joined(parts)
     unanswered = _not_finite(whole)
