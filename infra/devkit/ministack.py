@@ -1,8 +1,11 @@
-"""MiniStack with the one thing that state machines need and release 1.5.33 does not say.
+"""MiniStack with two things that release 1.5.33 lacks.
 
 On AWS a function that raises answers with the name of the exception's class, and a state machine
 catches and retries by that name. MiniStack answers `Runtime.HandlerError` whatever was raised; the
 class stands only in the traceback, so it is read from there.
+
+A number that a template takes from a parameter arrives as a text. As the MaximumConcurrency of one
+queue it would stop the deliveries of all queues.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Execute = Callable[[dict[str, Any], Any, str], dict[str, Any]]
+    Limit = Callable[..., int]
 
 _HEADER = "Traceback (most recent call last):\n"
 _RAISED = re.compile(r"^([A-Za-z_][\w.]*)(?::|$)", re.MULTILINE)
@@ -40,12 +44,24 @@ def naming_errors(execute: Execute) -> Execute:
     return run
 
 
+def counting_workers(limit: Limit) -> Limit:
+    """Wrap what says how many workers a queue may have, so that the limit is a number."""
+
+    def run(mapping: dict[str, Any], *rest: Any) -> int:  # noqa: ANN401
+        scaling = mapping.get("ScalingConfig") or {}
+        numbers = {name: int(value) for name, value in scaling.items()}
+        return limit({**mapping, "ScalingConfig": numbers}, *rest)
+
+    return run
+
+
 def main() -> None:
     """Run MiniStack in this process; its settings are in the environment."""
     from ministack.app import main as serve  # noqa: PLC0415 - seconds that a test can do without
     from ministack.services import lambda_svc  # noqa: PLC0415
 
     lambda_svc._execute_function_warm = naming_errors(lambda_svc._execute_function_warm)  # noqa: SLF001
+    lambda_svc._sqs_esm_concurrency = counting_workers(lambda_svc._sqs_esm_concurrency)  # noqa: SLF001
     serve()
 
 

@@ -1,11 +1,11 @@
-"""Errors of functions keep their class on the local cloud."""
+"""What the local cloud does otherwise than the release that it is made of."""
 
 from __future__ import annotations
 
 import traceback
 
 import pytest
-from devkit.ministack import naming_errors, raised_class
+from devkit.ministack import counting_workers, naming_errors, raised_class
 from servery.errors import FaultError, InvalidInputError, RejectedError
 
 
@@ -51,3 +51,14 @@ def test_only_nameless_errors_are_named_when_a_function_ends() -> None:
         "Runtime.HandlerError",
         "Runtime.HandlerError",
     ]
+
+
+def test_the_limit_of_workers_is_a_number_when_it_comes_from_a_parameter() -> None:
+    def limit(mapping: dict, *_: object) -> int:
+        return min(mapping["ScalingConfig"].get("MaximumConcurrency", 5), 100)
+
+    of = counting_workers(limit)
+
+    assert of({"ScalingConfig": {"MaximumConcurrency": "10"}}, {}, {}, None) == 10
+    assert of({"ScalingConfig": {"MaximumConcurrency": 7}}, {}, {}, None) == 7
+    assert of({"ScalingConfig": None}, {}, {}, None) == 5
