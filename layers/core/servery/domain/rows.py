@@ -1,4 +1,4 @@
-"""The rows of a chunk on their way through the model: good ones as arrays, bad ones by their line."""
+"""The rows of a chunk on their way through the model: good ones as arrays, bad ones by line."""
 
 from __future__ import annotations
 

@@ -9,8 +9,9 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 
 from servery.domain.inference import Form, Question
+from servery.domain.inputs import Columns
+from servery.domain.json_text import count_strings
 from servery.edge.inference.answers import AnswerWriter
-from servery.edge.inference.columns import Columns
 from servery.edge.inference.examination import Examination
 from servery.edge.inference.records import RecordReader
 from servery.edge.inference.refusal import check_rows, refuse
@@ -18,7 +19,6 @@ from servery.edge.inference.schema import (
     Body,
     body_decoder,
     count_envelope,
-    count_strings,
     count_tensors,
     is_object,
 )

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from servery.domain.inputs import FLOAT32_MAX
 from servery.domain.signature import Dtype
-from servery.edge.inference.columns import FLOAT32_MAX
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ every range, so that each can be named by its field.
 from __future__ import annotations
 
 import json
-import math
 from typing import TYPE_CHECKING, Any
 
+from servery.domain.json_text import Pairs, read_pairs
 from servery.edge.inference.refusal import MOST, check_rows
 from servery.edge.inference.schema import Tensor
 from servery.errors import MalformedError, Violation
@@ -17,16 +17,11 @@ from servery.errors import MalformedError, Violation
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from servery.edge.inference.columns import Columns
+    from servery.domain.inputs import Columns
 
-_DIGITS = 1000
 _NAME_SHOWN = 64
 _BODY = ("records", "inputs", "outputs", "id", "parameters")
 _TENSOR = ("name", "shape", "datatype", "data")
-
-
-class _Pairs(list[Any]):
-    """A JSON object with its members in order, repeated ones too."""
 
 
 def parse(body: bytes) -> Any:
@@ -36,7 +31,7 @@ def parse(body: bytes) -> Any:
         MalformedError: it is no JSON, even with NaN and infinities let through.
     """
     try:
-        return json.loads(body.decode(), object_pairs_hook=_Pairs, parse_int=_whole)
+        return read_pairs(body.decode())
     except UnicodeDecodeError as error:
         raise MalformedError("the body is not valid UTF-8") from error
     except RecursionError as error:
@@ -70,7 +65,7 @@ class Examination:
             TooLargeError: more rows than the limit.
         """
         value = parse(body)
-        if not isinstance(value, _Pairs):
+        if not isinstance(value, Pairs):
             self._add("body", "is not a JSON object")
             return
         members = self._members(value, "", _BODY)
@@ -96,7 +91,7 @@ class Examination:
         return len(self.found) >= MOST
 
     def _members(
-        self, pairs: _Pairs, path: str, known: Container[str], what: str = "is not known here"
+        self, pairs: Pairs, path: str, known: Container[str], what: str = "is not known here"
     ) -> dict[str, Any]:
         members: dict[str, Any] = {}
         for name, value in pairs:
@@ -112,7 +107,7 @@ class Examination:
             self._add("id", "is not text")
 
     def _parameters(self, members: dict[str, Any], path: str) -> None:
-        if "parameters" in members and not isinstance(members["parameters"], _Pairs):
+        if "parameters" in members and not isinstance(members["parameters"], Pairs):
             self._add(f"{path}parameters", "is not an object")
 
     def _records(self, records: Any) -> None:
@@ -127,7 +122,7 @@ class Examination:
             if self._full:
                 return
             path = f"records[{index}]"
-            if not isinstance(record, _Pairs):
+            if not isinstance(record, Pairs):
                 self._add(path, "is not an object")
                 continue
             members = self._members(record, f"{path}.", names, "is no input of this model")
@@ -155,7 +150,7 @@ class Examination:
             self.tensors = whole
 
     def _tensor(self, path: str, value: Any) -> Tensor | None:
-        if not isinstance(value, _Pairs):
+        if not isinstance(value, Pairs):
             self._add(path, "is not a tensor object")
             return None
         before = len(self.found)
@@ -176,7 +171,7 @@ class Examination:
             return
         for index, value in enumerate(outputs):
             path = f"outputs[{index}]"
-            if not isinstance(value, _Pairs):
+            if not isinstance(value, Pairs):
                 self._add(path, "is not an object")
                 continue
             members = self._members(value, f"{path}.", ("name", "parameters"))
@@ -185,14 +180,8 @@ class Examination:
                 self._add(f"{path}.name", "is not the name of an output")
 
 
-def _whole(digits: str) -> float:
-    return (
-        int(digits) if len(digits) <= _DIGITS else math.copysign(math.inf, float(digits[:2] + "1"))
-    )
-
-
 def _is_array(value: Any) -> bool:
-    return isinstance(value, list) and not isinstance(value, _Pairs)
+    return isinstance(value, list) and not isinstance(value, Pairs)
 
 
 def _is_text(value: Any) -> bool:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from servery.edge.inference.columns import Columns
+    from servery.domain.inputs import Columns
 
 
 class RecordReader:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from servery.edge.inference.columns import Column, Columns
+    from servery.domain.inputs import Column, Columns
     from servery.edge.inference.datatypes import Datatype
     from servery.edge.inference.schema import Tensor
 

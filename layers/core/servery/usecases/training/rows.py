@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from servery.domain.cells import PARSE, is_null
 from servery.domain.columns import Columns, Values
+from servery.domain.inputs import FLOAT32_MAX
 from servery.domain.signature import Dtype
 from servery.domain.spec import Column, Role
 from servery.domain.table import Chunk, Reason, Rejection
@@ -30,75 +32,6 @@ _EMPTY: dict[Dtype, Any] = {
     Dtype.BOOL: False,
     Dtype.STRING: "",
 }
-_TRUE_FALSE = {"true": True, "1": True, "false": False, "0": False}
-# What a 32-bit float can hold: models compute with those, in training and in serving.
-_LARGEST = float(np.finfo(np.float32).max)
-_WHOLE = 2.0**53
-_INT64 = 2**63
-Parsed = float | int | bool | str | Reason
-
-
-def parse_float(cell: object) -> Parsed:
-    """A finite number that a 32-bit float can hold, out of text or of a number."""
-    number = _number(cell)
-    if isinstance(number, Reason):
-        return number
-    if not math.isfinite(number):
-        return Reason.NOT_FINITE
-    return Reason.OUT_OF_RANGE if abs(number) > _LARGEST else float(number) + 0.0
-
-
-def parse_int(cell: object) -> Parsed:
-    """A whole number; `5.0` is one, as programs write it for columns with gaps."""
-    if isinstance(cell, str):
-        text = cell.strip()
-        sign = text[:1] in ("+", "-")
-        if text[sign:].isdigit() and text.isascii() and len(text) <= len(str(_INT64)) + 1:
-            cell = int(text)
-    if isinstance(cell, int) and not isinstance(cell, bool):
-        return cell if -_INT64 <= cell < _INT64 else Reason.OUT_OF_RANGE
-    number = _number(cell)
-    if isinstance(number, Reason):
-        return number
-    if not math.isfinite(number):
-        return Reason.NOT_FINITE
-    if not float(number).is_integer():
-        return Reason.WRONG_TYPE
-    return int(number) if abs(number) <= _WHOLE else Reason.OUT_OF_RANGE
-
-
-def parse_bool(cell: object) -> Parsed:
-    """`true`, `false` in any case, `1`, `0`; or a bool."""
-    if isinstance(cell, str):
-        return _TRUE_FALSE.get(cell.strip().lower(), Reason.WRONG_TYPE)
-    return cell if isinstance(cell, bool) else Reason.WRONG_TYPE
-
-
-def parse_text(cell: object) -> Parsed:
-    """Text, exactly as it is."""
-    return cell if isinstance(cell, str) else Reason.WRONG_TYPE
-
-
-_PARSE: dict[Dtype, Callable[[object], Parsed]] = {
-    Dtype.FLOAT: parse_float,
-    Dtype.INT: parse_int,
-    Dtype.BOOL: parse_bool,
-    Dtype.STRING: parse_text,
-}
-
-
-def _number(cell: object) -> float | Reason:
-    if isinstance(cell, str):
-        # float() would take more than a number in ASCII digits: 1_000, other alphabets' digits.
-        if not cell.isascii() or "_" in cell:
-            return Reason.WRONG_TYPE
-        try:
-            return float(cell)
-        except ValueError:
-            return Reason.WRONG_TYPE
-    if isinstance(cell, (int, float)) and not isinstance(cell, bool):
-        return float(cell)
-    return Reason.WRONG_TYPE
 
 
 def check_column(column: Column, cells: list[object]) -> tuple[Values, dict[int, Reason]]:
@@ -113,11 +46,9 @@ def check_column(column: Column, cells: list[object]) -> tuple[Values, dict[int,
     values = _quick(column, cells)
     if values is None:
         values = np.empty(len(cells), dtype=_ARRAY[column.dtype])
-        parse, blank = _PARSE[column.dtype], column.dtype.numeric
+        parse = PARSE[column.dtype]
         for index, cell in enumerate(cells):
-            empty = (
-                cell is None or cell == "" or (blank and isinstance(cell, str) and cell.isspace())
-            )
+            empty = is_null(column.dtype, cell)
             parsed = Reason.MISSING if empty else parse(cell)
             nulls[index] = empty
             if isinstance(parsed, Reason):
@@ -145,7 +76,7 @@ def _quick(column: Column, cells: list[object]) -> NDArray[Any] | None:
     except (ValueError, OverflowError):
         return None
     if column.dtype is Dtype.FLOAT:
-        if not (np.abs(values) <= _LARGEST).all():
+        if not (np.abs(values) <= FLOAT32_MAX).all():
             return None
         values += 0.0  # minus zero becomes zero: equal values have one digest
     return values
