@@ -31,7 +31,7 @@ _SUFFIXES = (".csv", ".jsonl", ".ndjson", ".parquet")
 _ZIPPED = (".csv", ".jsonl", ".ndjson")
 _APPEARS_SECONDS = 90.0
 _HINTS = {
-    404: "`servery batch list` shows the batches there are; they are forgotten some days after.",
+    404: "`servery batch list` shows the batches there are.",
     409: "See how far it is: servery batch watch ID",
 }
 

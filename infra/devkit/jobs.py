@@ -133,8 +133,7 @@ def show(screen: Screen, job: Mapping[str, Any]) -> None:
     if job.get("finished"):
         screen.say(f"Finished  {second(job['finished'])}")
     if callback := job.get("callback"):
-        said = f"{callback['state']}, {_times(callback['tries'])}, {callback['url']}"
-        screen.say(f"Callback  {said}")
+        screen.say(f"Callback  {_callback(callback)}")
     if job.get("reason"):
         screen.say(f"Reason    {job['reason']}", style="yellow")
     for wrong in (job.get("error") or {}).get("errors") or []:
@@ -161,6 +160,12 @@ def second(iso: str) -> str:
 def _state(job: Mapping[str, Any]) -> str:
     status = f", HTTP {job['status']}" if job.get("status") else ""
     return f"{job['state']}{status}, {_times(job.get('tries', 0))}"
+
+
+def _callback(callback: Mapping[str, Any]) -> str:
+    if callback["state"] == "none":
+        return f"when it is over, to {callback['url']}"
+    return f"{callback['state']}, {_times(callback['tries'])}, {callback['url']}"
 
 
 def _times(tries: int) -> str:

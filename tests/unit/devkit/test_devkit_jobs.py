@@ -139,6 +139,12 @@ def test_callback_is_shown_when_the_job_has_one():
     assert "delivered, 2 tries, https://example.org/x" in text
 
 
+def test_callback_is_announced_when_the_job_is_not_over():
+    callback = {"url": "https://example.org/x", "state": "none", "tries": 0}
+    text = shown(jobs.show, {**JOB, "callback": callback})
+    assert "when it is over, to https://example.org/x" in text
+
+
 def test_end_is_cut_off_when_a_result_of_tensors_is_long():
     outputs = [{"name": "value", "data": [1.5] * 2000}]
     text = shown(jobs.show, {**JOB, "state": "done", "result": {"outputs": outputs}})
