@@ -5,13 +5,15 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import patience, quick_registry, registry
+from servery.wiring.aws import model_servers, patience, quick_registry, registry
+from servery.wiring.monitoring import prediction_log, prediction_recorder
 from servery.wiring.settings import SystemClock, allowed_origins, optional_setting, setting
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from servery.adapters.ssm_secret import SsmSecret
+    from servery.edge.jobs_worker import JobCaller, JobWorker
     from servery.ports import (
         Caller,
         DeadJobs,
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "allowed_origins",
+    "job_caller",
+    "job_worker",
     "read_ports",
     "redrive_ports",
     "submit_ports",
@@ -209,3 +213,49 @@ def sweep_ports() -> SweepPorts:
 
 
 # Carrying jobs out and calling back
+
+
+def _refuse(error: Exception, request_id: str) -> tuple[int, str]:
+    """The status and the problem document for an error."""
+    import msgspec  # noqa: PLC0415
+
+    from servery.edge.problem import problem, status_of  # noqa: PLC0415
+
+    document = problem(error, request_id=request_id)
+    return status_of(error), msgspec.json.encode(document).decode()
+
+
+@cache
+def job_worker() -> JobWorker:
+    """Who carries out jobs."""
+    from servery.adapters.sqs_visibility import SqsVisibility  # noqa: PLC0415
+    from servery.edge.jobs_worker import JobWorker  # noqa: PLC0415
+    from servery.usecases.jobs.settling import WorkPorts  # noqa: PLC0415
+
+    ports = WorkPorts(
+        store=job_store(),
+        documents=documents(),
+        deployments=deployments(),
+        servers=model_servers(),
+        dead=dead_jobs(),
+        events=job_events(),
+        callbacks=callback_queue(),
+        clock=SystemClock(),
+        refuse=_refuse,
+    )
+    visibility = SqsVisibility(_queues(), setting("JOBS_QUEUE_URL"))
+    return JobWorker(ports, visibility.hide, prediction_recorder(), prediction_log().flush)
+
+
+@cache
+def job_caller() -> JobCaller:
+    """Who calls back for jobs that are over."""
+    from servery.adapters.sqs_visibility import SqsVisibility  # noqa: PLC0415
+    from servery.edge.jobs_worker import JobCaller  # noqa: PLC0415
+    from servery.usecases.jobs.calling_back import CallPorts  # noqa: PLC0415
+
+    ports = CallPorts(
+        store=job_store(), documents=documents(), caller=caller(), clock=SystemClock()
+    )
+    visibility = SqsVisibility(_queues(), setting("CALLBACK_QUEUE_URL"))
+    return JobCaller(ports, visibility.hide)

@@ -19,7 +19,7 @@ from servery.usecases.jobs.publish import publish
 from servery.usecases.jobs.serving import SOON_SECONDS, Serving
 from servery.usecases.jobs.settling import Settling, WorkPorts, sentence
 
-LEASE_MARGIN_SECONDS = 5.0
+LEASE_MARGIN_SECONDS = 7.0  # a lease outlives its worker
 
 
 def work(receives: Mapping[str, int], ports: WorkPorts, *, owner: str, seconds: float) -> Worked:
