@@ -93,4 +93,5 @@ def log_ours(error: Exception, *, request_id: str, route: str) -> None:
 
 def is_rejected(answer: Answer) -> bool:
     """Whether an answer says that the caller has to change something."""
-    return HTTPStatus.BAD_REQUEST <= answer["status"] < HTTPStatus.INTERNAL_SERVER_ERROR
+    status: int = answer["status"]
+    return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from servery.edge.telemetry import emit
 
@@ -70,7 +70,7 @@ class Measures:
         metrics: Metrics,
         chosen: Chosen | None,
         dimensions: dict[str, str],
-        properties: dict[str, str | int],
+        properties: dict[str, Any],
     ) -> None:
         metrics["ColdStart"] = (int(self._cold), "Count")
         if self._cold:
