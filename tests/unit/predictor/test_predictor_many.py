@@ -7,21 +7,13 @@ import json
 from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
-from fakes.clock import SetClock
-from fakes.tiny_models import MemoryArtifacts, add_model
+from fakes.touchy_models import BOMB, HOLLOW, POISON, TouchyShelf
 from msgspec.structs import replace
-from numpy.typing import NDArray
-from servery.adapters.model_loader import ModelLoader
-from servery.adapters.runtimes import load_runtime
-from servery.domain.manifest import Manifest, Runtime
 from servery.domain.spec import Limits
-from servery.edge.inference import Codec
 from servery.edge.predictor import ModelServer
-from servery.errors import FaultError, InvalidInputError
-from servery.ports import ModelRuntime
-from servery.usecases.predictor import Pin, Shelf
+from servery.errors import FaultError
+from servery.usecases.predictor import Shelf
 
 ROW = {"width": 0.5, "kind": "a", "height": -1}
 TENSORS = {
@@ -32,44 +24,13 @@ TENSORS = {
     ],
     "id": "mine",
 }
-POISON, HOLLOW, BOMB = 13.0, 14.0, 15.0
-
-
-class Touchy:
-    """A real runtime that counts its calls, and does not like certain values."""
-
-    def __init__(self, runtime: ModelRuntime) -> None:
-        self._runtime = runtime
-        self.rows: list[int] = []
-
-    def predict(
-        self, numeric: NDArray[np.float32] | None, text: NDArray[np.object_] | None
-    ) -> tuple[NDArray[np.generic], NDArray[np.floating] | None]:
-        assert numeric is not None
-        self.rows.append(len(numeric))
-        if (numeric == POISON).any():
-            raise InvalidInputError("the model refuses a value that it was not made for")
-        if (numeric == BOMB).any():
-            raise ZeroDivisionError("s3cret")
-        answers, scores = self._runtime.predict(numeric, text)
-        if scores is not None:
-            scores = scores.copy()
-            scores[(numeric == HOLLOW).any(axis=1)] = np.nan
-        return answers, scores
 
 
 class Setup:
     def __init__(self, **manifest: Any) -> None:
-        self.artifacts = MemoryArtifacts()
-        self.ref = add_model(self.artifacts, **manifest)
-        self.runtimes: list[Touchy] = []
-        loader = ModelLoader(self.artifacts, self.runtime, Codec)
-        shelf = Shelf(loader.load, Pin("shapes", Runtime.ONNX), SetClock())
-        self.server = ModelServer(lambda: shelf, init_ms=1.5)
-
-    def runtime(self, runtime: Runtime, content: bytes, manifest: Manifest) -> Touchy:
-        self.runtimes.append(Touchy(load_runtime(runtime, content, manifest)))
-        return self.runtimes[-1]
+        touchy = TouchyShelf(**manifest)
+        self.ref, self.runtimes = touchy.ref, touchy.runtimes
+        self.server = ModelServer(lambda: touchy.shelf, init_ms=1.5)
 
     def many(self, bodies: list[Any], **more: Any) -> dict[str, Any]:
         items = [

@@ -102,6 +102,8 @@ def predict_rows(
         stop = min(start + at_once, rows.good)
         parts += _by_halves(rows, start, stop, predict, refused)
     rows = rows.reject(refused, Reason.NO_ANSWER)
+    if not parts:
+        return rows, Prediction(np.empty(0), None)
     whole = parts[0] if len(parts) == 1 else _joined(parts)
     unanswered = _not_finite(whole)
     if not unanswered.any():
@@ -135,7 +137,7 @@ def _by_halves(
 def _joined(parts: list[Prediction]) -> Prediction:
     scores = [part.probabilities for part in parts if part.probabilities is not None]
     return Prediction(
-        np.concatenate([part.answers for part in parts]) if parts else np.empty(0),
+        np.concatenate([part.answers for part in parts]),
         np.concatenate(scores) if scores else None,
     )
 
