@@ -75,7 +75,8 @@ def watch(
     try:
         with _shown(screen, clock) as tell:
             while True:
-                pace.see(clock(), batch["rows_in"], _ended(batch))
+                if batch["chunks"]:
+                    pace.see(clock(), batch["rows_in"], _ended(batch))
                 tell(batch, pace)
                 if batch["state"] not in batches.FINAL:
                     sleep(pause)

@@ -158,7 +158,7 @@ def batches_table(batches: Sequence[Mapping[str, Any]]) -> Table:
     return table(
         ["batch", "model", "state", "rows", "created"],
         [
-            [b["id"], b["model"], b["state"], f"{b['rows_in']:,}", second(b["created"])]
+            [b["id"], b["model"], b["state"], f"{b['rows_in']:,}", second(b["created"])[5:]]
             for b in batches
         ],
     )

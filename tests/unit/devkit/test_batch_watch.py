@@ -100,6 +100,12 @@ def test_line_says_the_state_when_there_are_no_chunks_yet(state, line):
     assert progress_line({**BATCH, "state": state}, Pace()) == line
 
 
+def test_waiting_does_not_count_when_the_rate_is_said():
+    waiting = [{**BATCH, "state": "queued"}] * 50
+    _, text, _ = run(*waiting, at(0, 0), at(1, 500), OVER, terminal=True, step=1.0)
+    assert "1/4 chunks, 500 rows, 500 rows/s, 0:03 left" in text
+
+
 def test_failed_chunks_are_said_when_there_are_some():
     assert "1 failed" in progress_line(at(2, 10, chunks_failed=1), Pace())
 

@@ -230,3 +230,12 @@ def test_advice_fits_when_there_is_nothing_to_fetch(state, same_as, advice):
     with pytest.raises(DevkitError) as caught:
         batch_files.of({**BATCH, **empty, "state": state, "same_as": same_as})
     assert advice in caught.value.hint
+
+
+def test_list_fits_when_a_terminal_has_80_columns():
+    batch = {**BATCH, "id": "0" * 24, "model": "breast-cancer", "rows_in": 1_250_000}
+    console = Console(file=io.StringIO(), width=80)
+    console.print(batches.batches_table([batch]))
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) == 2
+    assert "1,250,000  11-22 04:40:00" in lines[1]
