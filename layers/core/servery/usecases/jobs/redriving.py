@@ -94,7 +94,8 @@ def _drive(
     A message is left for later where its job is another model's, or runs: whoever lays a job
     aside does so before the record says that it has failed.
     """
-    jobs = ports.store.get_many(set(taken.values()))
+    known = ports.store.get_many(set(taken.values()))
+    jobs = {job_id: known[job_id] for job_id in taken.values() if job_id in known}
     ours = [job for job in jobs.values() if model in (None, job.model)]
     states = {job.id: _wait(job, ports) for job in ours}
     waiting = [job_id for job_id, state in states.items() if state is JobState.QUEUED]

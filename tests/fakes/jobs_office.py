@@ -1,0 +1,180 @@
+"""The room `jobs` over HTTP, with every port in memory."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from fakes.clock import SetClock
+from fakes.jobs import (
+    FakeCaller,
+    Life,
+    MemoryDeadJobs,
+    MemoryDocuments,
+    MemoryJobEvents,
+    MemoryJobQueue,
+    MemoryJobStore,
+)
+from fakes.records import a_deployment, a_ref, a_server
+from fakes.registry import MemoryRegistry
+from servery.adapters.kept_deployments import KeptDeployments
+from servery.domain.deployment import Deployment, Served
+from servery.domain.jobs import Ending, Job, JobState, claim, end, told
+from servery.domain.spec import Limits
+from servery.edge.api import Api
+from servery.edge.cors import Cors
+from servery.edge.jobs import JobsApi
+from servery.edge.telemetry import Telemetry
+from servery.usecases.jobs.reading import ReadPorts
+from servery.usecases.jobs.redriving import RedrivePorts
+from servery.usecases.jobs.submit import SubmitPorts
+from servery.usecases.jobs.sweep import SweepPorts
+
+BODY = '{"records": [{"sepal_length": 5.1}]}'
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass
+class Office:
+    """The room with everything that it works with."""
+
+    life: Life = field(default_factory=Life)
+    clock: SetClock = field(default_factory=SetClock)
+    caller: FakeCaller = field(default_factory=FakeCaller)
+    ids: int = 0
+
+    def __post_init__(self) -> None:
+        self.store = MemoryJobStore(self.life)
+        self.documents = MemoryDocuments(self.life)
+        self.queue = MemoryJobQueue(self.life)
+        self.dead = MemoryDeadJobs(self.life)
+        self.events = MemoryJobEvents(self.life)
+        self.callbacks = MemoryJobQueue(self.life)
+        self.registry = MemoryRegistry(self.clock)
+        for model in ("iris", "wine"):
+            self.registry.put_deployment(deployment_of(model))
+        self.deployments = KeptDeployments(self.registry, self.clock)
+        jobs = JobsApi(self.submitting, self.reading, self.redriving)
+        self.api = Api("jobs", jobs.calls(), cors=Cors(""), telemetry=Telemetry("jobs"))
+
+    @property
+    def now(self) -> float:
+        return self.clock.now().timestamp()
+
+    @property
+    def submitting(self) -> SubmitPorts:
+        return SubmitPorts(
+            deployments=self.deployments,
+            store=self.store,
+            documents=self.documents,
+            queue=self.queue,
+            caller=self.caller,
+            clock=self.clock,
+            entropy=self.entropy,
+            retention_days=7,
+        )
+
+    @property
+    def reading(self) -> ReadPorts:
+        return ReadPorts(
+            store=self.store,
+            documents=self.documents,
+            deployments=self.deployments,
+            registry=self.registry,
+            clock=self.clock,
+        )
+
+    @property
+    def redriving(self) -> RedrivePorts:
+        return RedrivePorts(
+            store=self.store,
+            queue=self.queue,
+            dead=self.dead,
+            clock=self.clock,
+            retention_days=7,
+        )
+
+    @property
+    def sweeping(self) -> SweepPorts:
+        return SweepPorts(
+            store=self.store,
+            queue=self.queue,
+            dead=self.dead,
+            events=self.events,
+            callbacks=self.callbacks,
+            clock=self.clock,
+        )
+
+    def entropy(self) -> str:
+        self.ids += 1
+        return f"{self.ids:014x}"
+
+    def send(
+        self, method: str, path: str, body: Any = None, headers: Any = None, **event: Any
+    ) -> Reply:
+        path, _, query = path.partition("?")
+        pairs = [pair.partition("=") for pair in query.split("&") if pair]
+        sent = {"content-type": "application/json", "x-request-id": "request-1", **(headers or {})}
+        response = self.api.serve(
+            {
+                "httpMethod": method,
+                "path": quote(path, safe="/%"),
+                "headers": sent,
+                "queryStringParameters": {name: value for name, _, value in pairs} or None,
+                "body": body if body is None or isinstance(body, str) else json.dumps(body),
+                "requestContext": {"requestId": "request-1"},
+                **event,
+            }
+        )
+        text = response["body"]
+        return Reply(response["statusCode"], response["headers"], json.loads(text) if text else "")
+
+    def submit(self, body: Any = BODY, model: str = "iris", **headers: str) -> Reply:
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.send("POST", f"/v2/models/{model}/jobs", body, names)
+
+    def accepted(self, **arguments: Any) -> str:
+        """The id of a job that was taken."""
+        reply = self.submit(**arguments)
+        assert reply.status == 202, reply.body
+        job_id: str = reply.body["id"]
+        return job_id
+
+    def run(self, job_id: str, state: JobState = JobState.DONE, **ending: Any) -> Job:
+        """What a worker does: claim a job and end it; nobody is told yet."""
+        self.claim(job_id)
+        values = {"status": 200, "model_version": "1.1.0", "result": '{"predictions": [1]}'}
+        if state is not JobState.DONE:
+            values = {"status": 503, "reason": "the model did not answer"}
+        over = end(
+            self.store.get(job_id),
+            Ending(state=state, **(values | ending)),
+            now=self.now,
+            finished=self.clock.now().isoformat(),
+        )
+        self.store.put(over)
+        return over
+
+    def claim(self, job_id: str, owner: str = "worker-1") -> Job:
+        job = self.store.get(job_id)
+        started = self.clock.now().isoformat()
+        claimed = claim(job, owner=owner, now=self.now, started=started, seconds=60)
+        self.store.put(claimed)
+        return claimed
+
+    def tell(self, job_id: str) -> None:
+        self.store.put(told(self.store.get(job_id)))
+
+
+def deployment_of(model: str, **changes: Any) -> Deployment:
+    champion = Served(ref=a_ref(model=model), server=a_server())
+    values = {"model": model, "champion": champion, "limits": Limits(max_body_kb=400)}
+    return a_deployment(**(values | changes))
