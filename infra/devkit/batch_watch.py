@@ -149,7 +149,7 @@ def _outcome(screen: Screen, batch: Mapping[str, Any]) -> None:
     rate = f", {batch['rows_in'] / seconds:,.0f} rows/s" if seconds and batch["rows_in"] else ""
     rejected = f", {batch['rows_rejected']:,} rejected" if batch["rows_rejected"] else ""
     failed = batch["state"] == "failed"
-    detail = batch["reason"] if failed else f"{batch['rows_out']:,} rows{rejected}{rate}"
+    detail = batch["reason"] if failed else f"{batch['rows_out']:,} rows{rate}{rejected}"
     screen.done(f"Batch {batch['state']}", detail, seconds, failed=failed)
 
 

@@ -114,7 +114,7 @@ def test_watching_ends_with_rows_and_rate_when_the_batch_is_over():
     batch, text, seen = run({**BATCH, "state": "queued"}, BATCH, at(1, 250), OVER)
     assert batch["state"] == "succeeded"
     assert len(seen) == 3
-    assert "990 rows, 10 rejected, 500 rows/s" in text
+    assert "990 rows, 500 rows/s, 10 rejected" in text
     assert "2.0 s" in text
 
 
