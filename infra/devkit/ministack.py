@@ -1,4 +1,4 @@
-"""MiniStack with two things that release 1.5.33 lacks.
+"""MiniStack with three things that release 1.5.33 lacks.
 
 On AWS a function that raises answers with the name of the exception's class, and a state machine
 catches and retries by that name. MiniStack answers `Runtime.HandlerError` whatever was raised; the
@@ -6,6 +6,9 @@ class stands only in the traceback, so it is read from there.
 
 A number that a template takes from a parameter arrives as a text. As the MaximumConcurrency of one
 queue it would stop the deliveries of all queues.
+
+Who may send a message may send ten at once: AWS has no action of its own for SendMessageBatch and
+its like. MiniStack asks for one.
 """
 
 from __future__ import annotations
@@ -18,10 +21,15 @@ if TYPE_CHECKING:
 
     Execute = Callable[[dict[str, Any], Any, str], dict[str, Any]]
     Limit = Callable[..., int]
+    Action = Callable[[dict[str, Any]], str | None]
 
 _HEADER = "Traceback (most recent call last):\n"
 _RAISED = re.compile(r"^([A-Za-z_][\w.]*)(?::|$)", re.MULTILINE)
 _NAMELESS = "Runtime.HandlerError"
+_TEN_AT_ONCE = {
+    f"{action}Batch": action
+    for action in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")
+}
 
 
 def raised_class(log: str) -> str | None:
@@ -55,13 +63,25 @@ def counting_workers(limit: Limit) -> Limit:
     return run
 
 
+def permitting_batches(action: Action) -> Action:
+    """Wrap what says which action a request needs, so that ten at once need that of one."""
+
+    def run(headers: dict[str, Any]) -> str | None:
+        needed = action(headers)
+        return _TEN_AT_ONCE.get(needed, needed) if needed else None
+
+    return run
+
+
 def main() -> None:
     """Run MiniStack in this process; its settings are in the environment."""
     from ministack.app import main as serve  # noqa: PLC0415 - seconds that a test can do without
+    from ministack.core import iam_actions  # noqa: PLC0415
     from ministack.services import lambda_svc  # noqa: PLC0415
 
     lambda_svc._execute_function_warm = naming_errors(lambda_svc._execute_function_warm)  # noqa: SLF001
     lambda_svc._sqs_esm_concurrency = counting_workers(lambda_svc._sqs_esm_concurrency)  # noqa: SLF001
+    iam_actions._action_from_target = permitting_batches(iam_actions._action_from_target)  # noqa: SLF001
     serve()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 
 import pytest
-from devkit.ministack import counting_workers, naming_errors, raised_class
+from devkit.ministack import counting_workers, naming_errors, permitting_batches, raised_class
 from servery.errors import FaultError, InvalidInputError, RejectedError
 
 
@@ -62,3 +62,12 @@ def test_the_limit_of_workers_is_a_number_when_it_comes_from_a_parameter() -> No
     assert of({"ScalingConfig": {"MaximumConcurrency": "10"}}, {}, {}, None) == 10
     assert of({"ScalingConfig": {"MaximumConcurrency": 7}}, {}, {}, None) == 7
     assert of({"ScalingConfig": None}, {}, {}, None) == 5
+
+
+def test_ten_messages_need_what_one_needs_when_permissions_are_asked_for() -> None:
+    of = permitting_batches(lambda headers: headers.get("action"))
+
+    assert of({"action": "SendMessageBatch"}) == "SendMessage"
+    assert of({"action": "ChangeMessageVisibilityBatch"}) == "ChangeMessageVisibility"
+    assert of({"action": "PutRecordBatch"}) == "PutRecordBatch"
+    assert of({}) is None
