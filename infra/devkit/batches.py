@@ -30,10 +30,6 @@ BUCKET = "ExchangeBucketName"
 _SUFFIXES = (".csv", ".jsonl", ".ndjson", ".parquet")
 _ZIPPED = (".csv", ".jsonl", ".ndjson")
 _APPEARS_SECONDS = 90.0
-_HINTS = {
-    404: "`servery batch list` shows the batches there are.",
-    409: "See how far it is: servery batch watch ID",
-}
 
 
 def check_name(file: Path) -> None:
@@ -86,14 +82,14 @@ def metadata(
 
 def get(api: Api, batch_id: str) -> dict[str, Any]:
     """One batch."""
-    with advising(_HINTS):
+    with advising(_hints(batch_id)):
         batch: dict[str, Any] = api.get(_path(batch_id))
     return batch
 
 
 def rerun(api: Api, batch_id: str, policy: str) -> dict[str, Any]:
     """Run a batch that is over again: its failed chunks, or all of them."""
-    with advising(_HINTS):
+    with advising(_hints(batch_id)):
         batch: dict[str, Any] = api.post(f"{_path(batch_id)}/rerun", {"policy": policy})
     return batch
 
@@ -196,6 +192,13 @@ def _outputs(uris: Sequence[str]) -> str:
     if len(uris) <= 1:
         return "".join(uris)
     return f"{len(uris):,} parts, from {uris[0]}"
+
+
+def _hints(batch_id: str) -> dict[int, str]:
+    return {
+        404: "`servery batch list` shows the batches there are.",
+        409: f"See how far it is: servery batch show {batch_id}",
+    }
 
 
 def _path(batch_id: str) -> str:

@@ -25,10 +25,6 @@ STATES = ("queued", "running", "done", "failed", "cancelled", "expired")
 _UNFINISHED = ("queued", "running")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 2.0
 _SHOWN = 2_000
-_HINTS = {
-    404: "`servery jobs list` shows the jobs there are; they are forgotten some days after.",
-    409: "See how far it is: servery jobs show ID",
-}
 
 
 def submit(
@@ -63,14 +59,14 @@ def submit(
 
 def get(api: Api, job_id: str) -> dict[str, Any]:
     """One job."""
-    with advising(_HINTS):
+    with advising(_hints(job_id)):
         job: dict[str, Any] = api.get(_path(job_id))
     return job
 
 
 def cancel(api: Api, job_id: str) -> dict[str, Any]:
     """Cancel a job that has not started."""
-    with advising(_HINTS):
+    with advising(_hints(job_id)):
         job: dict[str, Any] = api.send("DELETE", _path(job_id))[1]
     return job
 
@@ -170,6 +166,13 @@ def _callback(callback: Mapping[str, Any]) -> str:
 
 def _times(tries: int) -> str:
     return f"{tries} {'try' if tries == 1 else 'tries'}"
+
+
+def _hints(job_id: str) -> dict[int, str]:
+    return {
+        404: "`servery jobs list` shows the jobs there are; they are forgotten after some days.",
+        409: f"See how far it is: servery jobs show {job_id}",
+    }
 
 
 def _path(job_id: str) -> str:
