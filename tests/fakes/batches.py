@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import msgspec
-from servery.domain.batches import Batch, BatchState, ChunkResult, Source
+from servery.domain.batches import Batch, BatchState, ChunkResult, Source, order_of
 from servery.errors import ArtifactError, ConflictError, NotFoundError
 
 
@@ -24,6 +24,7 @@ class MemoryBatchStore:
         self._batches: dict[str, bytes] = {}
         self._results: dict[tuple[str, str], bytes] = {}
         self._holders: dict[tuple[str, str, int], str] = {}
+        self._looks: dict[str, str] = {}
         self.writes: list[str] = []
 
     def add(self, batch: Batch, *, earlier: Batch | None = None) -> Batch:
@@ -53,9 +54,9 @@ class MemoryBatchStore:
             for batch in self.all()
             if batch.model == model
             and state in (None, batch.state)
-            and (not before or _order(batch) < before)
+            and (not before or order_of(batch) < before)
         ]
-        return sorted(found, key=_order, reverse=True)[:limit]
+        return sorted(found, key=order_of, reverse=True)[:limit]
 
     def of_object(self, model: str, source: Source) -> Batch | None:
         holder = self._holders.get((model, source.etag, source.size))
@@ -72,6 +73,12 @@ class MemoryBatchStore:
         for name in list(names):
             self._results.pop((batch_id, name), None)
 
+    def last_look(self, model: str) -> str:
+        return self._looks.get(model, "")
+
+    def keep_look(self, model: str, period: str) -> None:
+        self._looks[model] = period
+
     def keep_result(self, batch_id: str, result: ChunkResult) -> None:
         """What the state machine does when a chunk is over."""
         self._results[batch_id, result.name] = msgspec.json.encode(result)
@@ -79,7 +86,7 @@ class MemoryBatchStore:
     def all(self) -> list[Batch]:
         """Every batch, oldest first."""
         found = [msgspec.json.decode(b, type=Batch) for b in self._batches.values()]
-        return sorted(found, key=_order)
+        return sorted(found, key=order_of)
 
     def _write(self, batch: Batch) -> None:
         self._batches[batch.id] = msgspec.json.encode(batch)
@@ -246,7 +253,3 @@ class MemoryBatchEvents:
         if self.failure is not None:
             raise self.failure
         self.published.append(batch)
-
-
-def _order(batch: Batch) -> str:
-    return f"{batch.created} {batch.id}"

@@ -238,6 +238,11 @@ def batch_id(model: str, source: Source) -> str:
     return digest_value([model, source.bucket, source.key, source.version_id or source.etag])[:24]
 
 
+def order_of(batch: Batch) -> str:
+    """Where a batch is in lists: they are in the reverse order of this text."""
+    return f"{batch.created} {batch.id}"
+
+
 def part_key(batch: Batch, name: str) -> str:
     """Where the part of a chunk is, once it is written."""
     return f"{outbox(batch)}part-{name}.{batch.output or 'csv'}"

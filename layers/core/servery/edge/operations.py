@@ -8,6 +8,8 @@ from typing import Any
 from servery.domain.deployment import Deployment
 from servery.domain.records import ReleaseRecord
 from servery.edge import wire
+from servery.usecases.batch.rerun import RerunRequest
+from servery.usecases.batch.views import BatchList, BatchView
 from servery.usecases.gateway import ModelReady
 from servery.usecases.jobs.redriving import RedriveRequest
 from servery.usecases.jobs.views import JobList, JobView, Redriven
@@ -173,6 +175,32 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "cancel_job": Operation(
         "Cancel a job that has not started", (JobView,), errors=(404, 409, 422, 503)
+    ),
+    "list_batches": Operation(
+        "Batches, newest first, without outputs",
+        (BatchList,),
+        errors=(422, 503),
+        query={
+            **_PAGE,
+            "model": "Only those of this model.",
+            "state": "Only those in this state: queued, running, succeeded, failed, skipped.",
+        },
+    ),
+    "get_batch": Operation(
+        "One batch: how far it is, and its outputs once it has succeeded",
+        (BatchView,),
+        errors=_READING,
+        sends=_JOB_HEADERS,
+    ),
+    "rerun_batch": Operation(
+        "Run a batch that is over again, its failed chunks or all of them",
+        (BatchView,),
+        (RerunRequest,),
+        status=202,
+        errors=(400, 404, 409, 413, 415, 422, 503),
+        sends=("location", *_JOB_HEADERS),
+        examples={"failed": {"policy": "failed"}, "all": {"policy": "all"}},
+        body_required=False,
     ),
     "page": Operation("The page", media=HTML),
     "static_file": Operation("A file of the page", media="*/*", errors=(404,)),

@@ -52,6 +52,14 @@ class BatchStore(Protocol):
         """Remove results of chunks that are to be run again."""
         ...
 
+    def last_look(self, model: str) -> str:
+        """The period in which a model's schedule was last looked after; empty for never."""
+        ...
+
+    def keep_look(self, model: str, period: str) -> None:
+        """A model's schedule was looked after in this period."""
+        ...
+
 
 class Files(Protocol):
     """Objects in S3 as files that are never held whole."""

@@ -1,1 +1,103 @@
-"""The room `batch`."""
+"""The room `batch`: what starts, plans, packs and closes batches, and tells of them."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from servery.wiring.aws import patience, registry
+from servery.wiring.settings import SystemClock, allowed_origins, setting
+
+if TYPE_CHECKING:
+    from servery.adapters.dynamodb_batches import DynamoDbBatches
+    from servery.adapters.eventbridge_batch_events import EventBridgeBatchEvents
+    from servery.adapters.stepfunctions_batch_queue import StepFunctionsBatchQueue
+    from servery.usecases.batch.finish import FinishPorts
+    from servery.usecases.batch.start import StartPorts
+
+__all__ = [
+    "SystemClock",
+    "allowed_origins",
+    "batch_events",
+    "batch_queue",
+    "batches",
+    "exchange_bucket",
+    "finish_ports",
+    "registry",
+    "start_ports",
+]
+
+
+def exchange_bucket() -> str:
+    """The bucket that files are dropped into and outputs are fetched from."""
+    return setting("EXCHANGE_BUCKET")
+
+
+# --- life: start, finish, fail, views
+
+
+@cache
+def batches() -> DynamoDbBatches:
+    """Where batches are kept."""
+    import boto3  # noqa: PLC0415
+
+    from servery.adapters.dynamodb_batches import DynamoDbBatches  # noqa: PLC0415
+
+    config = patience(connect_s=2, read_s=5, attempts=4)
+    return DynamoDbBatches(boto3.client("dynamodb", config=config), setting("JOBS_TABLE"))
+
+
+@cache
+def batch_queue() -> StepFunctionsBatchQueue:
+    """What starts the state machine."""
+    import boto3  # noqa: PLC0415
+
+    from servery.adapters.stepfunctions_batch_queue import (  # noqa: PLC0415
+        StepFunctionsBatchQueue,
+    )
+
+    client = boto3.client("stepfunctions", config=patience(connect_s=2, read_s=5, attempts=4))
+    return StepFunctionsBatchQueue(client, setting("BATCH_PREDICTION_ARN"))
+
+
+@cache
+def batch_events() -> EventBridgeBatchEvents:
+    """What tells the event bus."""
+    import boto3  # noqa: PLC0415
+
+    from servery.adapters.eventbridge_batch_events import EventBridgeBatchEvents  # noqa: PLC0415
+
+    client = boto3.client("events", config=patience(connect_s=2, read_s=5, attempts=4))
+    return EventBridgeBatchEvents(client, exchange_bucket())
+
+
+@cache
+def start_ports() -> StartPorts:
+    """What starting works with."""
+    from servery.usecases.batch.start import StartPorts  # noqa: PLC0415
+
+    return StartPorts(
+        store=batches(),
+        files=files(),
+        registry=registry(),
+        queue=batch_queue(),
+        events=batch_events(),
+        clock=SystemClock(),
+    )
+
+
+@cache
+def finish_ports() -> FinishPorts:
+    """What finishing works with."""
+    from servery.usecases.batch.finish import FinishPorts  # noqa: PLC0415
+
+    return FinishPorts(
+        store=batches(),
+        files=files(),
+        events=batch_events(),
+        clock=SystemClock(),
+        bucket=exchange_bucket(),
+    )
+
+
+# --- cutting: plan, unpack, pack

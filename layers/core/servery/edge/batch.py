@@ -1,0 +1,108 @@
+"""Batches over HTTP, and what their steps tell about themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from servery.domain.batches import BatchState
+from servery.edge.api import Call
+from servery.edge.http import Answer, Request
+from servery.edge.strict import check_query, read_body, read_choice, read_page
+from servery.edge.telemetry import emit, logger
+from servery.usecases.batch.reading import list_batches, read_batch
+from servery.usecases.batch.rerun import RerunRequest, rerun
+from servery.usecases.batch.start import Started
+from servery.usecases.batch.views import BatchView, batch_view
+
+if TYPE_CHECKING:
+    from servery.ports import BatchQueue, BatchStore, Registry
+
+SERVICE = "batch"
+ACCEPTED = 202
+_POLL_SECONDS = "1"
+
+
+class BatchApi:
+    """Answers the routes of batches.
+
+    Args:
+        store: Where batches are kept.
+        registry: Which models there are.
+        queue: Who carries batches out.
+        bucket: The exchange bucket.
+    """
+
+    def __init__(
+        self, store: BatchStore, *, registry: Registry, queue: BatchQueue, bucket: str
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._queue = queue
+        self._bucket = bucket
+
+    def calls(self) -> Mapping[str, Call]:
+        """What answers each route, by the route's name."""
+        return {"list_batches": self._list, "get_batch": self._get, "rerun_batch": self._rerun}
+
+    def _list(self, request: Request, parameters: dict[str, str]) -> Answer:  # noqa: ARG002
+        limit, before = read_page(request, {"model", "state"})
+        model = request.query.get("model", "")
+        page = list_batches(
+            self._store,
+            self._registry,
+            self._bucket,
+            model=model,
+            state=read_choice(request, "state", BatchState),
+            limit=limit,
+            before=before,
+        )
+        return Answer(body=page, dimensions={"model": model})
+
+    def _get(self, request: Request, parameters: dict[str, str]) -> Answer:
+        check_query(request)
+        view = read_batch(parameters["batch"], store=self._store, bucket=self._bucket)
+        headers = {} if view.state.final else {"retry-after": _POLL_SECONDS}
+        return _about(view, headers)
+
+    def _rerun(self, request: Request, parameters: dict[str, str]) -> Answer:
+        check_query(request)
+        asked = read_body(request, RerunRequest)
+        batch = rerun(parameters["batch"], asked, store=self._store, queue=self._queue)
+        # Relative, since the path has the stage before it on the API's own address.
+        headers = {"location": f"../{batch.id}", "retry-after": _POLL_SECONDS}
+        return _about(batch_view(batch, self._bucket), headers, ACCEPTED)
+
+
+def tell_start(started: Started, key: str) -> None:
+    """Count and log what a file that was dropped became."""
+    name = "Batches" if started.batch else "FilesIgnored"
+    emit(
+        SERVICE,
+        {name: (1, "Count")},
+        {"model": started.model},
+        {"correlation_id": started.batch, "state": started.state},
+    )
+    if not started.batch:
+        logger().warning("a file is no request of a batch", key=key, reason=started.reason)
+
+
+def tell_end(batch: str, state: str, reason: str) -> None:
+    """Count and log how a run of a batch ended."""
+    emit(
+        SERVICE,
+        {
+            "BatchesSucceeded": (int(state == BatchState.SUCCEEDED), "Count"),
+            "BatchesFailed": (int(state == BatchState.FAILED), "Count"),
+        },
+        properties={"correlation_id": batch, "state": state},
+    )
+    logger().info(f"batch {state}", correlation_id=batch, reason=reason)
+
+
+def _about(view: BatchView, headers: dict[str, str], status: int = 200) -> Answer:
+    dimensions = {"model": view.model}
+    if view.model_version:
+        headers = {**headers, "x-model-version": view.model_version}
+        dimensions["version"] = view.model_version
+    return Answer(status=status, body=view, headers=headers, dimensions=dimensions)

@@ -1,0 +1,1 @@
+"""Batches: files of rows, predicted in chunks, proven whole."""
