@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from servery.errors import ArtifactError, ConflictError, FaultError
 
 if TYPE_CHECKING:
-    from servery.adapters.s3_http import S3Answer, S3Http
+    from servery.adapters.s3_answer import S3Answer
+    from servery.adapters.s3_http import S3Http
     from servery.domain.batches import Chunk
 
 _FORBIDDEN = 403

@@ -11,51 +11,23 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from servery.adapters.s3_answer import read_answer
 from servery.adapters.sigv4 import EMPTY, quoted_path, quoted_query, sign
-from servery.errors import ArtifactError, ThrottledError, UnavailableError
+from servery.errors import ThrottledError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from servery.adapters.s3_answer import S3Answer
     from servery.adapters.sigv4 import Credentials
     from servery.ports import Clock
 
-OK, PARTIAL = 200, 206
-_THROTTLED, _SERVER_ERROR = 429, 500
-# S3 answers these with a status of the 4xx kind; the same request goes through later.
-_PASSING = {"RequestTimeout", "ExpiredToken", "RequestTimeTooSkewed", "OperationAborted"}
-_BUSY = {"SlowDown", "TooManyRequests", "ThrottlingException", "RequestLimitExceeded"}
-_CODE = re.compile(rb"<Code>(\w+)</Code>")
 _TRIES = 2
 _MOST_BYTES = 512 * 1024 * 1024
-_SKIPPED_AT_ONCE = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class S3Answer:
-    """What S3 said.
-
-    Attributes:
-        status: HTTP status; 200 or 206 with the content, else a refusal.
-        content: The bytes that were asked for, or what the refusal says.
-        etag: Of the object, without quotes.
-        code: S3's own word for a refusal, `NoSuchKey` for example.
-    """
-
-    status: int
-    content: bytes
-    etag: str = ""
-    code: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether S3 did what was asked."""
-        return self.status in {OK, PARTIAL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +121,9 @@ class S3Http:
                 self._drop(request.bucket)
                 busy, reason = False, type(error).__name__
                 continue
-            busy = answer.status == _THROTTLED or answer.code in _BUSY
-            if answer.status < _SERVER_ERROR and not busy and answer.code not in _PASSING:
+            if answer.final:
                 return answer
+            busy = answer.busy
             reason = f"status {answer.status} {answer.code}".rstrip()
         sentence = f"S3 did not answer the {request.method} of {request.key} ({reason})"
         if busy:
@@ -178,42 +150,12 @@ class S3Http:
         )
         target = f"{path}?{request.query}" if request.query else path
         connection.request(request.method, target, body=request.body, headers=headers)
-        return self._answer(request, connection.getresponse())
-
-    def _answer(self, request: _Request, response: http.client.HTTPResponse) -> S3Answer:
-        if request.window is not None and response.status == OK:
-            content = self._window(request, response, *request.window)
-        else:
-            content = self._whole(request, response)
-        if response.status in {OK, PARTIAL}:
-            etag = (response.getheader("etag") or "").strip('"')
-            return S3Answer(response.status, content, etag)
-        code = _CODE.search(content)
-        return S3Answer(response.status, content, code=code[1].decode() if code else "")
-
-    def _whole(self, request: _Request, response: http.client.HTTPResponse) -> bytes:
-        content = response.read(self._most_bytes + 1)
-        if len(content) > self._most_bytes:
-            self._drop(request.bucket)
-            raise ArtifactError(f"{request.key} is larger than {self._most_bytes} bytes")
-        expected = response.getheader("content-length")
-        if expected is not None and len(content) != int(expected):
-            raise http.client.IncompleteRead(content)
-        return content
-
-    def _window(
-        self, request: _Request, response: http.client.HTTPResponse, start: int, end: int
-    ) -> bytes:
-        """The range out of the whole object: a server may answer with all of it."""
-        left = start
-        while left > 0:
-            skipped = len(response.read(min(left, _SKIPPED_AT_ONCE)))
-            if not skipped:
-                break
-            left -= skipped
-        content = response.read(min(end - start, self._most_bytes))
-        self._drop(request.bucket)  # with whatever is still on its way
-        return content
+        response = connection.getresponse()
+        try:
+            return read_answer(response, request.window, self._most_bytes)
+        finally:
+            if not response.isclosed():  # the rest of it is still on its way
+                self._drop(request.bucket)
 
     def _drop(self, bucket: str) -> None:
         connection = self._connections.pop(bucket, None)
