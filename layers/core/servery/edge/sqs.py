@@ -88,7 +88,10 @@ def serve_queue(
 
     messages = msgspec.convert(event, _Event).Records
     back = _strangers(messages, lay_aside)
-    known = {m.body: m for m in reversed(messages) if _is_job_id(m.body)}
+    known: dict[str, _Message] = {}
+    for message in messages:
+        if _is_job_id(message.body):
+            known.setdefault(message.body, message)
     back |= _settled(known, settle)
     _hidden(messages, back, hide)
 

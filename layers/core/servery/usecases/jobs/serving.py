@@ -56,6 +56,7 @@ class Serving:
             self._refuse(group, error)
             return
         except Exception as error:
+            self._worked.errors.append((group[0].job.id, error))
             self.put_back(group, sentence(error))
             return
         fitting = self._fitting(group, deployment)
