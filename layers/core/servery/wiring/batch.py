@@ -11,6 +11,7 @@ from servery.wiring.settings import SystemClock, allowed_origins, setting
 if TYPE_CHECKING:
     from servery.adapters.dynamodb_batches import DynamoDbBatches
     from servery.adapters.eventbridge_batch_events import EventBridgeBatchEvents
+    from servery.adapters.s3_files import S3Files
     from servery.adapters.stepfunctions_batch_queue import StepFunctionsBatchQueue
     from servery.usecases.batch.finish import FinishPorts
     from servery.usecases.batch.start import StartPorts
@@ -22,6 +23,7 @@ __all__ = [
     "batch_queue",
     "batches",
     "exchange_bucket",
+    "files",
     "finish_ports",
     "registry",
     "start_ports",
@@ -101,3 +103,14 @@ def finish_ports() -> FinishPorts:
 
 
 # --- cutting: plan, unpack, pack
+
+
+@cache
+def files() -> S3Files:
+    """Files in S3, and the exchange bucket."""
+    import boto3  # noqa: PLC0415
+
+    from servery.adapters.s3_files import S3Files  # noqa: PLC0415
+
+    config = patience(connect_s=5, read_s=60, attempts=5)
+    return S3Files(boto3.client("s3", config=config), exchange_bucket())
