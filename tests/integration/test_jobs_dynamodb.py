@@ -15,7 +15,8 @@ from fakes.jobs import a_job
 from fakes.jobs_office import deployment_of
 from fakes.template import ROOT, create_table
 from moto import mock_aws
-from servery.adapters.dynamodb_jobs import SWEEPS, DynamoDbJobs
+from servery.adapters.dynamodb_job_items import SWEEPS
+from servery.adapters.dynamodb_jobs import DynamoDbJobs
 from servery.adapters.s3_object_store import S3ObjectStore
 from servery.adapters.sqs_jobs import SqsDeadJobs, SqsJobQueue
 from servery.domain.jobs import Ending, JobState, claim, end

@@ -1,15 +1,4 @@
-"""Jobs in one DynamoDB table, shared with batches: an item each, three indexes to find them by.
-
-| attribute | what |
-| --- | --- |
-| pk, sk | `job#{id}`, `job` |
-| doc | the job as JSON, without its body and result |
-| body, result | their texts, where they are not in the exchange bucket |
-| revision | what the next writer has to have seen |
-| listing, listing_state, order | `job#{model}`, `job#{model}#{state}`, `{created} {id}` |
-| sweep, due | which eighth, and when a sweep has to look; absent where none has to |
-| expires_at | when DynamoDB may remove the item: a day after the job's own time |
-"""
+"""Jobs in one DynamoDB table, which is shared with batches; what is in an item is elsewhere."""
 
 from __future__ import annotations
 
@@ -17,26 +6,29 @@ from collections.abc import Collection, Iterator
 from heapq import merge
 from itertools import islice
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
-import msgspec
 from botocore.exceptions import ClientError
 
 from servery.adapters.aws_errors import aws_errors, code_of
-from servery.domain.jobs import Job, JobState, order_of
+from servery.adapters.dynamodb_job_items import (
+    SWEEPS,
+    Item,
+    attributes_of,
+    job_in,
+    key_of,
+    listing_of,
+    listing_state_of,
+    sweep_of,
+)
+from servery.domain.jobs import Job, JobState
 from servery.errors import ConflictError, NotFoundError, ThrottledError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-SWEEPS = 8
-"""Partitions of the index by time; one alone takes 1,000 writes a second."""
-KEPT_SECONDS = 86_400
 _MOST_KEYS = 100  # of BatchGetItem
 _LONGEST_ID = 100
 _NOT_MET = "ConditionalCheckFailedException"
-
-Item = dict[str, Any]
 
 
 class DynamoDbJobs:
@@ -53,13 +45,13 @@ class DynamoDbJobs:
 
     def add(self, job: Job) -> Job:
         """Keep a new job; where one is kept under its id already, that one is given back."""
-        attributes = {name: value for name, value in _attributes(job).items() if value}
+        attributes = {name: value for name, value in attributes_of(job).items() if value}
         body = {"body": {"S": job.body}} if job.body else {}
         with aws_errors("keeping a job"):
             try:
                 self._client.put_item(
                     TableName=self._table,
-                    Item={**_key(job.id), **attributes, **body},
+                    Item={**key_of(job.id), **attributes, **body},
                     ConditionExpression="attribute_not_exists(pk)",
                 )
             except ClientError as error:
@@ -75,12 +67,12 @@ class DynamoDbJobs:
         if _possible(job_id):
             with aws_errors("reading a job"):
                 answer = self._client.get_item(
-                    TableName=self._table, Key=_key(job_id), ConsistentRead=True
+                    TableName=self._table, Key=key_of(job_id), ConsistentRead=True
                 )
             item = answer.get("Item")
         if item is None:
             raise NotFoundError("there is no such job")
-        return _job(item)
+        return job_in(item)
 
     def get_many(self, job_ids: Collection[str]) -> dict[str, Job]:
         """The jobs that there are, whole, by id."""
@@ -88,13 +80,13 @@ class DynamoDbJobs:
         jobs: dict[str, Job] = {}
         for first in range(0, len(ids), _MOST_KEYS):
             for item in self._items(ids[first : first + _MOST_KEYS]):
-                job = _job(item)
+                job = job_in(item)
                 jobs[job.id] = job
         return jobs
 
     def put(self, job: Job) -> None:
         """Write the next revision; `ConflictError` unless the stored one is exactly one lower."""
-        attributes = _attributes(job)
+        attributes = attributes_of(job)
         if job.result or not job.state.final:
             attributes["result"] = {"S": job.result} if job.result else None
         given = {name: value for name, value in attributes.items() if value}
@@ -106,7 +98,7 @@ class DynamoDbJobs:
             try:
                 self._client.update_item(
                     TableName=self._table,
-                    Key=_key(job.id),
+                    Key=key_of(job.id),
                     UpdateExpression=update,
                     ConditionExpression="#revision = :before",
                     ExpressionAttributeNames={f"#{name}": name for name in attributes},
@@ -123,19 +115,19 @@ class DynamoDbJobs:
     def page(self, model: str, state: JobState | None, *, limit: int, before: str) -> list[Job]:
         """A model's jobs, newest first, without bodies and results."""
         index, name = ("by_model", "listing") if state is None else ("by_state", "listing_state")
-        partition = _listing(model) if state is None else _listing_state(model, state)
+        partition = listing_of(model) if state is None else listing_state_of(model, state)
         until = {"order": {"S": before}} if before else {}
         found = self._query(index, {name: {"S": partition}}, "<", until, limit, newest=True)
-        return [_job(item) for item in islice(found, limit)]
+        return [job_in(item) for item in islice(found, limit)]
 
     def due(self, now: float, *, limit: int) -> list[Job]:
         """Jobs that a sweep has to look at by `now`, the longest waiting first."""
         until = {"due": {"N": repr(now)}}
         sweeps = [
-            self._query("by_due", {"sweep": {"S": f"sweep#{n}"}}, "<=", until, limit, newest=False)
+            self._query("by_due", {"sweep": {"S": sweep_of(n)}}, "<=", until, limit, newest=False)
             for n in range(SWEEPS)
         ]
-        waiting = merge(*(map(_job, sweep) for sweep in sweeps), key=lambda job: job.due or 0.0)
+        waiting = merge(*(map(job_in, sweep) for sweep in sweeps), key=lambda job: job.due or 0.0)
         return list(islice(waiting, limit))
 
     def _query(
@@ -159,7 +151,7 @@ class DynamoDbJobs:
                 yield from page["Items"]
 
     def _items(self, job_ids: list[str]) -> Iterator[Item]:
-        keys: Any = [_key(job_id) for job_id in job_ids]
+        keys: Any = [key_of(job_id) for job_id in job_ids]
         while keys:
             with aws_errors("reading jobs"):
                 answer: Any = self._client.batch_get_item(
@@ -172,39 +164,5 @@ class DynamoDbJobs:
             keys = left
 
 
-def _attributes(job: Job) -> dict[str, Item | None]:
-    """What changes with a job, by attribute; None for one that is to be absent."""
-    bare = msgspec.structs.replace(job, body="", result="")
-    due = None if job.due is None else {"N": repr(job.due)}
-    return {
-        "doc": {"S": msgspec.json.encode(bare).decode()},
-        "revision": {"N": str(job.revision)},
-        "listing": {"S": _listing(job.model)},
-        "listing_state": {"S": _listing_state(job.model, job.state)},
-        "order": {"S": order_of(job)},
-        "sweep": {"S": f"sweep#{crc32(job.id.encode()) % SWEEPS}"} if due else None,
-        "due": due,
-        "expires_at": {"N": str(int(job.expires) + KEPT_SECONDS)},
-    }
-
-
-def _job(item: Item) -> Job:
-    job = msgspec.json.decode(item["doc"]["S"], type=Job)
-    texts = {name: item[name]["S"] for name in ("body", "result") if name in item}
-    return msgspec.structs.replace(job, **texts)
-
-
-def _key(job_id: str) -> Item:
-    return {"pk": {"S": f"job#{job_id}"}, "sk": {"S": "job"}}
-
-
 def _possible(job_id: str) -> bool:
     return job_id.isascii() and 0 < len(job_id) <= _LONGEST_ID
-
-
-def _listing(model: str) -> str:
-    return f"job#{model}"
-
-
-def _listing_state(model: str, state: JobState) -> str:
-    return f"{_listing(model)}#{state}"

@@ -12,17 +12,11 @@ from servery.edge.strict import check_query, read_body, read_choice, read_page
 from servery.edge.telemetry import emit, log_error
 from servery.errors import InvalidInputError, NotFoundError, Violation
 from servery.usecases.jobs.cancelling import cancel_job
+from servery.usecases.jobs.checks import CALLBACK, KEY_HEADER
 from servery.usecases.jobs.documents import result_of
 from servery.usecases.jobs.reading import ReadPorts, list_jobs, read_job
 from servery.usecases.jobs.redriving import RedrivePorts, RedriveRequest, redrive_jobs
-from servery.usecases.jobs.submit import (
-    CALLBACK,
-    KEY_HEADER,
-    Submission,
-    SubmitPorts,
-    Submitted,
-    submit,
-)
+from servery.usecases.jobs.submit import Submission, SubmitPorts, Submitted, submit
 from servery.usecases.jobs.views import JobView, job_view
 
 SERVICE = "jobs"

@@ -7,25 +7,16 @@ a sweep sends what was not sent.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-import msgspec
-from msgspec import UNSET, UnsetType
-
 from servery.domain.digest import digest_bytes, digest_value
 from servery.domain.jobs import GRACE_SECONDS, Job, JobState, mark_sent
-from servery.errors import (
-    ConflictError,
-    InvalidInputError,
-    MalformedError,
-    TooLargeError,
-    Violation,
-)
+from servery.errors import ConflictError, TooLargeError
+from servery.usecases.jobs.checks import KEY_HEADER, check_body, check_callback, check_key
 from servery.usecases.jobs.documents import keep_body
 
 if TYPE_CHECKING:
@@ -33,12 +24,7 @@ if TYPE_CHECKING:
 
     from servery.ports import Caller, Clock, Deployments, Documents, JobQueue, JobStore
 
-KEY_HEADER = "Idempotency-Key"
-CALLBACK = "callback_url"
 ID_LENGTH = 26
-LONGEST_URL = 2048
-
-_is_key = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?").fullmatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,11 +86,6 @@ class SubmitPorts:
     retention_days: int
 
 
-class _Envelope(msgspec.Struct):
-    records: msgspec.Raw | UnsetType = UNSET
-    inputs: msgspec.Raw | UnsetType = UNSET
-
-
 def submit(submission: Submission, ports: SubmitPorts) -> Submitted:
     """Accept a job.
 
@@ -123,47 +104,13 @@ def submit(submission: Submission, ports: SubmitPorts) -> Submitted:
     if len(submission.body) > most:
         raise TooLargeError(f"the body has {len(submission.body)} bytes; this model takes {most}")
     check_body(submission.body)
-    _check_key(submission.key)
-    _check_callback(submission.callback_url, ports.caller)
+    check_key(submission.key)
+    check_callback(submission.callback_url, ports.caller)
     job = _record(submission, ports)
     kept = ports.store.add(job)
     if kept != job:
         return Submitted(_same(kept, job), new=False)
     return _send(job, ports)
-
-
-def check_body(body: bytes) -> None:
-    """Refuse what is no request for any model.
-
-    Raises:
-        MalformedError: no JSON, or not UTF-8.
-        InvalidInputError: not an object with either `records` or `inputs`.
-    """
-    if not body.strip():
-        raise MalformedError("the body is empty")
-    try:
-        body.decode()
-        envelope = msgspec.json.decode(body, type=_Envelope)
-    except msgspec.ValidationError as error:
-        raise _wrong("body", "is an object with records or inputs") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedError("the body is not JSON") from error
-    given = [part for part in (envelope.records, envelope.inputs) if part is not UNSET]
-    if len(given) != 1:
-        raise _wrong("body", "has either records or inputs")
-
-
-def _check_key(key: str | None) -> None:
-    if key is not None and not _is_key(key):
-        raise _wrong(KEY_HEADER, "is 1 to 255 printable ASCII characters")
-
-
-def _check_callback(url: str | None, caller: Caller) -> None:
-    if url is None:
-        return
-    if len(url) > LONGEST_URL:
-        raise _wrong(CALLBACK, f"has at most {LONGEST_URL} characters")
-    caller.check(url)
 
 
 def _record(submission: Submission, ports: SubmitPorts) -> Job:
@@ -212,7 +159,3 @@ def _send(job: Job, ports: SubmitPorts) -> Submitted:
     except Exception as error:
         return Submitted(job, new=True, unsent=error)
     return Submitted(job, new=True)
-
-
-def _wrong(field: str, message: str) -> InvalidInputError:
-    return InvalidInputError(f"{field}: {message}", (Violation(field, message),))
