@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import subprocess
 import sys
@@ -10,8 +12,20 @@ from typing import Any
 
 import msgspec
 import pytest
-from fakes.s3_server import ACCESS_KEY, REGION, SECRET_KEY, TOKEN, objects, serving
+from fakes.chunk_files import LAYOUT_KEY, a_layout
+from fakes.s3_server import (
+    ACCESS_KEY,
+    REGION,
+    SECRET_KEY,
+    TOKEN,
+    VersionedS3,
+    gives,
+    objects,
+    serving,
+)
 from fakes.tiny_models import MemoryArtifacts, add_model
+from servery.domain.batches import Chunk
+from servery.domain.digest import digest_bytes
 from servery.domain.manifest import ModelRef, Runtime
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +35,12 @@ import json, sys
 sys.path.insert(0, "functions/predictor")
 import predict
 events = json.load(sys.stdin)
-answers = [predict.handler(event, None) for event in events]
+def answer(event):
+    try:
+        return predict.handler(event, None)
+    except Exception as error:
+        return {"error": type(error).__name__, "message": str(error)}
+answers = [answer(event) for event in events]
 print("\\n" + json.dumps({"answers": answers, "modules": sorted(sys.modules)}))
 """
 
@@ -131,6 +150,140 @@ def test_server_swaps_without_an_sdk_when_requests_name_a_new_model() -> None:
     ]
     # The failed load was logged, and the logger brings a part of botocore along.
     assert not {"boto3", "sklearn"} & set(modules)
+
+
+LATER = {
+    "servery.adapters.chunk_rows",
+    "servery.adapters.s3_chunk_files",
+    "servery.adapters.s3_http",
+    "servery.domain.batches",
+    "servery.domain.rows",
+    "servery.edge.predictor.chunk",
+    "servery.edge.predictor.many",
+    "servery.edge.steps",
+    "servery.usecases.predictor.chunk",
+    "servery.usecases.predictor.many",
+}
+
+
+def test_nothing_of_batches_is_imported_when_only_requests_are_answered(tmp_path: Path) -> None:
+    artifacts = MemoryArtifacts()
+    ref = add_model(artifacts)
+    folder = package(artifacts, ref, tmp_path)
+    body = json.dumps({"records": [ROW]})
+    answers, modules = run(
+        [event("ready", ref), event("infer", ref, body=body)], pinned(ref), folder
+    )
+    assert [answer["status"] for answer in answers] == [200, 200]
+    assert not LATER & set(modules)
+    items = [{"request_id": "r", "body": body}]
+    answers, modules = run([event("infer_many", ref, items=items)], pinned(ref), folder)
+    assert answers[0]["items"][0]["status"] == 200
+    assert LATER & set(modules) == {
+        "servery.edge.predictor.many",
+        "servery.usecases.predictor.many",
+    }
+
+
+def over_http(address: str) -> dict[str, str]:
+    return {
+        "EXCHANGE_BUCKET": "exchange",
+        "ARTIFACTS_BUCKET": "artifacts",
+        "AWS_ENDPOINT_URL_S3": address,
+        "AWS_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_SESSION_TOKEN": TOKEN,
+    }
+
+
+LOADED = {"SERVERY_MODE": "load", "SERVERY_MODEL": "shapes", "SERVERY_RUNTIME": "onnx"}
+LINES = b'id,width,kind,height\r\n1,0.5,a,-1\r\n"a,b",-2,b,0.25\r\n3,what,b,0\r\n4,1,c,3\r\n'
+KEY = "inbox/shapes/rows of may.csv"
+
+
+@pytest.mark.parametrize("mode", ["load", "image"])
+def test_chunk_is_predicted_without_an_sdk_when_the_source_was_replaced(
+    mode: str, tmp_path: Path
+) -> None:
+    artifacts = MemoryArtifacts()
+    ref = add_model(artifacts)
+    s3 = VersionedS3()
+    for name, content in artifacts.files.items():
+        s3.put(f"artifacts/{name}", content)
+    layout = a_layout()
+    s3.put(f"exchange/{LAYOUT_KEY}", msgspec.json.encode(layout))
+    version, etag = s3.put(f"exchange/{KEY}", LINES)
+    s3.put(f"exchange/{KEY}", b"other things")
+    start, end = LINES.index(b"1,0.5"), len(LINES)
+    chunk = Chunk(
+        name="00007",
+        bucket="exchange",
+        key=KEY,
+        version_id=version,
+        etag=etag,
+        start=start,
+        end=end,
+    )
+    gone = msgspec.structs.replace(chunk, version_id="none")
+    asked = [
+        event("chunk", ref, layout=LAYOUT_KEY, chunk=msgspec.to_builtins(one))
+        for one in (chunk, chunk, gone)
+    ]
+    records = [
+        {"width": 0.5, "kind": "a", "height": -1},
+        {"width": -2, "kind": "b", "height": 0.25},
+        {"width": 1, "kind": "c", "height": 3},
+    ]
+    body = json.dumps({"records": records})
+    image = mode == "image"
+    with serving(s3) as (address, paths):
+        (first, again, refused, direct), modules = run(
+            [*asked, event("infer", ref, body=body)],
+            {**over_http(address), **(pinned(ref) if image else LOADED)},
+            package(artifacts, ref, tmp_path) if image else None,
+        )
+    assert refused["error"] == "RejectedError"
+    assert "no longer there" in refused["message"]
+    assert (first["state"], first["lines"]) == ("done", 4)
+    assert (first["rows_in"], first["rows_out"], first["rows_rejected"]) == (4, 3, 1)
+    part, same = s3.versions["exchange/outbox/shapes/b1/part-00007.csv"].values()
+    assert part == same
+    assert {**first, "model_ms": 0} == {**again, "model_ms": 0}
+    assert (first["digest"], first["bytes"]) == (digest_bytes(part), len(part))
+    rows = list(csv.DictReader(io.StringIO(part.decode())))
+    assert [row["id"] for row in rows] == ["1", "a,b", "4"]
+    predictions = json.loads(direct["body"], parse_float=str)["predictions"]
+    assert [row["prediction"] for row in rows] == [one["class"] for one in predictions]
+    assert [(row["probability_big"], row["probability_small"]) for row in rows] == [
+        (one["probabilities"]["big"], one["probabilities"]["small"]) for one in predictions
+    ]
+    (piece, _) = s3.versions["exchange/batches/b1/rejects/00007.jsonl"].values()
+    assert [json.loads(line) for line in piece.splitlines()] == [
+        {"line": 3, "column": "width", "reason": "wrong_type"}
+    ]
+    assert sum("layout.json" in path for path in paths) == 1
+    assert "boto3" not in modules
+
+
+def test_chunk_is_told_by_branch_when_something_is_wrong(tmp_path: Path) -> None:
+    artifacts = MemoryArtifacts()
+    ref = add_model(artifacts)
+    folder = package(artifacts, ref, tmp_path)
+    s3 = VersionedS3(forbidden={f"exchange/{KEY}"})
+    s3.put(f"exchange/{LAYOUT_KEY}", msgspec.json.encode(a_layout()))
+    busy = VersionedS3(s3.versions)
+    chunk = {"name": "00000", "bucket": "exchange", "key": KEY, "end": 9}
+    asked = [event("chunk", ref, layout=LAYOUT_KEY, chunk=chunk)]
+    with serving(s3) as (address, _):
+        (answer,), _ = run(asked, {**over_http(address), **pinned(ref)}, folder)
+    assert answer["error"] == "FaultError"
+    with serving(busy, gives(503)) as (address, _):
+        (answer,), _ = run(asked, {**over_http(address), **pinned(ref)}, folder)
+    assert answer["error"] == "RetryableError"
+    (answer,), _ = run(asked, pinned(ref), folder)
+    assert answer["error"] == "FaultError"
+    assert "EXCHANGE_BUCKET" in answer["message"] or "AWS_" in answer["message"]
 
 
 def test_unpublished_function_answers_nobody_when_it_has_no_settings() -> None:
