@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -148,3 +149,20 @@ def _not_finite(prediction: Prediction) -> NDArray[np.bool_]:
         return np.zeros(len(numbers), dtype=np.bool_)
     finite: NDArray[np.bool_] = np.isfinite(numbers).reshape(len(numbers), -1).all(axis=1)
     return ~finite
+
+
+def join_rows(parts: list[Rows], *, lines: int, aligned: bool = True) -> Rows:
+    """Parts of a chunk, at least one, as a whole that spans so many lines."""
+    numeric = [part.numeric for part in parts if part.numeric is not None]
+    text = [part.text for part in parts if part.text is not None]
+    columns = zip(*(part.ids for part in parts), strict=True)
+    return Rows(
+        rows_in=sum(part.rows_in for part in parts),
+        numeric=np.concatenate(numeric) if numeric else None,
+        text=np.concatenate(text) if text else None,
+        ids=tuple(list(chain.from_iterable(column)) for column in columns),
+        starts=np.concatenate([part.starts for part in parts]),
+        rejected=[rejection for part in parts for rejection in part.rejected],
+        lines=lines,
+        aligned=aligned,
+    )

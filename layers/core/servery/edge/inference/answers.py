@@ -12,6 +12,7 @@ import numpy as np
 import orjson
 
 from servery.domain.inference import Form
+from servery.domain.json_text import write_numbers
 from servery.domain.signature import Task
 from servery.edge.inference.datatypes import DATATYPE_OF
 from servery.edge.inference.refusal import MOST, refuse
@@ -137,7 +138,7 @@ def _flat(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _numbers(column: NDArray[Any]) -> list[bytes]:
-    return orjson.dumps(_flat(column), option=_NUMPY)[1:-1].split(b",")
+    return write_numbers(column)[1:-1].split(b",")
 
 
 def _interleaved(columns: list[list[bytes]], rows: int) -> tuple[bytes, ...]:
