@@ -1,4 +1,4 @@
-"""A standard queue of SQS in memory, by a clock that a test sets: it hides, repeats and gives up."""
+"""A standard queue of SQS in memory, by a clock that a test sets: it hides and gives up."""
 
 from __future__ import annotations
 

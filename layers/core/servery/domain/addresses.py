@@ -43,6 +43,7 @@ _NEVER: tuple[Network, ...] = tuple(
     )
 )
 _UNICAST = IPv6Network("2000::/3")
+_DOCUMENTATION = IPv6Network("3fff::/20")  # newer than some of Python's own lists
 _NAT64 = IPv6Network("64:ff9b::/96")
 _COMPATIBLE = IPv6Network("::/96")
 _PORTS = {"https": 443, "http": 80}
@@ -221,5 +222,7 @@ def _forms(address: Address) -> list[Address]:
 
 def _public(address: Address) -> bool:
     if isinstance(address, IPv6Address):
-        return address in _NAT64 or (address in _UNICAST and address.is_global)
+        if address in _NAT64:
+            return True
+        return address in _UNICAST and address.is_global and address not in _DOCUMENTATION
     return address.is_global and not address.is_multicast and not address.is_reserved
