@@ -110,7 +110,10 @@ def test_result_is_in_s3_and_in_the_answer_when_it_is_large(stack: Stack, iris: 
     assert job["state"] == "done", job["reason"]
     assert len(job["result"]["predictions"]) == len(rows)
     bucket = stack.status["outputs"]["ExchangeBucketName"]
-    kept = stack.client("s3").get_object(Bucket=bucket, Key=f"jobs/{job['id']}/result.json")
+    s3 = stack.client("s3")
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"jobs/{job['id']}/result-")
+    (key,) = [entry["Key"] for entry in listed["Contents"]]
+    kept = s3.get_object(Bucket=bucket, Key=key)
     assert json.loads(kept["Body"].read()) == job["result"]
 
 
