@@ -21,17 +21,15 @@ REGION = "eu-central-1"
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
-def gives(
-    status: int, content: bytes = b"", length: int | None = None, *, etag: str = ""
-) -> Answer:
-    """An answer, with a content length that need not be true."""
+def gives(status: int, content: bytes = b"", length: int | None = None, **headers: str) -> Answer:
+    """An answer with some headers, and with a content length that need not be true."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         _body(handler)
         handler.send_response(status)
         handler.send_header("content-length", str(len(content) if length is None else length))
-        if etag:
-            handler.send_header("etag", etag)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
         handler.end_headers()
         handler.wfile.write(content)
         handler.close_connection = length is not None
@@ -144,7 +142,8 @@ class VersionedS3:
         elif window is None or whole:
             gives(200, content, etag=etag)(handler)
         else:
-            gives(206, content[first:last], etag=etag)(handler)
+            said = f"bytes {first}-{min(last, len(content)) - 1}/{len(content)}"
+            gives(206, content[first:last], etag=etag, content_range=said)(handler)
 
 
 def etag_of(content: bytes) -> str:
