@@ -36,15 +36,26 @@ class Machine:
     Attributes:
         definition: As written, substitutions included.
         functions: Substitution of a function's ARN to (type of its event, type of its result).
+        named: The same for functions that a path names, by that path.
+        items: Name of a map to the type of its items.
     """
 
     definition: dict[str, Any]
     functions: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    named: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    items: dict[str, Any] = field(default_factory=dict)
 
     @property
     def states(self) -> dict[str, Any]:
         states: dict[str, Any] = self.definition["States"]
         return states
+
+    def all_states(self) -> dict[str, Any]:
+        """The states, and those inside of maps, by name."""
+        found = dict(self.states)
+        for state in self.states.values():
+            found |= state.get("ItemProcessor", {}).get("States", {})
+        return found
 
     def substitutions(self) -> set[str]:
         return set(re.findall(r"\$\{(\w+)\}", yaml.safe_dump(self.definition, width=10_000)))
@@ -60,10 +71,21 @@ class Machine:
             reached.add(name)
             try:
                 steps = list(self._follow(self.states[name], held))
+                reached |= self._inside(name, held)
             except ContractError as error:
                 raise ContractError(f"{name}: {error}") from error
             pending += [(then, grown, passed | {name}) for then, grown in steps]
         return reached
+
+    def _inside(self, name: str, held: Schema) -> set[str]:
+        """The states inside of a map that can be reached."""
+        state = self.states[name]
+        if state["Type"] != "Map":
+            return set()
+        build(state["ItemReader"]["Parameters"], held)
+        given = build(state["ItemSelector"], held, self.items[name])
+        inner = Machine(state["ItemProcessor"], self.functions, self.named, self.items)
+        return inner.check(given)
 
     def _follow(self, state: dict[str, Any], held: Schema) -> Iterator[tuple[str, Schema]]:
         kind = state["Type"]
@@ -88,16 +110,20 @@ class Machine:
 
     def _result(self, state: dict[str, Any], given: Schema) -> Schema:
         parameters = build(state["Parameters"], given) if "Parameters" in state else given
+        if state["Type"] == "Map":
+            return list
         if state["Type"] == "Task":
             resource = str(state["Resource"])
             wrapped = resource.endswith(":lambda:invoke")
             if wrapped:
-                resource = str(state["Parameters"]["FunctionName"])
+                invoked = state["Parameters"]
+                resource = str(invoked.get("FunctionName") or invoked["FunctionName.$"])
                 parameters = parameters.get("Payload", {})
             name = resource.removeprefix("${").removesuffix("}")
-            if name not in self.functions:
+            known = self.functions | self.named
+            if name not in known:
                 return Any
-            event, result = self.functions[name]
+            event, result = known[name]
             fit(event, parameters, "the event")
             return {"Payload": result, "StatusCode": int} if wrapped else result
         if state["Type"] == "Pass":
@@ -119,20 +145,22 @@ def _compared(rule: dict[str, Any]) -> Iterator[str]:
             yield str(value)
 
 
-def build(template: Any, held: Schema) -> Schema:
-    """The schema that a payload template makes of what is held."""
+def build(template: Any, held: Schema, item: Schema = Any) -> Schema:
+    """The schema that a payload template makes of what is held (and of an item of a map)."""
     if isinstance(template, list):
-        return [build(item, held) for item in template]
+        return [build(each, held, item) for each in template]
     if not isinstance(template, dict):
         return type(template)
     made: dict[str, Schema] = {}
     for name, value in template.items():
         if not name.endswith(".$"):
-            made[name] = build(value, held)
+            made[name] = build(value, held, item)
         elif str(value).startswith("States."):
             for path in REFERENCE.findall(value):
                 find(held, f"${path}")
             made[name.removesuffix(".$")] = Any
+        elif value == "$$.Map.Item.Value":
+            made[name.removesuffix(".$")] = item
         elif str(value).startswith("$$"):
             made[name.removesuffix(".$")] = Any
         else:
@@ -219,9 +247,7 @@ def handler_types(path: Path) -> tuple[Any, Any]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     inner = module.handler.__wrapped__
-    from servery.usecases.training import messages  # noqa: PLC0415 - only what has steps needs it
-
-    hints = get_type_hints(inner, {**vars(module)}, {**vars(messages)}, include_extras=True)
+    hints = get_type_hints(inner, vars(module), include_extras=True)
     result = hints.pop("return", Any)
     (event,) = hints.values()
     return event, result

@@ -9,6 +9,8 @@ import pytest
 import yaml
 from contract.state_machines import ContractError, Machine, handler_types
 from fakes.template import ROOT, template
+from servery.domain.batches import Chunk, ChunkResult
+from servery.edge.predictor.chunk import ChunkEvent
 
 FILES = sorted((ROOT / "state_machines").glob("*.asl.yaml"))
 RESOURCES = template()["Resources"]
@@ -21,6 +23,8 @@ SERVICE = {
     "Lambda.TooManyRequestsException",
     "Lambda.Unknown",
 }
+CRASHES = {"Runtime.ExitError", "Sandbox.Timedout", "States.Timeout"}
+"""What a function is called whose process dies or takes too long, beside `Lambda.Unknown`."""
 NAMED = {"States.ALL", "States.Timeout", "States.TaskFailed", "States.DataLimitExceeded"}
 
 
@@ -107,12 +111,21 @@ def _pascal(name):
 
 
 def _deployed(path):
-    return RESOURCES[f"{_pascal(path.name.removesuffix('.asl.yaml'))}StateMachine"]["Properties"]
+    return RESOURCES[f"{_pascal(_stem(path))}StateMachine"]["Properties"]
 
 
 def _function(substitution):
     """The resource of a function whose ARN is substituted."""
     return RESOURCES[substitution.removesuffix("Arn")]["Properties"]
+
+
+# What lies behind a path in place of a substitution, and what a map reads.
+BEHIND_PATHS = {"batch_prediction": {"$.server": (ChunkEvent, ChunkResult)}}
+ITEMS = {"batch_prediction": {"Predict": Chunk}}
+
+
+def _stem(path):
+    return path.name.removesuffix(".asl.yaml")
 
 
 @pytest.fixture(params=FILES, ids=lambda path: path.name)
@@ -129,7 +142,8 @@ def machine(path):
         properties = _function(name)
         verb = properties["Handler"].split(".")[0]
         functions[name] = handler_types(ROOT / properties["CodeUri"] / f"{verb}.py")
-    return Machine(definition, functions)
+    named, items = BEHIND_PATHS.get(_stem(path), {}), ITEMS.get(_stem(path), {})
+    return Machine(definition, functions, named, items)
 
 
 def test_state_machines_are_there_when_the_template_includes_them():
@@ -148,12 +162,15 @@ def test_every_substitution_is_bound_when_deployed(path, machine):
 
 def test_role_invokes_exactly_the_steps_when_deployed(path, machine):
     role = RESOURCES[_deployed(path)["Role"]["Fn::GetAtt"].removesuffix(".Arn")]["Properties"]
-    (statement,) = [
+    statement, *others = [
         s
         for policy in role["Policies"]
         for s in policy["PolicyDocument"]["Statement"]
         if s["Action"] == "lambda:InvokeFunction"
     ]
+    # Model servers are named by a path: published versions of the predictor, and no other.
+    versions = [{"Fn::Sub": "${PredictorFunction.Arn}:*"}] if machine.named else []
+    assert [s["Resource"] for s in others] == versions
 
     granted = {resource["Fn::GetAtt"] for resource in statement["Resource"]}
 
@@ -164,33 +181,61 @@ def test_every_field_is_produced_before_when_a_state_reads_it(machine):
     resource = machine.states[machine.definition["StartAt"]]["Resource"]
     event, _ = machine.functions[resource.removeprefix("${").removesuffix("}")]
 
-    assert machine.check(event) == set(machine.states)
+    assert machine.check(event) == set(machine.all_states())
 
 
 def test_every_error_has_a_known_name_when_it_is_retried_or_caught(machine):
-    for name, state in machine.states.items():
+    for name, state in machine.all_states().items():
         retried = {e for rule in state.get("Retry", []) for e in rule["ErrorEquals"]}
         caught = {e for rule in state.get("Catch", []) for e in rule["ErrorEquals"]}
-        assert retried <= {"RetryableError"} | SERVICE, name
+        if str(state.get("Resource", "")).endswith(":dynamodb:putItem"):
+            retried -= {"States.TaskFailed"}  # a write that is the same again
+        assert retried <= {"RetryableError"} | SERVICE | CRASHES, name
         assert caught <= BRANCHES | SERVICE | NAMED, name
 
 
 def test_every_step_is_retried_when_lambda_is_at_fault(machine):
-    for name, state in machine.states.items():
-        if "FunctionArn" in str(state.get("Resource", "")):
+    for name, state in machine.all_states().items():
+        if _runs_a_function(state):
             retried = {e for rule in state.get("Retry", []) for e in rule["ErrorEquals"]}
             assert {"RetryableError", "Lambda.TooManyRequestsException"} <= retried, name
 
 
+def _runs_a_function(state):
+    resource = str(state.get("Resource", ""))
+    return "FunctionArn" in resource or resource.endswith(":lambda:invoke")
+
+
+def test_crashed_step_is_tried_again_when_it_is_a_chunk_of_many(machine):
+    for name, state in machine.all_states().items():
+        if name not in machine.states and _runs_a_function(state):
+            retried = {e for rule in state["Retry"] for e in rule["ErrorEquals"]}
+            assert retried >= CRASHES | {"Lambda.Unknown"}, name
+
+
+def test_every_error_is_caught_when_a_step_or_a_map_ends_in_one(machine):
+    for name, state in machine.all_states().items():
+        if _runs_a_function(state) or state["Type"] == "Map":
+            assert {"ErrorEquals": ["States.ALL"]}.items() <= state["Catch"][-1].items(), name
+
+
+def test_number_at_once_is_bounded_when_a_state_is_a_map(machine):
+    for name, state in machine.states.items():
+        if state["Type"] == "Map":
+            assert 0 < state["MaxConcurrency"] <= 1000, name
+
+
 def test_state_says_what_it_is_for_when_it_is_read(machine):
     assert machine.definition.get("Comment")
-    for name, state in machine.states.items():
+    for name, state in machine.all_states().items():
         assert state.get("Comment"), name
 
 
 def test_state_is_named_as_its_function_when_it_runs_one(path, machine):
-    room = "Training"
-    for name, state in machine.states.items():
-        found = re.fullmatch(rf"\$\{{{room}(\w+)FunctionArn\}}", str(state.get("Resource", "")))
+    others = {"Fail": "RecordFailure"}
+    for name, state in machine.all_states().items():
+        resource = str(state.get("Resource", ""))
+        found = re.fullmatch(r"\$\{(?:Training|Batch)(\w+)FunctionArn\}", resource)
         if found:
-            assert name.startswith(found[1]), f"{name} in {path.name} runs {found[1]}"
+            wanted = others.get(found[1], found[1])
+            assert name.startswith(wanted), f"{name} in {path.name} runs {found[1]}"

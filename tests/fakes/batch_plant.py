@@ -179,7 +179,7 @@ class Plant:
             batch = change(
                 batch,
                 state=BatchState.RUNNING,
-                started=self.clock.now().isoformat(),
+                started=self.clock.now().isoformat(timespec="microseconds"),
                 format="csv",
                 output="csv",
                 ref=served.ref,

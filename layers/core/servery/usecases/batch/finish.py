@@ -105,7 +105,7 @@ def finish(event: FinishEvent, ports: FinishPorts) -> Finished:
         rows_in=total.rows_in,
         rows_out=total.rows_out,
         rows_rejected=total.rows_rejected,
-        finished=ports.clock.now().isoformat(),
+        finished=ports.clock.now().isoformat(timespec="microseconds"),
     )
     _write(closed, results, total, ports)
     try:

@@ -47,7 +47,10 @@ def give_up(
     """
     if not batch.state.final:
         batch = change(
-            batch, state=BatchState.FAILED, reason=reason, finished=clock.now().isoformat()
+            batch,
+            state=BatchState.FAILED,
+            reason=reason,
+            finished=clock.now().isoformat(timespec="microseconds"),
         )
         store.put(batch)
     events.publish(batch)
