@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -210,7 +211,8 @@ class JobPlant:
             if (done or self._idle)():
                 return number
             moments = [next_sweep, self.queue.next_visible(), self.callbacks.next_visible()]
-            self.clock.advance(max(0.0, min(m for m in moments if m is not None) - self.now))
+            pause = max(0.0, min(m for m in moments if m is not None) - self.now)
+            self.clock.advance(ceil(pause * 1000) / 1000)
             if self.now >= next_sweep:
                 self.sweep()
                 next_sweep = self.now + SWEEP_EVERY
