@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import traceback
+from typing import Any
 
 import pytest
-from devkit.ministack import counting_workers, naming_errors, permitting_batches, raised_class
+from devkit.ministack import (
+    counting_workers,
+    naming_errors,
+    permitting_batches,
+    raised_class,
+    remembering_version,
+    telling_version,
+)
 from servery.errors import FaultError, InvalidInputError, RejectedError
 
 
@@ -71,3 +80,31 @@ def test_ten_messages_need_what_one_needs_when_permissions_are_asked_for() -> No
     assert of({"action": "ChangeMessageVisibilityBatch"}) == "ChangeMessageVisibility"
     assert of({"action": "PutRecordBatch"}) == "PutRecordBatch"
     assert of({}) is None
+
+
+@pytest.mark.parametrize("told", ["Worker process died", "[Errno 32] Broken pipe"])
+def test_process_has_exited_when_it_died_after_logging_an_error(told: str) -> None:
+    result = {
+        "error": True,
+        "body": {"errorType": "Runtime.HandlerError", "errorMessage": told},
+        "log": trace_of(RejectedError("logged, not raised")),
+    }
+    run = naming_errors(lambda _function, _event, _request: result)
+    assert run({}, {}, "r")["body"]["errorType"] == "Runtime.ExitError"
+
+
+def test_version_is_told_when_an_object_was_written_in_a_versioned_bucket() -> None:
+    heard: list[dict[str, Any]] = []
+    dispatch = telling_version(heard.append)
+
+    def fire(source: str, *, version_id: str | None = None) -> None:
+        dispatch({"Source": source, "Detail": json.dumps({"object": {"key": "k"}})})
+
+    told = remembering_version(fire)
+    told("aws.s3", version_id="v1")
+    told("aws.s3")
+    told("other", version_id="v2")
+    dispatch({"Source": "aws.s3", "Detail": json.dumps({"object": {"key": "k"}})})
+
+    objects = [json.loads(event["Detail"])["object"] for event in heard]
+    assert objects == [{"key": "k", "version-id": "v1"}, {"key": "k"}, {"key": "k"}, {"key": "k"}]
