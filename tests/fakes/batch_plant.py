@@ -151,6 +151,7 @@ class Plant:
         if not lines:
             raise RejectedError("the file is empty")
         pieces = [lines[at : at + ROWS_A_CHUNK] for at in range(1, len(lines), ROWS_A_CHUNK)]
+        pieces = pieces or [[]]
         exact = bool(event.get("exact"))
         if exact:
             self.store.forget_results(batch.id, [r.name for r in self.store.results(batch.id)])
@@ -200,8 +201,6 @@ class Plant:
         key = f"{scratch(batch)}chunks-{batch.run}.json"
         self.files.put(f"{scratch(batch)}layout.json", msgspec.json.encode(layout))
         self.files.put(key, msgspec.json.encode(chunks))
-        if not count:
-            self.files.put(f"{outbox(batch)}part-00000.csv", b"prediction\n")
         return {
             "batch": batch.id,
             "run": batch.run,

@@ -19,12 +19,10 @@ from servery.domain.batches import (
     ChunkState,
     Layout,
     change,
-    chunk_name,
     outbox,
     part_key,
     scratch,
 )
-from servery.domain.digest import digest_bytes
 from servery.errors import ConflictError, UnavailableError
 from servery.usecases.batch.proof import why_not_whole
 from servery.usecases.batch.rejects import merged
@@ -122,27 +120,23 @@ def _write(batch: Batch, results: Sequence[ChunkResult], total: Tally, ports: Fi
     if total.rows_rejected and total.done == batch.chunks == len(results):
         files.put_all(f"{where}{REJECTS}", merged(batch, results, files))
     if batch.state is BatchState.SUCCEEDED:
-        manifest = _manifest(batch, _parts(batch, results, ports), total, ports.bucket)
+        manifest = _manifest(batch, results, total, ports.bucket)
         files.put(f"{where}{MANIFEST}", msgspec.json.encode(manifest))
         files.put(f"{where}{SUCCESS}", b"")
 
 
-def _manifest(batch: Batch, parts: list[Part], total: Tally, bucket: str) -> BatchManifest:
+def _manifest(
+    batch: Batch, results: Sequence[ChunkResult], total: Tally, bucket: str
+) -> BatchManifest:
     view = msgspec.structs.asdict(batch_view(batch, bucket, total))
     digest = "" if batch.ref is None else batch.ref.digest
-    return BatchManifest(**view, model_digest=digest, parts=parts)
+    return BatchManifest(**view, model_digest=digest, parts=_parts(batch, results, bucket))
 
 
-def _parts(batch: Batch, results: Sequence[ChunkResult], ports: FinishPorts) -> list[Part]:
-    where = f"s3://{ports.bucket}/"
-    if not batch.chunks:  # the plan wrote a part with the header alone
-        key = part_key(batch, chunk_name(0))
-        content = ports.files.load(key)
-        digest = digest_bytes(content)
-        return [Part(uri=where + key, rows=0, bytes=len(content), sha256=digest)]
+def _parts(batch: Batch, results: Sequence[ChunkResult], bucket: str) -> list[Part]:
     return [
         Part(
-            uri=where + part_key(batch, result.name),
+            uri=f"s3://{bucket}/{part_key(batch, result.name)}",
             rows=result.rows_out,
             bytes=result.bytes,
             sha256=result.digest,

@@ -153,14 +153,10 @@ def batch_view(batch: Batch, bucket: str, counted: Tally | None = None) -> Batch
     )
 
 
-def part_names(batch: Batch) -> list[str]:
-    """Names of the parts, in order; a file without a row has one, with the header alone."""
-    return [chunk_name(index) for index in range(max(1, batch.chunks))]
-
-
 def outputs(batch: Batch, bucket: str) -> list[str]:
     """S3 URIs of the parts, in the order of the input."""
-    return [f"s3://{bucket}/{part_key(batch, name)}" for name in part_names(batch)]
+    names = map(chunk_name, range(batch.chunks))
+    return [f"s3://{bucket}/{part_key(batch, name)}" for name in names]
 
 
 def _rows(batch: Batch, counted: Tally | None) -> Tally:
