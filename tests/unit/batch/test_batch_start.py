@@ -264,3 +264,12 @@ class TestSameContent:
         plant.start(source)
 
         assert plant.queue.started == [f"{first.id}-1", f"{first.id}-2"]
+
+
+def test_version_is_none_when_the_object_is_older_than_versions_in_its_bucket(plant):
+    plant.files.versioned = False
+    source = plant.drop()
+    plant.start(source, **{"version-id": "null"})
+
+    assert plant.store.all()[0].source == source
+    assert source.version_id == ""

@@ -44,7 +44,7 @@ def merged(batch: Batch, results: Sequence[ChunkResult], files: Files) -> Iterat
         if result.rows_rejected:
             rows = _decode(files.load(piece_key(batch, result.name)))
             yield _csv((row.line + before, row.column, row.reason) for row in rows)
-        before += result.lines
+        before += result.rows_in if batch.format == "parquet" else result.lines
 
 
 def _csv(rows: Iterable[Sequence[object]]) -> bytes:

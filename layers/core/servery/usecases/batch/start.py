@@ -96,13 +96,15 @@ def start(event: ObjectCreated, ports: StartPorts) -> Started:
 def _source(detail: Detail, files: Files) -> Source:
     """The version of the object that the event is about.
 
+    What was there before its bucket kept versions has the version `null`, which is none.
     Where the event does not name a version, it is the present one, if it has that content still;
     else whoever reads it will say that it was replaced.
     """
+    version = detail.object.version_id
     source = Source(
         bucket=detail.bucket.name,
         key=detail.object.key,
-        version_id=detail.object.version_id,
+        version_id="" if version == "null" else version,
         etag=detail.object.etag.strip('"'),
         size=detail.object.size,
     )
