@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from servery.domain.packing import FITTING
 from servery.domain.signature import Dtype
 from servery.domain.spec import Role
 from servery.domain.table import CHUNK_ROWS, Chunk, check_header
@@ -15,13 +16,6 @@ from servery.errors import InvalidInputError, MalformedError, Violation
 
 if TYPE_CHECKING:
     from servery.domain.spec import Column
-
-_FITTING = {
-    Dtype.FLOAT: {Dtype.FLOAT, Dtype.INT},
-    Dtype.INT: {Dtype.INT, Dtype.FLOAT},
-    Dtype.BOOL: {Dtype.BOOL},
-    Dtype.STRING: {Dtype.STRING},
-}
 
 
 def read_parquet(content: bytes, columns: list[Column]) -> Iterator[Chunk]:
@@ -65,8 +59,8 @@ def _check_types(schema: Any, kept: list[Column]) -> None:  # noqa: ANN401 - unt
     wrong = []
     for column in kept:
         arrow = schema.field(column.name).type
-        found = _dtype(arrow)
-        if found is not None and found not in _FITTING[column.dtype]:
+        found = dtype_of(arrow)
+        if found is not None and found not in FITTING[column.dtype]:
             wrong.append(
                 Violation(column.name, f"is {arrow} in the file, {column.dtype} in the spec")
             )
@@ -77,7 +71,7 @@ def _check_types(schema: Any, kept: list[Column]) -> None:  # noqa: ANN401 - unt
         )
 
 
-def _dtype(arrow: Any) -> Dtype | str | None:  # noqa: ANN401 - untyped library
+def dtype_of(arrow: Any) -> Dtype | str | None:  # noqa: ANN401 - untyped library
     """Our type for one of Arrow's, its name where we have none, None where all is null."""
     if pa.types.is_dictionary(arrow):
         arrow = arrow.value_type

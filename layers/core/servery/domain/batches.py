@@ -148,9 +148,10 @@ class Chunk(_Record, frozen=True, kw_only=True):
         etag: As in `Source`; empty for a staged piece.
         bucket: Where the object is.
         start: First byte.
-        end: Byte behind the last one.
+        end: Byte behind the last one; 0 for all of an object without a byte.
         groups: First row group and the one behind the last (Parquet only).
-        rows: First row of those groups and the one behind the last (Parquet only).
+        rows: Which rows of those groups, from 0: the first and the one behind the last (Parquet
+            only).
     """
 
     name: str

@@ -24,16 +24,17 @@ LONGEST_LINE = 16 * 1024 * 1024
 _QUOTED = rb'"(?:[^"]++|"")*+"'
 # A quote within a field that does not begin with one is a character like any other.
 _FIELD = rb"(?:" + _QUOTED + rb'|(?:[^",\r\n][^,\r\n]*+)?)'
-# A carriage return alone ends a row too; but rows are only cut apart at line feeds.
-_NEXT = rb"(?:,|\r(?!\n))"
-_LINE = _FIELD + rb"(?:" + _NEXT + _FIELD + rb")*+\r?\n"
+_LINE = _FIELD + rb"(?:," + _FIELD + rb")*+\r?\n"
 _lines = re.compile(rb"(?:" + _LINE + rb")*+").match
-_broken = re.compile(rb"(?:" + _FIELD + _NEXT + rb")*+" + _QUOTED + rb'[^",\r\n]').match
+_broken = re.compile(
+    rb"(?:" + _FIELD + rb",)*+(?:" + _QUOTED + rb'[^",\r\n]|' + _FIELD + rb"\r[^\n])"
+).match
 
 _STRICT = rb"(?:" + _QUOTED + rb'|[^",\r\n]*+)'
 _REST = rb"(?:," + _STRICT + rb")*+\r?\n"
 _strict_line = re.compile(_STRICT + _REST).match
 _rest = re.compile(_REST).match
+_strict_fields = re.compile(rb"(?:" + _STRICT + rb",)*+").match
 _closing = re.compile(rb'(?:[^"]++|"")*+"').match
 _quoted = re.compile(_QUOTED)
 _MOST_LINES = 200
@@ -42,8 +43,9 @@ _MOST_LINES = 200
 class RowSplitter:
     """Parts a stream of bytes into complete rows and the beginning of the next one.
 
-    A field in quotes that is followed by more than a separator makes a bad row; it ends with the
-    line in which that happens, as it does for those who read rows.
+    A field in quotes that is followed by more than a separator makes a bad row, and so does a
+    carriage return alone; it ends with the line in which that happens, as it does for those who
+    read rows.
 
     Args:
         quoted: Whether newlines within quotes belong to their row (CSV).
@@ -171,7 +173,7 @@ def _evidence(window: bytes, start: int, width: int) -> _Evidence:
 
 def _open_at_end(window: bytes, position: int) -> bool:
     """Whether a line only fails since the window ends within its quotes."""
-    fields = re.compile(rb"(?:" + _STRICT + rb",)*+").match(window, position)
+    fields = _strict_fields(window, position)
     begin = fields.end() if fields else position
     return window[begin : begin + 1] == b'"' and _closing(window, begin + 1) is None
 

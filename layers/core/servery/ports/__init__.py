@@ -2,6 +2,7 @@
 
 from servery.ports.batch import BatchEvents, BatchQueue, BatchStore, Files
 from servery.ports.clock import Clock
+from servery.ports.formats import Footer, Inflate, Packer, RowGroups
 from servery.ports.jobs import Caller, DeadJobs, Documents, JobEvents, JobQueue, JobStore
 from servery.ports.model import (
     ArtifactSource,
@@ -33,7 +34,9 @@ __all__ = [
     "Deployments",
     "Documents",
     "Files",
+    "Footer",
     "InferenceCodec",
+    "Inflate",
     "JobEvents",
     "JobQueue",
     "JobStore",
@@ -41,9 +44,11 @@ __all__ = [
     "ModelRuntime",
     "ModelServers",
     "ObjectStore",
+    "Packer",
     "PredictionLog",
     "Registry",
     "ReleaseQueue",
+    "RowGroups",
     "RowReader",
     "RowReaders",
     "RowWriter",

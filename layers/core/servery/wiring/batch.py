@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import patience, registry
+from servery.wiring.aws import object_store, patience, registry
 from servery.wiring.settings import SystemClock, allowed_origins, setting
 
 if TYPE_CHECKING:
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from servery.adapters.eventbridge_batch_events import EventBridgeBatchEvents
     from servery.adapters.s3_files import S3Files
     from servery.adapters.stepfunctions_batch_queue import StepFunctionsBatchQueue
+    from servery.ports import Packer, RowGroups
     from servery.usecases.batch.finish import FinishPorts
+    from servery.usecases.batch.plan import PlanPorts
     from servery.usecases.batch.start import StartPorts
 
 __all__ = [
@@ -25,7 +27,10 @@ __all__ = [
     "exchange_bucket",
     "files",
     "finish_ports",
+    "packer",
+    "plan_ports",
     "registry",
+    "row_groups",
     "start_ports",
 ]
 
@@ -114,3 +119,36 @@ def files() -> S3Files:
 
     config = patience(connect_s=5, read_s=60, attempts=5)
     return S3Files(boto3.client("s3", config=config), exchange_bucket())
+
+
+@cache
+def row_groups() -> RowGroups:
+    """What reads Parquet."""
+    from servery.adapters.parquet_row_groups import ParquetRowGroups  # noqa: PLC0415
+
+    return ParquetRowGroups(files())
+
+
+def packer() -> Packer:
+    """What writes Parquet."""
+    from servery.adapters.parquet_part import pack_part  # noqa: PLC0415
+
+    return pack_part
+
+
+@cache
+def plan_ports() -> PlanPorts:
+    """What planning works with; pyarrow is only imported once a file is Parquet."""
+    from servery.adapters.gzip_stream import inflate  # noqa: PLC0415
+    from servery.usecases.batch.plan import PlanPorts  # noqa: PLC0415
+
+    return PlanPorts(
+        store=batches(),
+        files=files(),
+        registry=registry(),
+        objects=object_store(),
+        clock=SystemClock(),
+        bucket=exchange_bucket(),
+        inflate=inflate,
+        row_groups=row_groups,
+    )

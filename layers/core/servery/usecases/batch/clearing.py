@@ -1,0 +1,48 @@
+"""Clears what an earlier plan of a batch has led to, before it is cut anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from servery.domain.batches import (
+    CHUNKS,
+    MANIFEST,
+    REJECTS,
+    SUCCESS,
+    Batch,
+    Chunk,
+    outbox,
+    scratch,
+)
+
+if TYPE_CHECKING:
+    from servery.ports import BatchStore, Files
+
+_FORMATS = ("csv", "jsonl", "parquet")
+
+
+def clear(batch: Batch, *, store: BatchStore, files: Files) -> None:
+    """Forget the results of all chunks, and remove every part of the earlier cut.
+
+    A new cut may have fewer chunks, and a chunk without a rejected row leaves no piece of them:
+    what the earlier one wrote under the same names would be taken for its own. The mark of
+    success goes first.
+    """
+    where = f"{scratch(batch)}{CHUNKS}"
+    results = [result.name for result in store.results(batch.id)]
+    if not results and not files.exists(where):
+        return
+    files.delete([f"{outbox(batch)}{name}" for name in (SUCCESS, MANIFEST, REJECTS)])
+    store.forget_results(batch.id, results)
+    if files.exists(where):
+        chunks = msgspec.json.decode(files.load(where), type=list[Chunk])
+        files.delete(key for chunk in chunks for key in _left_by(batch, chunk.name))
+
+
+def _left_by(batch: Batch, name: str) -> Iterator[str]:
+    yield f"{scratch(batch)}rejects/{name}.jsonl"
+    for suffix in _FORMATS:
+        yield f"{outbox(batch)}part-{name}.{suffix}"
