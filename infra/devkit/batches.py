@@ -117,7 +117,7 @@ def drop(
     client = deployed.target.client("s3")
     with uploads.shown(screen, file.name, size) as sent:
         source = uploads.upload(client, file, bucket, key, metadata, sent=sent)
-    screen.done("Upload", f"{file.name}, {size / 1e6:,.1f} MB", time.monotonic() - started)
+    screen.done("Upload", f"{file.name}, {_size(size)}", time.monotonic() - started)
     return appeared(api, batch_id(model, source))
 
 
@@ -165,15 +165,13 @@ def show(screen: Screen, batch: Mapping[str, Any]) -> None:
     again = f", run {batch['run']}" if batch["run"] > 1 else ""
     version = batch.get("model_version") or ""
     stale = " (stale)" if batch.get("stale_model") else ""
-    failed = f", {batch['chunks_failed']} failed" if batch["chunks_failed"] else ""
     lines = {
         "Batch": batch["id"],
         "Model": f"{batch['model']} {version}{stale}".rstrip(),
         "State": f"{batch['state']}{again}",
         "Source": batch["source"],
-        "Rows": f"{batch['rows_in']:,} read, {batch['rows_out']:,} predicted, "
-        f"{batch['rows_rejected']:,} rejected",
-        "Chunks": f"{batch['chunks_done']:,} of {batch['chunks']:,} done{failed}",
+        "Rows": _rows(batch),
+        "Chunks": _chunks(batch),
         "Created": second(batch["created"]),
         "Finished": second(batch.get("finished") or ""),
         "Outputs": _outputs(batch["outputs"]),
@@ -186,6 +184,24 @@ def show(screen: Screen, batch: Mapping[str, Any]) -> None:
             screen.say(f"{name:<9} {value}")
     if batch.get("reason"):
         screen.say(f"Reason    {batch['reason']}", style="yellow")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"  # noqa: PLR2004
+
+
+def _rows(batch: Mapping[str, Any]) -> str:
+    if not batch["started"]:
+        return ""
+    read, predicted = f"{batch['rows_in']:,} read", f"{batch['rows_out']:,} predicted"
+    return f"{read}, {predicted}, {batch['rows_rejected']:,} rejected"
+
+
+def _chunks(batch: Mapping[str, Any]) -> str:
+    if not batch["started"]:
+        return ""
+    failed = f", {batch['chunks_failed']:,} failed" if batch["chunks_failed"] else ""
+    return f"{batch['chunks_done']:,} of {batch['chunks']:,} done{failed}"
 
 
 def _outputs(uris: Sequence[str]) -> str:

@@ -239,3 +239,12 @@ def test_list_fits_when_a_terminal_has_80_columns():
     lines = console.file.getvalue().splitlines()
     assert len(lines) == 2
     assert "1,250,000  11-22 04:40:00" in lines[1]
+
+
+def test_no_rows_are_told_when_a_batch_was_never_planned():
+    console = Console(file=io.StringIO(), width=80)
+    batches.show(
+        Screen(console=console), {**BATCH, "state": "failed", "started": "", "reason": "R"}
+    )
+    assert "Rows" not in console.file.getvalue()
+    assert "Reason    R" in console.file.getvalue()
