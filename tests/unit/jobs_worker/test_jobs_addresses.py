@@ -7,7 +7,8 @@ from ipaddress import ip_address
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from servery.domain.addresses import MAX_URL, check_address, parse_networks, parse_target
+from servery.domain.addresses import parse_networks
+from servery.domain.callback_urls import MAX_URL, check_address, parse_target
 from servery.errors import FaultError, InvalidInputError
 
 LOCAL = parse_networks("127.0.0.1/32, 10.0.0.0/8")

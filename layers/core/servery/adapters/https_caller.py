@@ -7,7 +7,6 @@ second time. Nothing is read but the head of the answer, and nothing is followed
 
 from __future__ import annotations
 
-import io
 import socket
 import ssl
 import time
@@ -15,11 +14,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as WaitedError
 from functools import cache
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException
 
 from servery import __version__
-from servery.domain.addresses import (
-    Network,
+from servery.adapters.timed_http import left, read_status, send_all
+from servery.domain.addresses import Network
+from servery.domain.callback_urls import (
     Target,
     check_address,
     literal_address,
@@ -101,8 +101,8 @@ class HttpsCaller:
         headers = signed_headers(secret, body, job_id=job_id, timestamp=stamp)
         try:
             with self._connect(target, addresses, until) as connection:
-                _send(connection, _request(target, headers, body), until)
-                return _status(connection, until)
+                send_all(connection, _request(target, headers, body), until)
+                return read_status(connection, until)
         except (OSError, HTTPException, ValueError) as error:
             raise UnavailableError("nobody answered the callback") from error
 
@@ -120,7 +120,7 @@ class HttpsCaller:
         pool = ThreadPoolExecutor(1, "resolve")
         try:
             answer: Future[Sequence[str]] = pool.submit(self._resolve, target.host, target.port)
-            return answer.result(timeout=_left(until))
+            return answer.result(timeout=left(until))
         except UnicodeError as error:
             raise refused("names a host that there cannot be") from error
         except (OSError, WaitedError) as error:
@@ -133,13 +133,13 @@ class HttpsCaller:
         tried = addresses[:MOST_ADDRESSES]
         for number, address in enumerate(tried):
             try:
-                share = _left(until) / (len(tried) - number)
+                share = left(until) / (len(tried) - number)
                 plain = socket.create_connection((address, target.port), timeout=share)
             except OSError as error:
                 failure = error
                 continue
             try:
-                plain.settimeout(_left(until))
+                plain.settimeout(left(until))
                 if target.scheme == "http":
                     return plain
                 return self._tls().wrap_socket(plain, server_hostname=target.host)
@@ -161,45 +161,3 @@ def _request(target: Target, headers: dict[str, str], body: bytes) -> bytes:
     }
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     return f"POST {target.path} HTTP/1.1\r\n{head}\r\n".encode("ascii") + body
-
-
-def _send(connection: socket.socket, content: bytes, until: float) -> None:
-    rest = memoryview(content)
-    while rest:
-        connection.settimeout(_left(until))
-        rest = rest[connection.send(rest[:65536]) :]
-
-
-def _status(connection: socket.socket, until: float) -> int:
-    """The status of the answer, whose body stays where it is."""
-    response = HTTPResponse(_Deadline(connection, until), method="POST")  # type: ignore[arg-type]
-    try:
-        response.begin()
-        return response.status
-    finally:
-        response.close()
-
-
-class _Deadline(io.RawIOBase):
-    """A connection read with one deadline for all of it, however slowly the bytes trickle in."""
-
-    def __init__(self, connection: socket.socket, until: float) -> None:
-        self._connection = connection
-        self._until = until
-
-    def makefile(self, mode: str) -> io.BufferedReader:  # noqa: ARG002 - what HTTPResponse asks
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        self._connection.settimeout(_left(self._until))
-        return self._connection.recv_into(buffer)
-
-
-def _left(until: float) -> float:
-    left = until - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
