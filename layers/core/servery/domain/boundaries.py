@@ -95,11 +95,11 @@ def too_long(start: int, longest: int) -> InvalidInputError:
     """The error for a row that is longer than the bound.
 
     Args:
-        start: Where it begins at the latest, in bytes of the data.
+        start: Where it is, in bytes of the data.
         longest: The bound.
     """
     return InvalidInputError(
-        f"there is a line longer than {longest:,} bytes, from byte {start:,} on; "
+        f"there is a line longer than {longest:,} bytes, near byte {start:,}; "
         "perhaps a quote is not closed, or it is no file of lines"
     )
 
