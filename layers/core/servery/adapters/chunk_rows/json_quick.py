@@ -50,19 +50,16 @@ class QuickJson:
             block.decode()
             records = list(map(self._decode, lines))
             numbers = _table(records, self._numeric)
-            matrix = None if numbers is None else np.fromiter(numbers, np.float64, len(numbers))
+            matrix = None if numbers is None else _matrix(numbers, len(lines))
         except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
             return None
         texts, raws = _table(records, self._text) or [], _table(records, self._ids) or []
-        present = [
-            raw for raw in _table(records, self._unread) or [] if isinstance(raw, msgspec.Raw)
-        ]
+        unread = _table(records, self._unread) or []
+        present = [raw for raw in unread if isinstance(raw, msgspec.Raw)]
         if count_strings(block) != self._strings(len(lines), texts, raws, present):
             return None
-        if matrix is not None:
-            matrix = matrix.reshape(len(lines), -1)
-            if not self._columns.numbers_fit(matrix):
-                return None
+        if matrix is not None and not self._columns.numbers_fit(matrix):
+            return None
         text = self._texts(len(lines), texts)
         if self._text and text is None:
             return None
@@ -94,6 +91,10 @@ class QuickJson:
             return None
         matrix[matrix == None] = ""  # noqa: E711 - elementwise
         return matrix
+
+
+def _matrix(numbers: list[Any], rows: int) -> NDArray[np.float64]:
+    return np.fromiter(numbers, np.float64, len(numbers)).reshape(rows, -1)
 
 
 def _table(records: list[Any], names: list[str]) -> list[Any] | None:

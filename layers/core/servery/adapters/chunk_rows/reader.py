@@ -44,7 +44,7 @@ class RowReader:
 
     def __init__(self, signature: Signature, layout: Layout, *, block: int = BLOCK) -> None:
         columns = Columns(signature)
-        self._block = block
+        self._block, self._less = block, max(1, block // _PARTED)
         self._counts_quotes = layout.format == "csv" and not layout.exact
         self._nothing = _nothing(columns, len(layout.ids))
         self._quick: _Quick
@@ -74,7 +74,7 @@ class RowReader:
     def _parts(self, content: bytes) -> Iterator[Rows]:
         position, line, doubtful = 0, 1, 0
         while position < len(content):
-            size = self._block // _PARTED if position < doubtful else self._block
+            size = self._less if position < doubtful else self._block
             end = _line_end(content, position + size)
             block = content[position:end]
             rows, used = self._quick.read(block, line), len(block)
