@@ -77,8 +77,8 @@ def watch(
             while True:
                 if batch["chunks"]:
                     pace.see(clock(), batch["rows_in"], _ended(batch))
-                tell(batch, pace)
                 if batch["state"] not in batches.FINAL:
+                    tell(batch, pace)
                     sleep(pause)
                     pause = min(pause * 1.3, _LONGEST_PAUSE)
                     batch = batches.get(api, batch["id"])
