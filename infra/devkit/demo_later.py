@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _ROWS_OF_JOB = 2
 _ID = "flower"
+_TOLD = ("state", "tries", "status", "model_version", "result", "error", "reason")
 _LINES = 3
 
 
@@ -70,7 +71,8 @@ def _job(
     job = jobs.wait(http, accepted)
     screen.say()
     screen.say(f"GET /jobs/{job['id']}", style="bold")
-    screen.say(exchange.short(job), style="green" if job["state"] == "done" else "yellow")
+    told = {name: job[name] for name in _TOLD if name in job}
+    screen.say(exchange.short(told), style="green" if job["state"] == "done" else "yellow")
     if job["state"] != "done":
         raise DevkitError(f"The job is {job['state']}: {job['reason']}", "See: servery logs jobs")
     return job
