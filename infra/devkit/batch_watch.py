@@ -145,11 +145,12 @@ def _shown(
 
 
 def _outcome(screen: Screen, batch: Mapping[str, Any]) -> None:
-    seconds = _seconds(batch)
+    """The line of a batch that is over; why one has failed is said by whoever shows it whole."""
+    seconds, rows = _seconds(batch), batch["rows_out"]
     rate = f", {batch['rows_in'] / seconds:,.0f} rows/s" if seconds and batch["rows_in"] else ""
     rejected = f", {batch['rows_rejected']:,} rejected" if batch["rows_rejected"] else ""
     failed = batch["state"] == "failed"
-    detail = batch["reason"] if failed else f"{batch['rows_out']:,} rows{rate}{rejected}"
+    detail = "" if failed else f"{rows:,} {'row' if rows == 1 else 'rows'}{rate}{rejected}"
     screen.done(f"Batch {batch['state']}", detail, seconds, failed=failed)
 
 

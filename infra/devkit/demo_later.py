@@ -94,7 +94,9 @@ def _batch(
         batch = batches.drop(deployed, http, screen, model=model, file=file, metadata=said)
     batch = batch_watch.watch(http, batch, screen)
     if batch["state"] != "succeeded":
-        raise DevkitError(f"The batch is {batch['state']}.", "See: servery logs batch")
+        raise DevkitError(
+            f"The batch is {batch['state']}: {batch['reason']}", "See: servery logs batch"
+        )
     uri = batch["outputs"][0]
     screen.say(uri, style="bold")
     for line in _first_lines(deployed, uri):

@@ -129,10 +129,10 @@ def test_bar_is_drawn_when_there_is_a_terminal():
     assert "1/4 chunks, 250 rows" in text
 
 
-def test_reason_is_shown_when_the_batch_failed():
+def test_mark_is_another_when_the_batch_failed():
     _, text, _ = run({**OVER, "state": "failed", "reason": "the file is empty"})
-    assert "Batch failed" in text
-    assert "the file is empty" in text
+    assert "✗ Batch failed" in text
+    assert "990 rows" not in text
 
 
 def test_other_batch_is_watched_when_this_one_was_skipped_for_it():
