@@ -29,17 +29,19 @@ def clear(batch: Batch, *, store: BatchStore, files: Files) -> None:
 
     A new cut may have fewer chunks, and a chunk without a rejected row leaves no piece of them:
     what the earlier one wrote under the same names would be taken for its own. The mark of
-    success goes first.
+    success goes first, and the list of chunks last: where it is, nothing is half removed.
     """
-    where = f"{scratch(batch)}{CHUNKS}"
-    results = [result.name for result in store.results(batch.id)]
-    if not results and not files.exists(where):
+    cut = f"{scratch(batch)}{CHUNKS}"
+    names = [result.name for result in store.results(batch.id)]
+    planned = files.exists(cut)
+    if not names and not planned:
         return
     files.delete([f"{outbox(batch)}{name}" for name in (SUCCESS, MANIFEST, REJECTS)])
-    store.forget_results(batch.id, results)
-    if files.exists(where):
-        chunks = msgspec.json.decode(files.load(where), type=list[Chunk])
-        files.delete(key for chunk in chunks for key in _left_by(batch, chunk.name))
+    store.forget_results(batch.id, names)
+    if planned:
+        names += [c.name for c in msgspec.json.decode(files.load(cut), type=list[Chunk])]
+    files.delete(key for name in dict.fromkeys(names) for key in _left_by(batch, name))
+    files.delete([cut])
 
 
 def _left_by(batch: Batch, name: str) -> Iterator[str]:

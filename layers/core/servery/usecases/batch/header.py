@@ -106,13 +106,12 @@ def read_header(line: bytes) -> list[str]:
         raise InvalidInputError("the header is not UTF-8") from error
     if not text.strip("\r\n"):
         raise InvalidInputError("the first line is empty; it has to be the header")
+    if "\r" in text.rstrip("\r\n"):
+        raise InvalidInputError("lines have to end with a line feed, not a carriage return alone")
     try:
-        rows = [*csv.reader([text], strict=True)]
+        names = next(csv.reader([text], strict=True))
     except csv.Error as error:
         raise InvalidInputError(f"the header cannot be read: {error}") from error
-    names = rows[0] if len(rows) == 1 else []
-    if not names or "\r" in text.rstrip("\r\n"):
-        raise InvalidInputError("lines have to end with a line feed, not a carriage return alone")
     if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
         raise InvalidInputError("the header has one field only; fields are separated by commas")
     return names

@@ -77,7 +77,8 @@ def plan(event: PlanEvent, ports: PlanPorts, sizes: Sizes | None = None) -> Plan
     if batch.run != event.run or batch.state.final:
         raise ConflictError(f"run {event.run} of the batch is over, or another one has begun")
     pinned = pin(batch, registry=ports.registry, objects=ports.objects, clock=ports.clock)
-    if batch.chunks and not event.exact:
+    # Without the list of chunks, an exact plan was about to replace it and broke off.
+    if batch.chunks and not event.exact and ports.files.exists(f"{scratch(batch)}{CHUNKS}"):
         return _resumed(batch, pinned, ports)
     found = format_of(batch.source.key)
     output = found.format if batch.options.output == "same" else batch.options.output
