@@ -33,7 +33,13 @@ if TYPE_CHECKING:
 _HEADER = "Traceback (most recent call last):\n"
 _RAISED = re.compile(r"^([A-Za-z_][\w.]*)(?::|$)", re.MULTILINE)
 _NAMELESS = "Runtime.HandlerError"
-_DIED = ("Worker process died", "Worker returned no response", "[Errno 32] Broken pipe")
+_DIED = (
+    "Worker process died",
+    "Worker returned no response",
+    "Worker process exited immediately",  # these two while it came up
+    "No JSON init response from worker",
+    "[Errno 32] Broken pipe",
+)
 _version: ContextVar[str | None] = ContextVar("version", default=None)
 _TEN_AT_ONCE = {
     f"{action}Batch": action
@@ -54,10 +60,11 @@ def naming_errors(execute: Execute) -> Execute:
     def run(function: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:  # noqa: ANN401
         result = execute(function, event, request_id)
         body = result.get("body")
-        if result.get("error") and isinstance(body, dict) and body.get("errorType") == _NAMELESS:
-            died = str(body.get("errorMessage", "")).startswith(_DIED)
-            raised = raised_class(result.get("log", "")) or _NAMELESS
-            body["errorType"] = "Runtime.ExitError" if died else raised
+        if result.get("error") and isinstance(body, dict):
+            if str(body.get("errorMessage", "")).startswith(_DIED):
+                body["errorType"] = "Runtime.ExitError"
+            elif body.get("errorType") == _NAMELESS:
+                body["errorType"] = raised_class(result.get("log", "")) or _NAMELESS
         return result
 
     return run

@@ -198,8 +198,8 @@ def test_poison_fails_alone_and_works_again_when_it_is_driven_again(
         for neighbour in neighbours:
             job = ended(stack, neighbour)
             assert (job["state"], job["tries"]) == ("done", 1)
-        job = ended(stack, bad, seconds=120)
-    assert (job["state"], job["tries"]) == ("failed", 3)
+        job = ended(stack, bad, seconds=180)
+    assert (job["state"], job["tries"]) == ("failed", 4)
     assert job["reason"]
 
     def driven() -> bool:
@@ -297,7 +297,11 @@ def events(stack: Stack) -> Iterator[Any]:
         for message in answer.get("Messages", []):
             seen.append(json.loads(message["Body"]))
             queues.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return [event for event in seen if event["detail"]["id"] == identity]
+        return [
+            event
+            for event in seen
+            if identity in (event["detail"].get("job"), event["detail"].get("batch"))
+        ]
 
     yield of
     bus.remove_targets(Rule=name, Ids=["queue"])

@@ -82,11 +82,19 @@ def test_ten_messages_need_what_one_needs_when_permissions_are_asked_for() -> No
     assert of({}) is None
 
 
-@pytest.mark.parametrize("told", ["Worker process died", "[Errno 32] Broken pipe"])
-def test_process_has_exited_when_it_died_after_logging_an_error(told: str) -> None:
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ("Runtime.HandlerError", "Worker process died"),
+        ("BrokenPipeError", "[Errno 32] Broken pipe"),
+        ("RuntimeError", "Worker process exited immediately. stderr: "),
+        ("RuntimeError", "No JSON init response from worker"),
+    ],
+)
+def test_process_has_exited_when_it_died_after_logging_an_error(named: str, told: str) -> None:
     result = {
         "error": True,
-        "body": {"errorType": "Runtime.HandlerError", "errorMessage": told},
+        "body": {"errorType": named, "errorMessage": told},
         "log": trace_of(RejectedError("logged, not raised")),
     }
     run = naming_errors(lambda _function, _event, _request: result)

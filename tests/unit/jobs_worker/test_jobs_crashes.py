@@ -178,13 +178,13 @@ def test_worker_takes_a_job_when_it_is_marked_as_sent_meanwhile(plant):
 
 def test_job_fails_for_good_when_every_worker_dies_on_it(plant):
     plant.accept(a_job(GOOD))
-    for _ in range(3):
+    for _ in range(4):
         plant.clock.advance(400)
         plant.life.moments.clear()
         plant.life.ends_at = 3  # right before the call
         plant.work()
     plant.finish()
     job = plant.store.get(GOOD)
-    assert (job.state, job.tries) == (JobState.FAILED, 3)
+    assert (job.state, job.tries) == (JobState.FAILED, 4)
     assert plant.dead.ids == [GOOD]
     assert not plant.servers.calls

@@ -79,7 +79,7 @@ def test_neighbours_are_answered_in_the_same_invocation_when_one_job_crashes_the
     assert [m.body for m in plant.queue.messages.values()] == [job_id(1)]
 
 
-def test_job_fails_for_good_with_its_reason_when_it_crashed_the_server_three_times(plant):
+def test_job_fails_for_good_with_its_reason_when_it_crashed_the_server_every_time(plant):
     plant.servers.answer = crashes_on('"0"')
     plant.accept(*some_jobs(1))
     pauses = []
@@ -89,9 +89,9 @@ def test_job_fails_for_good_with_its_reason_when_it_crashed_the_server_three_tim
         if visible is not None:
             pauses.append(visible - plant.now)
             plant.clock.advance(visible - plant.now)
-    assert pauses == [2, 4]
+    assert pauses == [4, 16, 64]
     job = plant.store.get(job_id(0))
-    assert (job.state, job.tries, job.status, job.reason) == (JobState.FAILED, 3, 500, str(CRASH))
+    assert (job.state, job.tries, job.status, job.reason) == (JobState.FAILED, 4, 500, str(CRASH))
     assert msgspec.json.decode(job.result)["type"] == "urn:servery:problem:fault"
     assert list(plant.dead.reasons.values()) == [(job_id(0), str(CRASH))]
     assert plant.events.ids == [job_id(0)]
@@ -101,7 +101,7 @@ def test_job_that_was_tried_goes_alone_when_it_comes_back(plant):
     plant.servers.answer = crashes_on('"1"')
     plant.accept(*some_jobs(2))
     plant.work()
-    plant.clock.advance(2)
+    plant.clock.advance(4)
     plant.servers.calls.clear()
     plant.accept(*[a_job(job_id(n), body=f'"{n}"') for n in (5, 6)])
     plant.work()
@@ -123,7 +123,7 @@ def test_problem_says_what_a_synchronous_request_had_been_told_when_tries_are_us
     plant.accept(*some_jobs(1))
     plant.finish()
     job = plant.store.get(job_id(0))
-    assert (job.state, job.tries, job.status) == (JobState.FAILED, 3, status)
+    assert (job.state, job.tries, job.status) == (JobState.FAILED, 4, status)
     assert msgspec.json.decode(job.result)["type"] == f"urn:servery:problem:{kind}"
     assert "secret" not in job.result + job.reason
     assert plant.dead.ids == [job_id(0)]
@@ -240,7 +240,7 @@ def test_job_fails_for_good_when_its_body_is_gone(plant):
     plant.accept(a_job(job_id(0), body="", body_key="jobs/x/request.json"), a_job(job_id(1)))
     plant.finish()
     job = plant.store.get(job_id(0))
-    assert (job.state, job.tries) == (JobState.FAILED, 3)
+    assert (job.state, job.tries) == (JobState.FAILED, 4)
     assert plant.store.get(job_id(1)).state is JobState.DONE
 
 
@@ -386,7 +386,7 @@ def test_event_is_answered_record_by_record_when_every_record_fails(plant):
     answer = plant.work()
     failed = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
     assert sorted(failed) == sorted(plant.queue.messages)
-    assert plant.queue.next_visible() - plant.now == 2
+    assert plant.queue.next_visible() - plant.now == 4
 
 
 def test_jobs_come_back_by_the_queues_own_time_when_hiding_fails(plant):

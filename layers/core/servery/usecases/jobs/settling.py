@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from servery.domain.jobs import MAX_TRIES, Ending, Job, JobState, release
+from servery.domain.jobs import MAX_TRIES, PAUSE_BASE, Ending, Job, JobState, release
 from servery.errors import ConflictError, NotFoundError, ServeryError
 from servery.usecases.jobs.claiming import ended, write
 from servery.usecases.jobs.documents import keep_result
@@ -120,10 +120,10 @@ class Settling:
         Args:
             job: As it was claimed.
             reason: Why.
-            seconds: How long; doubled with every try where it is not given.
+            seconds: How long; longer with every try where it is not given.
             tried: Whether this one counts.
         """
-        seconds = seconds or float(2**job.tries)
+        seconds = seconds or PAUSE_BASE**job.tries
         now = self._ports.clock.now().timestamp()
         released = release(job, now=now, seconds=seconds, reason=reason, tried=tried)
         with self._sparing_neighbours(job):
