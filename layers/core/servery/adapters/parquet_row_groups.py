@@ -83,7 +83,7 @@ class ParquetRowGroups:
         """The rows of a chunk with the columns of a header; see the port.
 
         Text is in quotes and a null is not, numbers are written so that they read as the same,
-        dates and times as ISO 8601.
+        dates and times as ISO 8601 but for a blank in place of the T.
 
         Raises:
             MalformedError: the file is damaged there.
@@ -111,7 +111,12 @@ def _batches(stream: Any, metadata: Any, chunk: Chunk, names: list[str]) -> Iter
     start, end = chunk.rows or (0, 0)
     if start == end:
         return
-    file = pq.ParquetFile(stream, metadata=metadata, buffer_size=_buffer(metadata, first, last))
+    file = pq.ParquetFile(
+        stream,
+        metadata=metadata,
+        buffer_size=_buffer(metadata, first, last),
+        page_checksum_verification=True,
+    )
     groups, passed = [*range(first, last)], 0
     for batch in file.iter_batches(_BATCH_ROWS, groups, names, use_threads=False):
         low, high = max(start - passed, 0), min(end - passed, batch.num_rows)
