@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from devkit import batch_files, batch_watch, batches
+from devkit import batch_files, batch_views, batch_watch, batches
 from devkit.api import Api, api
 from devkit.command import command
 from devkit.commands import options
@@ -69,7 +69,7 @@ def _shown(http: Api, batch: dict[str, Any], screen: Screen, *, watch_it: bool) 
         screen.result(batch)
         return
     batch = batch_watch.watch(http, batch, screen)
-    batches.show(screen, batch)
+    batch_views.show(screen, batch)
     screen.result(batch)
     if batch["state"] == "failed":
         raise typer.Exit(1)
@@ -100,7 +100,7 @@ def list_command(
             raise UsageError(f"There is no state {state!r}.", f"Say {', '.join(batches.STATES)}.")
         with options.api_of(instance) as http:
             found = http.listed("/batches", "batches", limit, model=model, state=state)
-        options.show_list(screen, batches.batches_table(found), found, limit, "batches")
+        options.show_list(screen, batch_views.batches_table(found), found, limit, "batches")
 
 
 @group.command()
@@ -110,7 +110,7 @@ def show(
     """Show one batch: its rows, and where its files are."""
     with command(machine=as_json, debug=debug) as screen, options.api_of(instance) as http:
         batch = batches.get(http, batch_id)
-        batches.show(screen, batch)
+        batch_views.show(screen, batch)
         screen.result(batch)
 
 

@@ -4,7 +4,7 @@ import json
 
 import httpx
 import pytest
-from devkit import batch_files, batches, uploads
+from devkit import batch_files, batch_views, batches, uploads
 from devkit.api import Api
 from devkit.errors import DevkitError, UsageError
 from devkit.screen import Screen
@@ -180,7 +180,7 @@ def test_pages_are_put_together_when_a_list_is_long():
 @pytest.mark.parametrize("width", [80, 120])
 def test_lines_say_it_all_when_a_batch_is_shown(width):
     console = Console(file=io.StringIO(), width=width)
-    batches.show(Screen(console=console), {**BATCH, "stale_model": True, "run": 2})
+    batch_views.show(Screen(console=console), {**BATCH, "stale_model": True, "run": 2})
     text = console.file.getvalue()
     assert "1.0.0-a.s1 (stale)" in text
     assert "succeeded, run 2" in text
@@ -235,7 +235,7 @@ def test_advice_fits_when_there_is_nothing_to_fetch(state, same_as, advice):
 def test_list_fits_when_a_terminal_has_80_columns():
     batch = {**BATCH, "id": "0" * 24, "model": "breast-cancer", "rows_in": 1_250_000}
     console = Console(file=io.StringIO(), width=80)
-    console.print(batches.batches_table([batch]))
+    console.print(batch_views.batches_table([batch]))
     lines = console.file.getvalue().splitlines()
     assert len(lines) == 2
     assert "1,250,000  11-22 04:40:00" in lines[1]
@@ -243,7 +243,7 @@ def test_list_fits_when_a_terminal_has_80_columns():
 
 def test_no_rows_are_told_when_a_batch_was_never_planned():
     console = Console(file=io.StringIO(), width=80)
-    batches.show(
+    batch_views.show(
         Screen(console=console), {**BATCH, "state": "failed", "started": "", "reason": "R"}
     )
     assert "Rows" not in console.file.getvalue()
