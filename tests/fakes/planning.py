@@ -32,15 +32,16 @@ from servery.domain.batches import (
 )
 from servery.domain.deployment import Served
 from servery.domain.digest import digest_bytes
-from servery.domain.inference import Prediction
+from servery.domain.inference import Prediction, Question
 from servery.domain.manifest import Lineage, ModelRef
-from servery.domain.signature import Signature, Task
+from servery.domain.signature import Signature
 from servery.ports import BatchStore, Inflate, ObjectStore, Registry
 from servery.usecases.batch.cutting import Sizes
 from servery.usecases.batch.messages import PackEvent, PlanEvent, Planned, UnpackEvent
 from servery.usecases.batch.pack import pack
 from servery.usecases.batch.plan import PlanPorts, plan
 from servery.usecases.batch.unpack import unpack
+from servery.usecases.predictor.chunk import ChunkPredictor
 
 VERSIONS = ("0.1.0-dabc1234.sdef5678", "0.1.1-dabc1234.sdef5678", "0.1.2-dabc1234.sdef5678")
 CSV_HEADER = ",".join(field.name for field in FLOWERS.inputs)
@@ -74,6 +75,7 @@ class PlanningDesk:
     objects: ObjectStore = field(default_factory=MemoryObjectStore)
 
     def __post_init__(self) -> None:
+        self.server = ChunkPredictor(_ChunkFiles(self), RowReader, RowWriter)
         self.release(VERSIONS[0])
 
     @property
@@ -190,33 +192,48 @@ class PlanningDesk:
         if planned.unpack:
             event = UnpackEvent(batch=planned.batch, layout=planned.layout, chunk=chunk)
             chunk = unpack(event, files=self.files, row_groups=ParquetRowGroups(self.files))
-        result = self._predicted(self.layout(planned), chunk)
+        model = _Model(planned.ref, self.signature)
+        result = self.server.predict(model, planned.layout, chunk)
         if planned.pack:
             told = PackEvent(batch=planned.batch, layout=planned.layout, chunk=chunk, result=result)
             result = pack(told, files=self.files, packer=pack_part)
         return result
 
-    def _predicted(self, layout: Layout, chunk: Chunk) -> ChunkResult:
-        """What a model server does; its model answers the first class, or a half."""
-        rows = RowReader(self.signature, layout).read(self.content(chunk))
-        if not rows.aligned:
-            return ChunkResult(name=chunk.name, state=ChunkState.MISALIGNED)
-        if self.signature.task is Task.REGRESSION:
-            answers = Prediction(np.full(rows.good, 0.5, np.float32), None)
-        else:
-            classes = self.signature.output.classes or []
-            chosen = np.full(rows.good, classes[0])
-            scores = np.tile(np.linspace(0, 1, len(classes), dtype=np.float32), (rows.good, 1))
-            answers = Prediction(chosen, scores if self.signature.output.probabilities else None)
-        part = RowWriter(self.signature, layout).write(rows, answers)
-        self.files.put(f"{layout.parts}{chunk.name}.{layout.output}", part)
-        return ChunkResult(
-            name=chunk.name,
-            state=ChunkState.DONE,
-            rows_in=rows.rows_in,
-            rows_out=rows.good,
-            rows_rejected=len(rows.rejected),
-            lines=rows.lines,
-            bytes=len(part),
-            digest=digest_bytes(part),
+
+class _Model:
+    """Answers the first class, or a half."""
+
+    codec: Any = None
+    load_ms = 0.0
+
+    def __init__(self, ref: ModelRef, signature: Signature) -> None:
+        self.ref = ref
+        manifest = a_manifest(ref.version, ref.training, {})
+        self.manifest = msgspec.structs.replace(manifest, signature=signature)
+
+    def predict(self, question: Question) -> Prediction:
+        output = self.manifest.signature.output
+        if output.classes is None:
+            return Prediction(np.full(question.rows, 0.5, np.float32), None)
+        scores = np.linspace(0, 1, len(output.classes), dtype=np.float32)
+        return Prediction(
+            np.full(question.rows, output.classes[0]),
+            np.tile(scores, (question.rows, 1)) if output.probabilities else None,
         )
+
+
+class _ChunkFiles:
+    """The files as a model server sees them."""
+
+    def __init__(self, desk: PlanningDesk) -> None:
+        self._desk = desk
+
+    def load(self, key: str) -> bytes:
+        return self._desk.files.load(key)
+
+    def read(self, chunk: Chunk) -> bytes:
+        return self._desk.content(chunk)
+
+    def write(self, bucket: str, key: str, content: bytes) -> None:
+        assert bucket == self._desk.files.bucket
+        self._desk.files.put(key, content)

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from fakes.batches import MemoryFiles
 from fakes.planning import PlanningDesk
-from fakes.signatures import FLOWERS, GUESTS, boxes
-from hypothesis import given
+from fakes.signatures import FLOWERS, GUEST, GUESTS, boxes
+from hypothesis import example, given
 from hypothesis import strategies as st
 from servery.adapters.chunk_rows import RowReader
 from servery.domain.batches import ChunkState
@@ -126,6 +126,19 @@ def test_ids_stay_with_their_rows_when_some_rows_are_rejected():
 
     assert (result.rows_in, result.rows_out, result.rows_rejected) == (5, 3, 2)
     assert table_of(desk, [result]).column("no").to_pylist() == [10, 12, 14]
+
+
+def test_bad_rows_are_told_by_their_number_when_text_has_line_ends():
+    desk = PlanningDesk(signature=GUESTS)
+    guests = [GUEST | {"remark": "a\nb\n"}] * 3 + [GUEST | {"stars": 9}] + [GUEST] * 2
+    guests.append(GUEST | {"remark": None})
+    columns = {name: [guest[name] for guest in guests] for name in GUEST}
+    (result,) = ran(desk, desk.batch("f.parquet", parquet(columns)))
+
+    pieces = desk.files.load(f"batches/{desk.store.all()[0].id}/rejects/00000.jsonl")
+    told = [json.loads(line) for line in pieces.splitlines()]
+    assert [(each["line"], each["column"]) for each in told] == [(4, "stars"), (7, "remark")]
+    assert result.lines == result.rows_in == 7
 
 
 def test_ids_are_text_when_the_parts_are_not_parquet():
@@ -319,6 +332,7 @@ def columns_of(draw):
 
 
 @given(drawn=columns_of())
+@example(drawn=([Dtype.FLOAT], {"x0": pa.array([-(2.0**128 - 2.0**104)], pa.float32())}))
 def test_model_reads_what_the_file_holds_when_it_was_unpacked(drawn):
     dtypes, columns = drawn
     desk = PlanningDesk(signature=boxes(dtypes))

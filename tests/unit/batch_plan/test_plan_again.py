@@ -73,6 +73,18 @@ def test_rows_are_found_by_reading_all_when_the_boundaries_were_wrong():
     assert desk.store.get(batch.id).ref == first.ref
 
 
+def test_file_is_read_whole_at_once_when_windows_have_led_astray_before(desk):
+    batch = desk.batch("f.csv", csv_of(50))
+    desk.plan(batch)
+    first = desk.chunks(desk.plan(batch, exact=True))
+    desk.again(batch, whole=True)
+
+    planned = desk.plan(batch)
+
+    assert desk.layout(planned).exact
+    assert desk.chunks(planned) == first
+
+
 def test_result_is_the_same_when_it_is_planned_twice(desk):
     batch = desk.batch("f.csv", csv_of(50))
     first = desk.plan(batch)
@@ -125,7 +137,7 @@ def test_batch_is_cut_anew_when_an_exact_plan_broke_off_for_good():
 
     planned = desk.plan(batch)
 
-    assert not desk.layout(planned).exact
+    assert desk.layout(planned).exact
     assert planned.chunks.key.endswith("/chunks.json")
     assert desk.rows(planned) == csv_of(50).split(b"\n", 1)[1]
 

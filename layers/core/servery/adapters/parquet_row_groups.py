@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv
 
@@ -25,6 +26,7 @@ _READ_AT_ONCE = 1024 * 1024
 _BATCH_ROWS = 16_384
 _MOST_HELD = 256 * 1024 * 1024
 _LEAST_BUFFER = 64 * 1024
+_LARGEST = 2.0**128 - 2.0**104
 _PLAIN = (
     pa.types.is_date,
     pa.types.is_decimal,
@@ -175,6 +177,8 @@ def _printable(column: Any) -> Any:  # noqa: ANN401 - untyped library
         column, kind = column.cast(kind.value_type), kind.value_type
     if pa.types.is_float16(kind):
         return column.cast(pa.float32())
+    if pa.types.is_float32(kind) and pc.max(pc.abs(column)).as_py() == _LARGEST:
+        return column.cast(pa.float64())  # its shortest form is rounded up, and out of range then
     if pa.types.is_null(kind) or any(of(kind) for of in _PLAIN):
         return column.cast(pa.string())
     return column

@@ -179,6 +179,8 @@ class Layout(_Record, frozen=True, kw_only=True):
         parts: Prefix of the parts, `outbox/{model}/{batch}/part-`.
         rejects: Prefix of the pieces of the rejects file.
         exact: Whether the boundaries were found by reading everything before them.
+        by_row: Whether rows are told by their number and not by their line (Parquet, whose text
+            may have line ends and whose rows have no lines).
     """
 
     batch: str
@@ -191,6 +193,7 @@ class Layout(_Record, frozen=True, kw_only=True):
     parts: str
     rejects: str
     exact: bool = False
+    by_row: bool = False
 
 
 class ChunkState(StrEnum):

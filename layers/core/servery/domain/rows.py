@@ -80,6 +80,19 @@ class Rows:
             rejected=sorted([*self.rejected, *told], key=lambda rejection: rejection.line),
         )
 
+    def numbered(self) -> Rows:
+        """The same rows, told by their number from 1 in place of the line they start on."""
+        bad = np.array([rejection.line for rejection in self.rejected], np.int64)
+        lines = np.sort(np.concatenate([self.starts, bad]))
+        numbers = (np.searchsorted(lines, bad) + 1).tolist()
+        told = zip(self.rejected, numbers, strict=True)
+        return replace(
+            self,
+            starts=np.searchsorted(lines, self.starts).astype(np.int64) + 1,
+            rejected=[Rejection(number, each.column, each.reason) for each, number in told],
+            lines=self.rows_in,
+        )
+
 
 def predict_rows(
     rows: Rows, predict: Callable[[Rows], Prediction], *, at_once: int = ROWS_AT_ONCE

@@ -110,6 +110,7 @@ class Desk:
             parts=f"{where}predicted/" if self.packs else parts,
             rejects=f"{where}rejects/",
             exact=exact,
+            by_row=self.batch.format == "parquet",
         )
         dtype = self.pinned.manifest.signature.output.dtype
         packing = Packing(ids=ids, row=row, prediction=dtype, parts=parts)

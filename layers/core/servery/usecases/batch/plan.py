@@ -15,6 +15,7 @@ from servery.domain.batches import (
     BatchState,
     Chunk,
     ChunkState,
+    Layout,
     change,
     scratch,
 )
@@ -83,9 +84,10 @@ def plan(event: PlanEvent, ports: PlanPorts, sizes: Sizes | None = None) -> Plan
     found = format_of(batch.source.key)
     output = found.format if batch.options.output == "same" else batch.options.output
     planned = msgspec.structs.replace(batch, format=found.format, output=output)
+    exact = event.exact or _known_exact(batch, ports.files)
     desk = Desk(planned, pinned, ports.files, ports.bucket, sizes or Sizes())
     clear(batch, store=ports.store, files=ports.files)
-    cut = _cut(desk, found, ports, exact=event.exact)
+    cut = _cut(desk, found, ports, exact=exact)
     _keep(batch, cut, ports.files)
     planned = _running(batch, planned, pinned, len(cut.chunks), ports)
     return _planned(planned, CHUNKS, len(cut.chunks), ports.bucket)
@@ -105,6 +107,15 @@ def _cut(desk: Desk, found: FileFormat, ports: PlanPorts, *, exact: bool) -> Cut
     if found.gzipped:
         return cut_gzip(desk, found.format, ports.inflate)
     return cut_text(desk, head, found.format, exact=exact)
+
+
+def _known_exact(batch: Batch, files: Files) -> bool:
+    """Whether the file was cut exactly before; where windows led astray, they would again.
+
+    Servers that still know the earlier layout would not notice, either.
+    """
+    key = f"{scratch(batch)}{LAYOUT}"
+    return files.exists(key) and msgspec.json.decode(files.load(key), type=Layout).exact
 
 
 def _resumed(batch: Batch, pinned: Pinned, ports: PlanPorts) -> Planned:

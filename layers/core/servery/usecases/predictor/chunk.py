@@ -81,6 +81,8 @@ class ChunkPredictor:
         rows, prediction, model_ms = _predicted(model, rows)
         part = batch.writer.write(rows, prediction)
         layout = batch.layout
+        if layout.by_row:
+            rows = rows.numbered()
         self._files.write(layout.bucket, f"{layout.parts}{chunk.name}.{layout.output}", part)
         if rows.rejected:
             piece = b"".join(_encode(one) + b"\n" for one in rows.rejected)
