@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from servery.domain.batches import Layout
     from servery.domain.signature import Signature
 
-BLOCK = 131_072
+BLOCK = 262_144
 _PARTED = 16
 _QUOTE = b'"'
 
