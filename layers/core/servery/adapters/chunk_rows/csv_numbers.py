@@ -8,6 +8,7 @@ number as `float` does. What its grammar has beyond numbers is shut out before; 
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,14 +42,22 @@ def read_numbers(found: Cut, places: list[int]) -> NDArray[np.float64] | None:
     content = array.tobytes()
     if any(token in content for token in _NO_NUMBERS) or content.count(b"[") > 1:
         return None
-    if (found.begins == found.ends).any():
+    gaps = bool((found.begins == found.ends).any())
+    if gaps:
         content = content.replace(b",,", b",null,").replace(b",,", b",null,")
         content = content.replace(b"[,", b"[null,").replace(b",]", b",null]")
     try:
-        values = np.fromiter(orjson.loads(content), np.float64, found.ends.size)
-    except (ValueError, OverflowError):
+        values = _array(orjson.loads(content), found.ends.size, gaps=gaps)
+    except (ValueError, OverflowError, struct.error):
         return None
     table = values.reshape(found.ends.shape)
     if places == list(range(places[0], places[0] + len(places))):
         return table[:, places[0] : places[0] + len(places)]  # a view is enough
     return table[:, places]
+
+
+def _array(numbers: list[float | None], size: int, *, gaps: bool) -> NDArray[np.float64]:
+    """Numbers as an array, nan for None. Where there is none, packing them is twice as fast."""
+    if gaps:
+        return np.fromiter(numbers, np.float64, size)
+    return np.frombuffer(struct.pack(f"{size}d", *numbers), np.float64)
