@@ -28,6 +28,7 @@ import boto3
 import httpx
 import pytest
 import yaml
+from listening import listening
 from targets.report import memory_mb
 
 ROOT = Path(__file__).parents[2]
@@ -236,6 +237,13 @@ def stack(figures: dict[str, Any]) -> Iterator[Stack]:
     finally:
         if not given:
             servery("down")
+
+
+@pytest.fixture
+def events(stack: Stack) -> Iterator[Callable[[str], list[dict[str, Any]]]]:
+    """The events so far of a job or a batch, by its id."""
+    with listening(stack.client("events"), stack.client("sqs")) as told:
+        yield told
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import Stack, wait_until
-from test_jobs import events  # noqa: F401 - a fixture
 from test_lifecycle import rows_of
 
 FINAL = {"succeeded", "failed", "skipped"}
@@ -355,11 +354,7 @@ def test_chunks_that_failed_run_again_when_the_batch_is_run_again(stack: Stack) 
     check(rows, outputs(stack, again), direct(stack, model, rows))
 
 
-def test_an_event_tells_the_end_when_a_batch_is_over(
-    stack: Stack,
-    iris: dict,
-    events: Any,  # noqa: F811
-) -> None:
+def test_an_event_tells_the_end_when_a_batch_is_over(stack: Stack, iris: dict, events: Any) -> None:
     source = drop(stack, "iris", f"{uuid.uuid4().hex}.csv", as_csv(iris_rows(20)), **IDS)
     batch = ended(stack, source)
 

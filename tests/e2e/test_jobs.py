@@ -267,48 +267,6 @@ def test_callback_is_signed_and_tried_again_when_the_consumer_is_down_at_first(
         assert document["result"]["predictions"] == job["result"]["predictions"]
 
 
-@pytest.fixture
-def events(stack: Stack) -> Iterator[Any]:
-    """The events of a source that reach a queue of the test's own."""
-    bus, queues = stack.client("events"), stack.client("sqs")
-    name = f"test-{uuid.uuid4().hex[:8]}"
-    url = queues.create_queue(QueueName=name)["QueueUrl"]
-    arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
-    pattern = json.dumps({"source": ["servery.jobs", "servery.batch"]})
-    rule = bus.put_rule(Name=name, EventPattern=pattern)["RuleArn"]
-    policy = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "events.amazonaws.com"},
-                "Action": "sqs:SendMessage",
-                "Resource": arn["QueueArn"],
-                "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
-            }
-        ],
-    }
-    queues.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
-    bus.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn["QueueArn"]}])
-    seen: list[dict[str, Any]] = []
-
-    def of(identity: str) -> list[dict[str, Any]]:
-        answer = queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
-        for message in answer.get("Messages", []):
-            seen.append(json.loads(message["Body"]))
-            queues.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return [
-            event
-            for event in seen
-            if identity in (event["detail"].get("job"), event["detail"].get("batch"))
-        ]
-
-    yield of
-    bus.remove_targets(Rule=name, Ids=["queue"])
-    bus.delete_rule(Name=name)
-    queues.delete_queue(QueueUrl=url)
-
-
 def test_an_event_without_data_is_out_when_a_job_is_over(
     stack: Stack, iris: dict, events: Any
 ) -> None:
