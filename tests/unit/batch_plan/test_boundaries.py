@@ -12,7 +12,7 @@ from fakes.batches import MemoryFiles
 from hypothesis import example, given
 from hypothesis import strategies as st
 from servery.domain.boundaries import RowSplitter, line_start, row_start, runs
-from servery.errors import InvalidInputError
+from servery.errors import InvalidInputError, TooLargeError
 from servery.usecases.batch.cutting import Sizes, cut_by_windows, cut_exactly
 
 CELLS = st.text(alphabet='ab,"\n\r1é ', max_size=8)
@@ -207,6 +207,25 @@ def test_line_is_refused_when_windows_only_see_parts_of_it(before):
         list(cut_by_windows(files, source, 0, sizes, width=2))
 
 
+def test_a_row_is_guessed_when_the_longest_line_is_shorter_than_the_largest_look():
+    """Else the same window would be looked at for ever."""
+    files = PatientFiles()
+    source = files.drop("inbox/m/f.csv", b'a\nb"\nc,d\n' * 100)
+    sizes = Sizes(target=50, window=8, doubtful=1_000_000, longest=64)
+
+    ends = [*cut_by_windows(files, source, 0, sizes, width=2)]
+
+    assert ends[-1] == source.size
+
+
+class PatientFiles(MemoryFiles):
+    """Is read so often and no more."""
+
+    def read(self, source, start, end):
+        assert len(self.reads) < 1_000
+        return super().read(source, start, end)
+
+
 def test_chunks_grow_when_there_would_be_too_many():
     files = MemoryFiles()
     source = files.drop("inbox/m/f.csv", b"1,2\n" * 10_000)
@@ -214,3 +233,12 @@ def test_chunks_grow_when_there_would_be_too_many():
     ends = [*cut_by_windows(files, source, 0, Sizes(target=8, window=8, most=10), width=2)]
 
     assert len(ends) <= 10
+
+
+def test_file_is_refused_when_its_chunks_would_be_too_large():
+    files = MemoryFiles()
+    source = files.drop("inbox/m/f.csv", b"1,2\n" * 100)
+    sizes = Sizes(target=8, window=8, most=10, largest=39)
+
+    with pytest.raises(TooLargeError, match="400 bytes, more than the 390 of one batch"):
+        list(cut_by_windows(files, source, 0, sizes, width=2))

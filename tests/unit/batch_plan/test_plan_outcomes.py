@@ -122,6 +122,16 @@ def test_batch_is_refused_when_the_header_is_wrong(desk, header, told):
     assert told in refusal(desk, "f.csv", csv_of(3, header))
 
 
+def test_reason_is_a_short_sentence_when_the_header_is_huge_and_hostile(desk):
+    names = [f"=cmd|' /C calc'!A{n}" + "x" * 40_000 for n in range(25)]
+
+    told = refusal(desk, "f.csv", csv_of(3, ",".join([HEADER, *names])))
+
+    assert "unknown: " in told
+    assert "and 5 more" in told
+    assert len(told) < 3_000
+
+
 def test_batch_is_refused_when_an_id_column_is_not_there(desk):
     assert "missing: 'site'" in refusal(desk, "f.csv", csv_of(1), id_columns=["site"])
 

@@ -1,8 +1,8 @@
-"""Cuts a file into chunks: by windows around the bytes aimed at, by reading all, by row groups."""
+"""Cuts a file of lines into chunks: by windows around the bytes aimed at, or by reading all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,9 @@ from servery.domain.boundaries import (
     runs,
     too_long,
 )
+from servery.errors import TooLargeError
 
 if TYPE_CHECKING:
-    from servery.domain.packing import RowGroup
     from servery.ports import Files
 
 MOST_CHUNKS = 10_000
@@ -32,6 +32,7 @@ class Sizes:
         target: Bytes that a chunk should have.
         rows: Rows that a chunk may have at the most.
         most: Chunks that there may be; they grow rather than become more.
+        largest: Bytes of the largest chunk; beyond, no function could be sure to hold it.
         window: Bytes of the first look for the beginning of a row.
         doubtful: Bytes of the largest look for a row where lines there are.
         longest: Bytes of the longest line.
@@ -40,13 +41,24 @@ class Sizes:
     target: int = 8 * 1024 * 1024
     rows: int = 10_000_000
     most: int = MOST_CHUNKS
+    largest: int = 64 * 1024 * 1024
     window: int = 16 * 1024
     doubtful: int = 1024 * 1024
     longest: int = LONGEST_LINE
 
     def chunk(self, total: int) -> int:
-        """Bytes of a chunk of a file with so many bytes."""
-        return max(self.target, -(-total // self.most))
+        """Bytes of a chunk of a file with so many bytes.
+
+        Raises:
+            TooLargeError: it would be larger than may be.
+        """
+        size = max(self.target, -(-total // self.most))
+        if size > self.largest:
+            raise TooLargeError(
+                f"the rows of the file take {total:,} bytes, more than the "
+                f"{self.most * self.largest:,} of one batch; drop it in several files"
+            )
+        return size
 
     def piece(self, index: int) -> int:
         """Bytes of a piece of a file whose size nobody knows yet: more the more there are."""
@@ -90,7 +102,8 @@ def _next_row(files: Files, source: Source, aim: int, sizes: Sizes, width: int) 
             _check_line(files, source, aim, newline or len(window), sizes)
         found = newline
         if width:
-            found = row_start(window, width, final=ended or length >= sizes.doubtful)
+            largest = min(sizes.doubtful, sizes.longest + 1)
+            found = row_start(window, width, final=ended or length >= largest)
         if found is not None or ended:
             return found or len(window)
         length = min(length * _GROWTH, sizes.longest + 1)
@@ -172,42 +185,3 @@ def byte_chunks(source: Source, start: int, ends: Iterable[int]) -> Iterator[Chu
             end=end,
         )
         start = end
-
-
-def group_chunks(source: Source, groups: Sequence[RowGroup], sizes: Sizes) -> Iterator[Chunk]:
-    """Chunks of a Parquet file: small groups together, of large ones some rows at a time."""
-    total = sum(group.size for group in groups)
-    size = sizes.chunk(total)
-    most = max(sizes.rows, -(-sum(group.rows for group in groups) // sizes.most))
-    for index, (first, last, rows) in enumerate(_spans(groups, size, most)):
-        yield Chunk(
-            name=chunk_name(index),
-            bucket=source.bucket,
-            key=source.key,
-            version_id=source.version_id,
-            etag=source.etag,
-            end=source.size,
-            groups=(first, last),
-            rows=rows,
-        )
-
-
-def _spans(
-    groups: Sequence[RowGroup], size: int, most: int
-) -> Iterator[tuple[int, int, tuple[int, int]]]:
-    """First group, the one behind the last, and which of their rows."""
-    first, rows, held = 0, 0, 0
-    for index, group in enumerate(groups):
-        if index > first and (held + group.size > size or rows + group.rows > most):
-            yield first, index, (0, rows)
-            first, rows, held = index, 0, 0
-        if group.size > size + size // 4 or group.rows > most:
-            pieces = max(-(-group.size // size), -(-group.rows // most))
-            step = max(1, -(-group.rows // pieces))
-            for start in range(0, group.rows, step):
-                yield index, index + 1, (start, min(start + step, group.rows))
-            first = index + 1
-            continue
-        rows, held = rows + group.rows, held + group.size
-    if first < len(groups) or not groups:
-        yield first, len(groups), (0, rows)

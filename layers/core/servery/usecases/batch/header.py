@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from servery.domain.signature import Field
 
 LONGEST_HEADER = 1024 * 1024
-_SHOWN = 20
+_SHOWN, _NAME_SHOWN = 20, 64
 _RESERVED = "probability_"
 
 
@@ -181,6 +181,11 @@ def _refused(sentence: str, wrong: dict[str, str]) -> InvalidInputError:
 
 
 def _listed(names: Sequence[str]) -> str:
-    told = ", ".join(repr(name) for name in names[:_SHOWN])
+    told = ", ".join(repr(_shortened(name)) for name in names[:_SHOWN])
     more = len(names) - _SHOWN
     return f"{told} and {more} more" if more > 0 else told
+
+
+def _shortened(name: str) -> str:
+    """A name may be as long as the header; the whole sentence has to fit into an error."""
+    return name if len(name) <= _NAME_SHOWN else f"{name[:_NAME_SHOWN]}..."

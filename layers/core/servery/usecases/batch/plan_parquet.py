@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from servery.usecases.batch.cutting import group_chunks
+from servery.domain.batches import Chunk, chunk_name
 from servery.usecases.batch.header import check_names, check_types
 
 if TYPE_CHECKING:
+    from servery.domain.batches import Source
+    from servery.domain.packing import RowGroup
     from servery.ports import RowGroups
+    from servery.usecases.batch.cutting import Sizes
     from servery.usecases.batch.desk import Cut, Desk
 
 
@@ -22,6 +26,7 @@ def cut_parquet(desk: Desk, row_groups: RowGroups) -> Cut:
     Raises:
         MalformedError: it is no Parquet file, or a damaged one.
         InvalidInputError: its columns, or their types, do not fit.
+        TooLargeError: it has more rows than can be cut up, whatever its size is.
     """
     source, columns = desk.batch.source, desk.columns
     footer = row_groups.footer(source)
@@ -36,8 +41,47 @@ def cut_parquet(desk: Desk, row_groups: RowGroups) -> Cut:
     if packs or len(header) == 1:
         header = [*header, row]  # alone, a null would be an empty line, which is no row
     groups = footer.groups({*features, *ids})
-    chunks = [*group_chunks(source, groups, desk.sizes_for(0))]
+    chunks = [*_chunks(source, groups, desk.sizes_for(0))]
     return desk.made(chunks, "csv", header, ids, exact=True, row=row if packs else "")
+
+
+def _chunks(source: Source, groups: Sequence[RowGroup], sizes: Sizes) -> Iterator[Chunk]:
+    """Small groups together, of large ones some rows at a time."""
+    total = sum(group.size for group in groups)
+    size = sizes.chunk(total)
+    most = max(sizes.rows, -(-sum(group.rows for group in groups) // sizes.most))
+    for index, (first, last, rows) in enumerate(_spans(groups, size, most)):
+        yield Chunk(
+            name=chunk_name(index),
+            bucket=source.bucket,
+            key=source.key,
+            version_id=source.version_id,
+            etag=source.etag,
+            end=source.size,
+            groups=(first, last),
+            rows=rows,
+        )
+
+
+def _spans(
+    groups: Sequence[RowGroup], size: int, most: int
+) -> Iterator[tuple[int, int, tuple[int, int]]]:
+    """First group, the one behind the last, and which of their rows."""
+    first, rows, held = 0, 0, 0
+    for index, group in enumerate(groups):
+        if index > first and (held + group.size > size or rows + group.rows > most):
+            yield first, index, (0, rows)
+            first, rows, held = index, 0, 0
+        if group.size > size + size // 4 or group.rows > most:
+            pieces = max(-(-group.size // size), -(-group.rows // most))
+            step = max(1, -(-group.rows // pieces))
+            for start in range(0, group.rows, step):
+                yield index, index + 1, (start, min(start + step, group.rows))
+            first = index + 1
+            continue
+        rows, held = rows + group.rows, held + group.size
+    if first < len(groups) or not groups:
+        yield first, len(groups), (0, rows)
 
 
 def _unused(names: list[str]) -> str:

@@ -60,6 +60,7 @@ def cut_text(desk: Desk, content: bytes, kind: Text, *, exact: bool) -> Cut:
 
     Raises:
         InvalidInputError: it is not of its kind, or its columns do not fit.
+        TooLargeError: it has more bytes than can be cut up.
     """
     source = desk.batch.source
     if b"\n" not in content and len(content) < source.size:
