@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+
 import msgspec
 import pytest
 from fakes.batches import MemoryFiles
@@ -70,3 +72,13 @@ def test_no_header_is_counted_when_the_format_has_none(files, kind, third):
 def test_only_pieces_of_chunks_with_rejected_rows_are_read_when_merged(files):
     pieces = merged(BATCH, RESULTS, files)
     assert len(list(pieces)) == 3
+
+
+@pytest.mark.parametrize("name", ['=HYPERLINK("http://x")', "+1", "-1", "@SUM(1)", "\t=1"])
+def test_an_unknown_name_is_no_formula_when_the_rows_are_read_by_a_spreadsheet(files, name):
+    row = {"line": 1, "column": name, "reason": "unknown_field"}
+    files.put(piece_key(BATCH, "00000"), msgspec.json.encode(row) + b"\n")
+
+    told = lines_of(BATCH, [a_result("00000", 1)], files)[1]
+
+    assert next(csv.reader([told]))[1] == f"'{name}"

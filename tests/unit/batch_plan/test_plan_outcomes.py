@@ -122,6 +122,15 @@ def test_batch_is_refused_when_the_header_is_wrong(desk, header, told):
     assert told in refusal(desk, "f.csv", csv_of(3, header))
 
 
+def test_no_value_is_told_when_the_file_has_no_header(desk):
+    told = refusal(desk, "f.csv", b"5.4321098,5.4321098,Jane,0.2\n" * 3)
+
+    assert told.startswith("none of the columns of the model is in the file")
+    assert "'sepal_length', 'sepal_width'" in told
+    assert "5.4321098" not in told
+    assert "Jane" not in told
+
+
 def test_reason_is_a_short_sentence_when_the_header_is_huge_and_hostile(desk):
     names = [f"=cmd|' /C calc'!A{n}" + "x" * 40_000 for n in range(25)]
 

@@ -130,19 +130,17 @@ def check_names(found: Sequence[str], columns: Columns) -> None:
     missing = [name for name in needed if name not in counted]
     unknown = [name for name in counted if name not in known]
     twice = [name for name, times in counted.items() if times > 1]
-    problems = [
-        f"{what}: {_listed(names)}{hint}"
-        for what, names, hint in (
-            ("missing", missing, ""),
-            ("unknown", unknown, " (name them in id_columns to have them passed through)"),
-            ("there twice", twice, ""),
+    if len(unknown) == len(counted):  # these may be values, which nobody is told
+        raise _refused(
+            f"none of the columns of the model is in the file; perhaps it has no header; "
+            f"missing: {_listed(missing)}",
+            dict.fromkeys(missing, "missing"),
         )
-        if names
-    ]
-    if problems:
+    sentence = _problems(missing, unknown, twice)
+    if sentence:
         wrong = dict.fromkeys(missing, "missing") | dict.fromkeys(unknown, "unknown")
         raise _refused(
-            f"the columns of the file are not those of the model; {'; '.join(problems)}",
+            f"the columns of the file are not those of the model; {sentence}",
             wrong | dict.fromkeys(twice, "there twice"),
         )
 
@@ -172,6 +170,18 @@ def _declared(spec: dict[str, Any]) -> list[_Declared]:
         return msgspec.convert(spec.get("data", {}).get("columns", []), list[_Declared])
     except (msgspec.ValidationError, AttributeError):
         return []  # registered by other rules than today's; its signature says what it needs
+
+
+def _problems(missing: Sequence[str], unknown: Sequence[str], twice: Sequence[str]) -> str:
+    return "; ".join(
+        f"{what}: {_listed(names)}{hint}"
+        for what, names, hint in (
+            ("missing", missing, ""),
+            ("unknown", unknown, " (name them in id_columns to have them passed through)"),
+            ("there twice", twice, ""),
+        )
+        if names
+    )
 
 
 def _refused(sentence: str, wrong: dict[str, str]) -> InvalidInputError:

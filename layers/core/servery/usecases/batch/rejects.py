@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from servery.domain.batches import Batch, ChunkResult, scratch
+from servery.domain.table import Reason
 
 if TYPE_CHECKING:
     from servery.ports import Files
 
 HEADER = ("line", "column", "reason")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class RejectedRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,8 +45,14 @@ def merged(batch: Batch, results: Sequence[ChunkResult], files: Files) -> Iterat
     for result in results:
         if result.rows_rejected:
             rows = _decode(files.load(piece_key(batch, result.name)))
-            yield _csv((row.line + before, row.column, row.reason) for row in rows)
+            yield _csv((row.line + before, _told(row), row.reason) for row in rows)
         before += result.rows_in if batch.format == "parquet" else result.lines
+
+
+def _told(row: RejectedRow) -> str:
+    """The column; a name that nobody knows is not left to a spreadsheet to carry out."""
+    unknown = row.reason == Reason.UNKNOWN_FIELD
+    return f"'{row.column}" if unknown and row.column.startswith(_FORMULA) else row.column
 
 
 def _csv(rows: Iterable[Sequence[object]]) -> bytes:
