@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 from fakes.batches import MemoryBatchStore, MemoryFiles
 from fakes.planning import CSV_HEADER as HEADER
@@ -160,6 +162,26 @@ def test_only_chunks_that_are_not_done_run_when_a_batch_is_resumed(desk):
     assert (second.ref, second.server) == (first.ref, first.server)
     assert {r.name for r in desk.store.results(batch.id)} == set(names[:-2])
     assert desk.store.get(batch.id).chunks == len(names)
+
+
+@pytest.mark.parametrize("gone", ["chunks.json", "layout.json", "staged/00001.csv"])
+def test_file_is_cut_anew_when_what_failed_chunks_need_is_removed_with_time(desk, gone):
+    rows = csv_of(400)
+    batch = desk.batch("f.csv.gz", gzip.compress(rows))
+    first = desk.plan(batch)
+    for result in desk.carry_out(first):
+        state = ChunkState.DONE if result.name == "00000" else ChunkState.FAILED
+        desk.keep(batch, result.name, state)
+    desk.again(batch)
+    desk.release(VERSIONS[1])
+    desk.files.delete([f"batches/{batch.id}/{gone}"])
+
+    second = desk.plan(batch)
+
+    assert second.chunks.key.endswith("/chunks.json")
+    assert desk.rows(second) == rows.split(b"\n", 1)[1]
+    assert list(desk.store.results(batch.id)) == []
+    assert (second.ref, second.server) == (first.ref, first.server)
 
 
 def test_nothing_is_handed_out_when_all_chunks_of_a_resumed_batch_are_done(desk):

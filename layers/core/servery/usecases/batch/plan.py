@@ -78,9 +78,9 @@ def plan(event: PlanEvent, ports: PlanPorts, sizes: Sizes | None = None) -> Plan
     if batch.run != event.run or batch.state.final:
         raise ConflictError(f"run {event.run} of the batch is over, or another one has begun")
     pinned = pin(batch, registry=ports.registry, objects=ports.objects, clock=ports.clock)
-    # Without the list of chunks, an exact plan was about to replace it and broke off.
-    if batch.chunks and not event.exact and ports.files.exists(f"{scratch(batch)}{CHUNKS}"):
-        return _resumed(batch, pinned, ports)
+    left = _left(batch, ports) if batch.chunks and not event.exact else None
+    if left is not None:
+        return _resumed(batch, left, pinned, ports)
     found = format_of(batch.source.key)
     output = found.format if batch.options.output == "same" else batch.options.output
     planned = msgspec.structs.replace(batch, format=found.format, output=output)
@@ -118,16 +118,31 @@ def _known_exact(batch: Batch, files: Files) -> bool:
     return files.exists(key) and msgspec.json.decode(files.load(key), type=Layout).exact
 
 
-def _resumed(batch: Batch, pinned: Pinned, ports: PlanPorts) -> Planned:
-    """The chunks that are not done, out of those that were cut when the batch began."""
-    content = ports.files.load(f"{scratch(batch)}{CHUNKS}")
-    chunks = msgspec.json.decode(content, type=list[Chunk])
+def _left(batch: Batch, ports: PlanPorts) -> list[Chunk] | None:
+    """The chunks that are not done, out of those that were cut when the batch began.
+
+    None where they cannot be run: an exact plan was about to replace them and broke off, or
+    what was written for them is removed, as it is after some weeks. Pieces are staged in their
+    order, so where one is there, so are those behind it.
+    """
+    where, files = scratch(batch), ports.files
+    if not (files.exists(f"{where}{CHUNKS}") and files.exists(f"{where}{LAYOUT}")):
+        return None
+    chunks = msgspec.json.decode(files.load(f"{where}{CHUNKS}"), type=list[Chunk])
     states = {result.name: result.state for result in ports.store.results(batch.id)}
     left = [chunk for chunk in chunks if states.get(chunk.name) is not ChunkState.DONE]
+    staged = [chunk.key for chunk in left[:1] if chunk.key.startswith(where)]
+    return left if all(map(files.exists, staged)) else None
+
+
+def _resumed(batch: Batch, left: list[Chunk], pinned: Pinned, ports: PlanPorts) -> Planned:
+    """The plan of a run over the chunks that are left."""
     name = f"chunks-{batch.run}.json"
     ports.files.put(f"{scratch(batch)}{name}", msgspec.json.encode(left))
-    ports.store.forget_results(batch.id, [c.name for c in left if c.name in states])
-    running = _running(batch, batch, pinned, len(chunks), ports)
+    results = ports.store.results(batch.id)
+    again = [result.name for result in results if result.state is not ChunkState.DONE]
+    ports.store.forget_results(batch.id, again)
+    running = _running(batch, batch, pinned, batch.chunks, ports)
     return _planned(running, name, len(left), ports.bucket)
 
 
