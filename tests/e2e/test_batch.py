@@ -306,12 +306,13 @@ def test_chunk_is_predicted_when_its_server_crashed_twice(stack: Stack) -> None:
     spec["gates"] = {"minimum": 0.5}
     assert stack.train(spec)["outcome"] == "registered"
     assert stack.release(model, mode="load")["state"] == "succeeded"
-    idle = set(stack.servers_of(model))
+    for idle in stack.servers_of(model):
+        os.kill(idle, signal.SIGKILL)
     rows = iris_rows(120_000)
     source = drop(stack, model, "slow.csv", as_csv(rows), **IDS)
 
     killed: set[int] = set()
-    while len(killed) < 2:
+    while len(killed) < 3:  # one may have been between two chunks
 
         def running() -> int | None:
             found = batches_of(stack, source)
@@ -322,7 +323,6 @@ def test_chunk_is_predicted_when_its_server_crashed_twice(stack: Stack) -> None:
         victim = wait_until(running, seconds=60, what="a server works on the chunk")
         os.kill(victim, signal.SIGKILL)
         killed.add(victim)
-    assert len(killed - idle) >= 1
     batch = ended(stack, source, seconds=180)
 
     assert batch["state"] == "succeeded", batch["reason"]
