@@ -162,13 +162,34 @@ def test_model_server_reaches_models_and_chunks_only_when_it_runs():
         "s3:GetObject",
         {"Fn::Sub": "${ArtifactsBucket.Arn}/models/*"},
     )
-    assert grants["ReadChunks"] == (READ_VERSIONS, _exchanged("inbox", "batches"))
+    assert grants["ReadChunks"] == (READ_VERSIONS, _exchanged("inbox/*", "batches/*"))
     assert grants["ReadOwnersData"][0] == READ_VERSIONS
-    assert grants["WriteParts"] == ("s3:PutObject", _exchanged("outbox", "batches"))
+    parts = _exchanged("outbox/*/part-*", "batches/*/predicted/*", "batches/*/rejects/*")
+    assert grants["WriteParts"] == ("s3:PutObject", parts)
 
 
-def _exchanged(*folders: str) -> list[dict[str, str]]:
-    return [{"Fn::Sub": f"${{ExchangeBucket.Arn}}/{folder}/*"} for folder in folders]
+def _exchanged(*keys: str) -> list[dict[str, str]]:
+    return [{"Fn::Sub": f"${{ExchangeBucket.Arn}}/{key}"} for key in keys]
+
+
+def test_only_who_finishes_can_mark_a_batch_when_functions_write_its_outputs():
+    writers = set()
+    for function in FUNCTIONS:
+        for resources in _grants(function.logical_id, "s3").get("s3:PutObject", ()):
+            if "/outbox/" in resources and "/part-*" not in resources:
+                writers.add(function.logical_id)
+
+    assert writers == {"BatchFinishFunction"}
+
+
+def test_only_the_sweep_reads_who_is_due_when_jobs_are_listed():
+    readers = set()
+    for function in FUNCTIONS:
+        for resources in _grants(function.logical_id, "dynamodb").get("dynamodb:Query", ()):
+            if "JobsTable.Arn}/index/by_due" in resources or "JobsTable.Arn}/index/*" in resources:
+                readers.add(function.logical_id)
+
+    assert readers == {"JobsSweepFunction"}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.logical_id)
@@ -185,6 +206,10 @@ def test_secret_is_the_callers_alone_when_roles_are_read():
     for resources in _grants("JobsCallBackFunction", "ssm").values():
         (resource,) = resources
         assert resource.endswith(':parameter/servery/${AWS::StackName}/callback-secret"}')
+    denied = [s for s in _statements(ROLES["JobsCallBackFunctionRole"]) if s["Effect"] == "Deny"]
+    assert [(s["Action"], s["Condition"]) for s in denied] == [
+        ("ssm:PutParameter", {"StringEquals": {"ssm:Overwrite": "true"}})
+    ]
 
 
 def test_worker_reaches_published_versions_only_when_it_invokes():
