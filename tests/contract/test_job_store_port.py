@@ -13,19 +13,15 @@ from fakes.template import create_table
 from moto import mock_aws
 from msgspec.structs import replace
 from servery.adapters.dynamodb_jobs import DynamoDbJobs
+from servery.domain.job_changes import claim, end, mark_sent, redrive, told
 from servery.domain.jobs import (
     CallbackState,
     Ending,
     JobState,
-    claim,
-    end,
     listed,
-    mark_sent,
     order_in_state,
     order_of,
-    redrive,
     seen,
-    told,
 )
 from servery.errors import ConflictError, NotFoundError
 from servery.ports import JobStore

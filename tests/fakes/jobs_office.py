@@ -21,7 +21,8 @@ from fakes.records import a_deployment, a_ref, a_server
 from fakes.registry import MemoryRegistry
 from servery.adapters.kept_deployments import KeptDeployments
 from servery.domain.deployment import Deployment, Served
-from servery.domain.jobs import Ending, Job, JobState, claim, end, told
+from servery.domain.job_changes import claim, end, told
+from servery.domain.jobs import Ending, Job, JobState
 from servery.domain.spec import Limits
 from servery.edge.api import Api
 from servery.edge.cors import Cors

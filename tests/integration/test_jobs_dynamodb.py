@@ -23,7 +23,8 @@ from servery.adapters.dynamodb_job_lists import AT_ONCE
 from servery.adapters.dynamodb_jobs import DynamoDbJobs
 from servery.adapters.s3_object_store import S3ObjectStore
 from servery.adapters.sqs_jobs import SqsDeadJobs, SqsJobQueue
-from servery.domain.jobs import Ending, JobState, claim, end, listed, mark_sent, told
+from servery.domain.job_changes import claim, end, mark_sent, told
+from servery.domain.jobs import Ending, JobState, listed
 from servery.errors import ArtifactError, FaultError, ThrottledError, UnavailableError
 from servery.wiring import aws as shared
 from servery.wiring import jobs as wiring

@@ -6,26 +6,28 @@ import pytest
 from fakes.jobs import DAY, a_job
 from hypothesis import given
 from hypothesis import strategies as st
-from servery.domain.jobs import (
+from servery.domain.job_changes import (
     GRACE_SECONDS,
     LOST_SECONDS,
-    CallbackState,
-    Ending,
-    Job,
-    JobState,
     called_back,
     cancel,
     claim,
     end,
-    listed,
     mark_sent,
-    order_in_state,
-    order_of,
     put_off,
     redrive,
     release,
-    seen,
     told,
+)
+from servery.domain.jobs import (
+    CallbackState,
+    Ending,
+    Job,
+    JobState,
+    listed,
+    order_in_state,
+    order_of,
+    seen,
 )
 from servery.errors import ConflictError
 

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 from fakes.job_servers import answered
 from fakes.jobs import a_job
-from servery.domain.jobs import MAX_CALLBACK_TRIES, CallbackState, JobState, redrive
+from servery.domain.job_changes import redrive
+from servery.domain.jobs import MAX_CALLBACK_TRIES, CallbackState, JobState
 from servery.errors import FaultError, InvalidInputError, UnavailableError
 
 JOB, URL = f"{7:026x}", "https://example.com/hook"

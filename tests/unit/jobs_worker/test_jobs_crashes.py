@@ -9,7 +9,8 @@ import pytest
 from fakes.job_plant import JobPlant
 from fakes.job_servers import answered, refused
 from fakes.jobs import a_job
-from servery.domain.jobs import CallbackState, JobState, mark_sent
+from servery.domain.job_changes import mark_sent
+from servery.domain.jobs import CallbackState, JobState
 from servery.errors import ModelServerError, UnavailableError
 
 GOOD, ALSO_GOOD, BAD, POISON, LARGE = (f"{n:026x}" for n in range(5))

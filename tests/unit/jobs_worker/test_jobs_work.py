@@ -8,7 +8,8 @@ from fakes.job_plant import Context
 from fakes.job_servers import answered, refused
 from fakes.jobs import EPOCH, a_job
 from fakes.sqs_queue import Message, event_of
-from servery.domain.jobs import Ending, JobState, cancel, claim, end
+from servery.domain.job_changes import cancel, claim, end
+from servery.domain.jobs import Ending, JobState
 from servery.errors import (
     DeadlineExceededError,
     ModelServerError,

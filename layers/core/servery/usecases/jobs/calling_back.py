@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from servery.domain.jobs import MAX_CALLBACK_TRIES, CallbackState, Job, called_back, seen
+from servery.domain.job_changes import called_back
+from servery.domain.jobs import MAX_CALLBACK_TRIES, CallbackState, Job, seen
 from servery.errors import ConflictError, InvalidInputError, NotFoundError, RetryableError
 from servery.usecases.jobs.documents import result_of
 from servery.usecases.jobs.views import job_view

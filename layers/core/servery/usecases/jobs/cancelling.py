@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from servery.domain.jobs import Job, cancel, seen
+from servery.domain.job_changes import cancel
+from servery.domain.jobs import Job, seen
 from servery.errors import ConflictError
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from servery.domain.jobs import MAX_TRIES, Ending, Job, JobState, claim, end
+from servery.domain.job_changes import claim, end
+from servery.domain.jobs import MAX_TRIES, Ending, Job, JobState
 from servery.errors import ConflictError, NotFoundError
 
 if TYPE_CHECKING:

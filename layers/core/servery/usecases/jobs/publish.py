@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from servery.domain.jobs import CallbackState, Job, told
+from servery.domain.job_changes import told
+from servery.domain.jobs import CallbackState, Job
 from servery.errors import ConflictError, NotFoundError
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
-from servery.domain.jobs import Job, JobState, redrive, seen
+from servery.domain.job_changes import redrive
+from servery.domain.jobs import Job, JobState, seen
 from servery.errors import ConflictError
 from servery.usecases.jobs.views import Redriven
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from servery.domain.jobs import MAX_TRIES, PAUSE_BASE, Ending, Job, JobState, release
+from servery.domain.job_changes import release
+from servery.domain.jobs import MAX_TRIES, PAUSE_BASE, Ending, Job, JobState
 from servery.errors import ConflictError, NotFoundError, ServeryError
 from servery.usecases.jobs.claiming import ended, write
 from servery.usecases.jobs.documents import keep_result

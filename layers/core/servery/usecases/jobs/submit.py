@@ -14,7 +14,8 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from servery.domain.digest import digest_bytes, digest_value
-from servery.domain.jobs import GRACE_SECONDS, Job, JobState, mark_sent
+from servery.domain.job_changes import GRACE_SECONDS, mark_sent
+from servery.domain.jobs import Job, JobState
 from servery.errors import ConflictError, TooLargeError
 from servery.usecases.jobs.checks import KEY_HEADER, check_body, check_callback, check_key
 from servery.usecases.jobs.documents import keep_body

@@ -13,7 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from servery.domain.jobs import Ending, Job, JobState, mark_sent, put_off, release
+from servery.domain.job_changes import mark_sent, put_off, release
+from servery.domain.jobs import Ending, Job, JobState
 from servery.errors import ConflictError
 from servery.usecases.jobs.claiming import ended, unanswerable
 from servery.usecases.jobs.publish import publish
