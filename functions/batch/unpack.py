@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from servery.domain.batches import Chunk
+from servery.domain.chunks import Chunk
 from servery.edge.batch_steps import observed
 from servery.edge.steps import step
 from servery.usecases.batch.messages import UnpackEvent

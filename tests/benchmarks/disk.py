@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
-from servery.domain.batches import Chunk, Source
+from servery.domain.batches import Source
+from servery.domain.chunks import Chunk
 
 from benchmarks.forest import LAYOUT
 

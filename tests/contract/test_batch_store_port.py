@@ -12,17 +12,8 @@ from fakes.records import a_ref, a_server
 from fakes.template import create_table
 from moto import mock_aws
 from servery.adapters.dynamodb_batches import DynamoDbBatches
-from servery.domain.batches import (
-    Batch,
-    BatchState,
-    ChunkResult,
-    ChunkState,
-    Source,
-    change,
-    chunk_name,
-    order_of,
-    run_again,
-)
+from servery.domain.batches import Batch, BatchState, Source, change, order_of, run_again
+from servery.domain.chunks import ChunkResult, ChunkState, chunk_name
 from servery.errors import ConflictError, NotFoundError
 from servery.ports import BatchStore
 

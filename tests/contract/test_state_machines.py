@@ -9,7 +9,7 @@ import pytest
 import yaml
 from contract.state_machines import ContractError, Machine, handler_types
 from fakes.template import ROOT, template
-from servery.domain.batches import Chunk, ChunkResult
+from servery.domain.chunks import Chunk, ChunkResult
 from servery.edge.predictor.chunk import ChunkEvent
 
 FILES = sorted((ROOT / "state_machines").glob("*.asl.yaml"))

@@ -16,19 +16,8 @@ from fakes.execution import Execution
 from fakes.records import a_deployment, a_model
 from fakes.registry import MemoryRegistry
 from fakes.template import ROOT
-from servery.domain.batches import (
-    Batch,
-    BatchState,
-    Chunk,
-    ChunkResult,
-    ChunkState,
-    Layout,
-    Source,
-    change,
-    chunk_name,
-    outbox,
-    scratch,
-)
+from servery.domain.batches import Batch, BatchState, Source, change, outbox, scratch
+from servery.domain.chunks import Chunk, ChunkResult, ChunkState, Layout, chunk_name
 from servery.domain.digest import digest_bytes
 from servery.errors import FaultError, RejectedError, RetryableError
 from servery.usecases.batch.fail import FailEvent, fail

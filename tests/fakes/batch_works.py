@@ -17,7 +17,8 @@ from servery.adapters.chunk_rows import RowReader, RowWriter
 from servery.adapters.gzip_stream import inflate
 from servery.adapters.parquet_part import pack_part
 from servery.adapters.parquet_row_groups import ParquetRowGroups
-from servery.domain.batches import Chunk, Source
+from servery.domain.batches import Source
+from servery.domain.chunks import Chunk
 from servery.domain.deployment import Served
 from servery.edge.predictor import ModelServer
 from servery.usecases.batch.cutting import Sizes

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import msgspec
-from servery.domain.batches import Batch, BatchState, ChunkResult, Source, order_of
+from servery.domain.batches import Batch, BatchState, Source, order_of
+from servery.domain.chunks import ChunkResult
 from servery.errors import ArtifactError, ConflictError, NotFoundError
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
-from servery.domain.batches import Chunk, Layout
+from servery.domain.chunks import Chunk, Layout
 from servery.domain.inference import Prediction
 from servery.domain.rows import Rows
 from servery.domain.signature import Signature

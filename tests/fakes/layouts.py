@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from servery.domain.batches import Layout
+from servery.domain.chunks import Layout
 
 CSV = Layout(
     batch="b1", format="csv", output="csv", bucket="exchange", parts="outbox/", rejects="batches/"

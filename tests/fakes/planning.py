@@ -18,18 +18,8 @@ from servery.adapters.chunk_rows import RowReader, RowWriter
 from servery.adapters.gzip_stream import inflate
 from servery.adapters.parquet_part import pack_part
 from servery.adapters.parquet_row_groups import ParquetRowGroups
-from servery.domain.batches import (
-    Batch,
-    BatchOptions,
-    BatchState,
-    Chunk,
-    ChunkResult,
-    ChunkState,
-    Layout,
-    Source,
-    batch_id,
-    run_again,
-)
+from servery.domain.batches import Batch, BatchOptions, BatchState, Source, batch_id, run_again
+from servery.domain.chunks import Chunk, ChunkResult, ChunkState, Layout
 from servery.domain.deployment import Served
 from servery.domain.digest import digest_bytes
 from servery.domain.inference import Prediction, Question

@@ -22,7 +22,8 @@ from servery.adapters.dynamodb_batches import DynamoDbBatches
 from servery.adapters.dynamodb_registry import DynamoDbRegistry
 from servery.adapters.s3_files import S3Files
 from servery.adapters.s3_object_store import S3ObjectStore
-from servery.domain.batches import BatchState, Chunk, Layout
+from servery.domain.batches import BatchState
+from servery.domain.chunks import Chunk, Layout
 from servery.errors import RejectedError
 from servery.wiring import aws as shared
 from servery.wiring import batch as wiring

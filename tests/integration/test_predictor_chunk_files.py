@@ -17,7 +17,7 @@ from fakes.s3_server import (
 from servery.adapters.s3_chunk_files import S3ChunkFiles
 from servery.adapters.s3_http import S3Http
 from servery.adapters.sigv4 import Credentials
-from servery.domain.batches import Chunk
+from servery.domain.chunks import Chunk
 from servery.errors import ArtifactError, ConflictError, FaultError, RetryableError, ThrottledError
 
 BUCKET = "exchange"

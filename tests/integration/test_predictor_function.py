@@ -24,7 +24,7 @@ from fakes.s3_server import (
     serving,
 )
 from fakes.tiny_models import MemoryArtifacts, add_model
-from servery.domain.batches import Chunk
+from servery.domain.chunks import Chunk
 from servery.domain.digest import digest_bytes
 from servery.domain.manifest import ModelRef, Runtime
 

@@ -7,7 +7,8 @@ import json
 import msgspec
 import pytest
 from fakes.batch_plant import Plant
-from servery.domain.batches import BatchState, ChunkResult, ChunkState
+from servery.domain.batches import BatchState
+from servery.domain.chunks import ChunkResult, ChunkState
 from servery.errors import ConflictError, UnavailableError
 from servery.usecases.batch.fail import Caught, FailEvent, fail, reason_of
 from servery.usecases.batch.finish import FinishEvent, finish

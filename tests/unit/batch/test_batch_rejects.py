@@ -7,7 +7,8 @@ import csv
 import msgspec
 import pytest
 from fakes.batches import MemoryFiles
-from servery.domain.batches import Batch, BatchState, ChunkResult, ChunkState, Source
+from servery.domain.batches import Batch, BatchState, Source
+from servery.domain.chunks import ChunkResult, ChunkState
 from servery.usecases.batch.rejects import merged, piece_key
 
 BATCH = Batch(

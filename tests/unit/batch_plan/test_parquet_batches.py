@@ -18,7 +18,7 @@ from fakes.signatures import FLOWERS, GUEST, GUESTS, boxes
 from hypothesis import example, given
 from hypothesis import strategies as st
 from servery.adapters.chunk_rows import RowReader
-from servery.domain.batches import ChunkState
+from servery.domain.chunks import ChunkState
 from servery.domain.signature import Dtype, Field, Output, Signature, Task
 from servery.errors import ConflictError, RejectedError
 from servery.usecases.batch.cutting import Sizes

@@ -9,7 +9,8 @@ from fakes.batches import MemoryBatchStore, MemoryFiles
 from fakes.planning import CSV_HEADER as HEADER
 from fakes.planning import CSV_ROW as ROW
 from fakes.planning import VERSIONS, PlanningDesk, csv_of
-from servery.domain.batches import Batch, ChunkState, outbox
+from servery.domain.batches import Batch, outbox
+from servery.domain.chunks import ChunkState
 from servery.errors import ConflictError, InvalidInputError
 from servery.usecases.batch.cutting import Sizes
 from servery.usecases.batch.messages import PlanEvent

@@ -14,7 +14,8 @@ from fakes.signatures import FLOWER
 from hypothesis import given
 from hypothesis import strategies as st
 from servery.adapters.gzip_stream import inflate
-from servery.domain.batches import BatchState, ChunkState, outbox
+from servery.domain.batches import BatchState, outbox
+from servery.domain.chunks import ChunkState
 from servery.domain.manifest import Latency, RuntimeFigures
 from servery.errors import ConflictError, NotFoundError, RejectedError
 from servery.usecases.batch.cutting import Sizes

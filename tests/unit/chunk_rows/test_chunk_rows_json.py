@@ -10,7 +10,7 @@ import pytest
 from fakes.layouts import layout
 from fakes.signatures import GUEST, GUESTS, boxes
 from servery.adapters.chunk_rows import RowReader
-from servery.domain.batches import Layout
+from servery.domain.chunks import Layout
 from servery.domain.rows import LONGEST_ROW, Rows
 from servery.domain.signature import Dtype
 

@@ -19,7 +19,7 @@ from fakes.chunk_files import (
 )
 from fakes.touchy_models import BOMB, HOLLOW, POISON, TouchyShelf
 from msgspec.structs import replace
-from servery.domain.batches import Chunk, ChunkResult, ChunkState
+from servery.domain.chunks import Chunk, ChunkResult, ChunkState
 from servery.edge.predictor import ModelServer
 from servery.errors import (
     ArtifactError,

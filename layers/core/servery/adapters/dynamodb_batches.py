@@ -21,7 +21,8 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from servery.adapters.aws_errors import aws_errors, cancellation_codes, code_of
-from servery.domain.batches import Batch, BatchState, ChunkResult, Source, order_of
+from servery.domain.batches import Batch, BatchState, Source, order_of
+from servery.domain.chunks import ChunkResult
 from servery.errors import ConflictError, NotFoundError, UnavailableError
 
 if TYPE_CHECKING:

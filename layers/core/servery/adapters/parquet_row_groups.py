@@ -14,7 +14,8 @@ from pyarrow import csv
 
 from servery.adapters.parquet_table import dtype_of
 from servery.adapters.ranged_file import open_ranged
-from servery.domain.batches import Chunk, Source
+from servery.domain.batches import Source
+from servery.domain.chunks import Chunk
 from servery.domain.packing import FoundColumn, RowGroup, Unpacked
 from servery.domain.signature import Dtype
 from servery.errors import MalformedError

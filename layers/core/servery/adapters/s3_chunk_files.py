@@ -9,7 +9,7 @@ from servery.errors import ArtifactError, ConflictError, FaultError
 if TYPE_CHECKING:
     from servery.adapters.s3_answer import S3Answer
     from servery.adapters.s3_http import S3Http
-    from servery.domain.batches import Chunk
+    from servery.domain.chunks import Chunk
 
 _FORBIDDEN = 403
 # No such version or key; the version is a delete marker; another ETag; fewer bytes than before.

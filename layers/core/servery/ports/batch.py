@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from servery.domain.batches import Batch, BatchState, ChunkResult, Source
+    from servery.domain.batches import Batch, BatchState, Source
+    from servery.domain.chunks import ChunkResult
 
 
 class BatchStore(Protocol):

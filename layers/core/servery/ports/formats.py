@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from servery.domain.batches import Chunk, Source
+    from servery.domain.batches import Source
+    from servery.domain.chunks import Chunk
     from servery.domain.packing import FoundColumn, Packing, RowGroup, Unpacked
 
 

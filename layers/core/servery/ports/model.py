@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from servery.domain.batches import Chunk, Layout
+    from servery.domain.chunks import Chunk, Layout
     from servery.domain.inference import AnswerContext, Prediction, Question
     from servery.domain.manifest import Manifest, ModelRef, Runtime
     from servery.domain.rows import Rows

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from servery.domain.batches import Layout
+    from servery.domain.chunks import Layout
     from servery.domain.inputs import Columns
 
 

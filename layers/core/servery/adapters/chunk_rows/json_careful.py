@@ -20,7 +20,7 @@ from servery.domain.table import Reason, Rejection
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from servery.domain.batches import Layout
+    from servery.domain.chunks import Layout
     from servery.domain.inputs import Columns
 
 _NAME_SHOWN = 64

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from servery.domain.batches import Layout
+    from servery.domain.chunks import Layout
     from servery.domain.inputs import Columns
 
 

@@ -10,7 +10,7 @@ from msgspec import UNSET, Raw, UnsetType
 from servery.domain.signature import Dtype
 
 if TYPE_CHECKING:
-    from servery.domain.batches import Layout
+    from servery.domain.chunks import Layout
     from servery.domain.inputs import Columns
 
 _TYPE: dict[Dtype, Any] = {

@@ -17,7 +17,7 @@ from servery.domain.rows import Rows, join_rows
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from servery.domain.batches import Layout
+    from servery.domain.chunks import Layout
     from servery.domain.signature import Signature
 
 BLOCK = 262_144

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from servery.domain.batches import Layout
+    from servery.domain.chunks import Layout
     from servery.domain.inference import Prediction
     from servery.domain.rows import Rows
     from servery.domain.signature import Signature

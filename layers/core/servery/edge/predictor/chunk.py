@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from servery.domain.batches import Chunk, ChunkResult
+from servery.domain.chunks import Chunk, ChunkResult
 from servery.domain.manifest import ModelRef
 from servery.edge.predictor.events import log_ours
 from servery.edge.steps import step

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from servery.edge.telemetry import emit
 
 if TYPE_CHECKING:
-    from servery.domain.batches import ChunkResult
+    from servery.domain.chunks import ChunkResult
     from servery.edge.predictor.events import Answer, Event
     from servery.usecases.predictor import Chosen
 

@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from servery.domain.batches import (
-    CHUNKS,
-    MANIFEST,
-    REJECTS,
-    SUCCESS,
-    Batch,
-    Chunk,
-    outbox,
-    scratch,
-)
+from servery.domain.batches import CHUNKS, MANIFEST, REJECTS, SUCCESS, Batch, outbox, scratch
+from servery.domain.chunks import Chunk
 
 if TYPE_CHECKING:
     from servery.ports import BatchStore, Files

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from servery.domain.batches import Chunk, Source, chunk_name
+from servery.domain.batches import Source
 from servery.domain.boundaries import (
     LONGEST_LINE,
     RowSplitter,
@@ -15,6 +15,7 @@ from servery.domain.boundaries import (
     runs,
     too_long,
 )
+from servery.domain.chunks import Chunk, chunk_name
 from servery.errors import TooLargeError
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from servery.domain.batches import Chunk, Layout, chunk_name, outbox, scratch
+from servery.domain.batches import outbox, scratch
+from servery.domain.chunks import Chunk, Layout, chunk_name
 from servery.domain.packing import Packing
 from servery.usecases.batch.header import Columns, columns_of
 

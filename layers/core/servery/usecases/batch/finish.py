@@ -15,14 +15,12 @@ from servery.domain.batches import (
     SUCCESS,
     Batch,
     BatchState,
-    ChunkResult,
-    ChunkState,
-    Layout,
     change,
     outbox,
     part_key,
     scratch,
 )
+from servery.domain.chunks import ChunkResult, ChunkState, Layout
 from servery.errors import ConflictError, UnavailableError
 from servery.usecases.batch.proof import why_not_whole
 from servery.usecases.batch.rejects import merged

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from servery.domain.batches import Chunk, ChunkResult
+from servery.domain.chunks import Chunk, ChunkResult
 from servery.domain.manifest import ModelRef
 
 

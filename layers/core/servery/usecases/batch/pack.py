@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from servery.domain.batches import ChunkResult, ChunkState, Layout
+from servery.domain.chunks import ChunkResult, ChunkState, Layout
 from servery.domain.digest import digest_bytes
 from servery.domain.packing import Packing
 from servery.usecases.batch.unpack import ids_key, packing_key, read_record

@@ -8,17 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from servery.domain.batches import (
-    CHUNKS,
-    LAYOUT,
-    Batch,
-    BatchState,
-    Chunk,
-    ChunkState,
-    Layout,
-    change,
-    scratch,
-)
+from servery.domain.batches import CHUNKS, LAYOUT, Batch, BatchState, change, scratch
+from servery.domain.chunks import Chunk, ChunkState, Layout
 from servery.domain.packing import PACKING
 from servery.errors import ConflictError, UnavailableError
 from servery.usecases.batch.clearing import clear

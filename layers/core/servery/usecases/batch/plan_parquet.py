@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from servery.domain.batches import Chunk, chunk_name
+from servery.domain.chunks import Chunk, chunk_name
 from servery.usecases.batch.header import check_names, check_types
 
 if TYPE_CHECKING:

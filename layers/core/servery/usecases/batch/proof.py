@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from servery.domain.batches import Batch, ChunkResult, ChunkState, chunk_name
+from servery.domain.batches import Batch
+from servery.domain.chunks import ChunkResult, ChunkState, chunk_name
 from servery.usecases.batch.fail import Caught, reason_of
 from servery.usecases.batch.views import Tally
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from servery.domain.batches import Batch, ChunkResult, scratch
+from servery.domain.batches import Batch, scratch
+from servery.domain.chunks import ChunkResult
 from servery.domain.table import Reason
 
 if TYPE_CHECKING:

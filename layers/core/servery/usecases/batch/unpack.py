@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from servery.domain.batches import SCRATCH, Chunk, Layout
+from servery.domain.batches import SCRATCH
+from servery.domain.chunks import Chunk, Layout
 from servery.domain.packing import PACKING, Packing
 from servery.errors import ArtifactError
 

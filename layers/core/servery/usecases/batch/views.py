@@ -6,17 +6,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from servery.domain.batches import (
-    MANIFEST,
-    REJECTS,
-    Batch,
-    BatchState,
-    ChunkResult,
-    ChunkState,
-    chunk_name,
-    outbox,
-    part_key,
-)
+from servery.domain.batches import MANIFEST, REJECTS, Batch, BatchState, outbox, part_key
+from servery.domain.chunks import ChunkResult, ChunkState, chunk_name
 
 
 class _View(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from servery.domain.batches import ChunkResult, ChunkState, Layout
+from servery.domain.chunks import ChunkResult, ChunkState, Layout
 from servery.domain.digest import digest_bytes
 from servery.domain.inference import Form, Prediction, Question
 from servery.domain.rows import Rows, predict_rows
 from servery.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from servery.domain.batches import Chunk
+    from servery.domain.chunks import Chunk
     from servery.domain.manifest import ModelRef
     from servery.ports import (
         ChunkFiles,
