@@ -1,0 +1,54 @@
+"""Graphs: where they are kept, and the data of entities that their steps look up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from servery.domain.graphs import GraphRecord
+
+
+class GraphStore(Protocol):
+    """Keeps graphs with their history; conditional writes only."""
+
+    def get(self, name: str) -> GraphRecord:
+        """The newest revision; `NotFoundError` where there is no such graph."""
+        ...
+
+    def put(self, record: GraphRecord) -> None:
+        """Write the next revision; `ConflictError` unless the stored one is exactly one lower."""
+        ...
+
+    def all(self) -> list[GraphRecord]:
+        """The newest revision of each graph, by name."""
+        ...
+
+    def history(self, name: str, *, limit: int, before: int) -> list[GraphRecord]:
+        """The last revisions, newest first; lower than `before` where that is not 0."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Take a graph out; its history stays."""
+        ...
+
+
+class EntityStore(Protocol):
+    """Data of entities by key."""
+
+    def get_many(self, entity: str, keys: Collection[str]) -> dict[str, Mapping[str, Any]]:
+        """The data of those entities that there are, by key."""
+        ...
+
+    def put(self, entity: str, key: str, data: Mapping[str, Any]) -> None:
+        """Keep the data of one entity, whole."""
+        ...
+
+    def put_many(self, entity: str, rows: Mapping[str, Mapping[str, Any]]) -> None:
+        """Keep the data of several; `UnavailableError` where not all could be written."""
+        ...
+
+    def remove(self, entity: str, key: str) -> None:
+        """Forget one entity."""
+        ...
