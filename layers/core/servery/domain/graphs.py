@@ -87,11 +87,19 @@ class Predicate(_Part, frozen=True, kw_only=True):
 
 
 class EntityColumn(_Part, frozen=True, kw_only=True):
-    """A column of looked-up data, with the type that the steps behind it count on."""
+    """A column of looked-up data or of a request, with the type that the steps count on.
+
+    Attributes:
+        name: Of the column.
+        dtype: What it holds.
+        unit: Unit of measure, `1` where there is none.
+        nullable: Whether null is a value too.
+    """
 
     name: Annotated[str, Meta(pattern=COLUMN_NAME)]
     dtype: Dtype
     unit: str = "1"
+    nullable: bool = False
 
 
 class Lookup(_Part, frozen=True, kw_only=True):
@@ -222,7 +230,7 @@ class GraphRecord(msgspec.Struct, frozen=True, kw_only=True):
         spec: As declared.
         revision: Raised by one with every change; a stale writer loses.
         registered: ISO 8601, UTC.
-        checked: The models that it was checked against, by step or member.
+        checked: The models that it was checked against, by name of the step or member.
         request: The columns of a request, with the type and unit that the steps want.
     """
 
