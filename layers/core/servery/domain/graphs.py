@@ -216,11 +216,20 @@ class GraphSpec(_Part, frozen=True, kw_only=True):
 
 
 class Pinned(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model looked like when the graph was checked against it."""
+    """What a model looked like when the graph was checked against it.
+
+    Attributes:
+        model: Name of the model.
+        version: The version that would have answered.
+        signature: Digest of its signature.
+        inputs: Every input of it, with the reference that it comes from: those that the step
+            maps, and `request.NAME` for all others. Asking goes by this alone.
+    """
 
     model: str
     version: str
     signature: str
+    inputs: dict[str, Reference] = {}
 
 
 class GraphRecord(msgspec.Struct, frozen=True, kw_only=True):

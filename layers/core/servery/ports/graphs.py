@@ -34,6 +34,14 @@ class GraphStore(Protocol):
         ...
 
 
+class Graphs(Protocol):
+    """Graphs at hand, for asking them: fresh within seconds, and stale rather than absent."""
+
+    def get(self, name: str) -> GraphRecord:
+        """The newest revision; `NotFoundError` where there is no such graph."""
+        ...
+
+
 class EntityStore(Protocol):
     """Data of entities by key."""
 
