@@ -124,6 +124,34 @@ class DeadlineExceededError(RetryableError):
         self.seconds = seconds
 
 
+class HopUnavailableError(UnavailableError):
+    """One of several hops could not be asked, or had no answer to give.
+
+    Args:
+        hop: The name of the hop.
+        message: One sentence, which names it.
+        retry_after: Seconds after which trying again makes sense.
+    """
+
+    def __init__(self, hop: str, message: str, *, retry_after: float = 1.0) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.hop = hop
+
+
+class BadAnswerError(FaultError):
+    """One of several hops answered what nobody can use.
+
+    Args:
+        hop: The name of the hop.
+        message: One sentence, which names it, for the caller too.
+    """
+
+    def __init__(self, hop: str, message: str) -> None:
+        super().__init__(message)
+        self.hop = hop
+        self.message = message
+
+
 class ArtifactError(FaultError):
     """An artifact is missing, or its bytes are not those that the registry recorded."""
 

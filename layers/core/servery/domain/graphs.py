@@ -224,12 +224,14 @@ class Pinned(msgspec.Struct, frozen=True, kw_only=True):
         signature: Digest of its signature.
         inputs: Every input of it, with the reference that it comes from: those that the step
             maps, and `request.NAME` for all others. Asking goes by this alone.
+        numbers: Those inputs that are numbers: true and false go into them as 1 and 0.
     """
 
     model: str
     version: str
     signature: str
     inputs: dict[str, Reference] = {}
+    numbers: list[str] = []
 
 
 class GraphRecord(msgspec.Struct, frozen=True, kw_only=True):
