@@ -15,7 +15,7 @@ FAST := tests/unit tests/contract tests/integration tests/architecture
 NONE_IS_FINE = $(if $(strip $(ARGS)),|| test $$? -eq 5,)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-slow lint checkov targets fmt lock
+.PHONY: help setup demo up down test test-slow bench lint checkov targets fmt lock
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,9 @@ test: setup ## Run every tier; on another CLOUD, the e2e tier; ARGS="-k word" go
 
 test-slow: setup ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m slow tests $(ARGS)
+
+bench: setup ## Print the figures of tests/benchmarks; ARGS="chunk_memory" the slow one
+	PYTHONPATH=tests $(BIN)/python -m benchmarks $(ARGS)
 
 lint: setup ## Run ruff, mypy, import-linter, cfn-lint and checkov
 	$(BIN)/ruff check .

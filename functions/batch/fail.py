@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from servery.edge.batch import tell_end
+from servery.edge.batch_steps import observed
 from servery.edge.steps import step
 from servery.usecases.batch.fail import FailedBatch, FailEvent, fail
 from servery.wiring import batch as wiring
 
 
 @step(FailEvent)
+@observed("fail")
 def handler(event: FailEvent) -> FailedBatch:
     """Keep the reason and tell the event bus."""
     failed = fail(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from servery.edge.batch import tell_end
+from servery.edge.batch_steps import observed
 from servery.edge.steps import step
 from servery.usecases.batch.finish import Finished, FinishEvent, finish
 from servery.wiring import batch as wiring
 
 
 @step(FinishEvent)
+@observed("finish")
 def handler(event: FinishEvent) -> Finished:
     """Write what belongs to the outputs, and record the end."""
     finished = finish(event, wiring.finish_ports())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from zlib import crc32
 
 import boto3
 import pytest
@@ -18,9 +19,12 @@ from servery.domain.jobs import (
     JobState,
     claim,
     end,
+    listed,
     mark_sent,
+    order_in_state,
     order_of,
     redrive,
+    seen,
     told,
 )
 from servery.errors import ConflictError, NotFoundError
@@ -150,6 +154,27 @@ class TestMany:
         assert store.get_many(asked) == jobs
 
 
+def page(store, state=None, limit=1000, before="", now=NOW):
+    return store.page("iris", state, limit=limit, before=before, now=now)
+
+
+def pages(store, state, limit, now=NOW, between=lambda: None):
+    """All pages of a list, one after the other, as long as they are full."""
+    place = order_of if state is None else order_in_state
+    found, before = [], ""
+    while True:
+        jobs = page(store, state, limit, before, now)
+        found += jobs
+        if len(jobs) < limit:
+            return found
+        before = place(jobs[-1])
+        between()
+
+
+def shown(jobs, now=NOW):
+    return [listed(seen(job, now=now)) for job in jobs]
+
+
 class TestPages:
     @pytest.fixture
     def jobs(self, store):
@@ -161,40 +186,121 @@ class TestPages:
         return made[::-1]
 
     def test_the_newest_come_first_when_a_model_is_listed(self, store, jobs):
-        assert store.page("iris", None, limit=20, before="") == jobs
+        assert page(store) == shown(jobs)
 
     def test_each_comes_once_when_page_follows_page(self, store, jobs):
-        seen, before = [], ""
-        while found := store.page("iris", None, limit=3, before=before):
-            seen += found
-            before = order_of(found[-1])
-        assert seen == jobs
+        assert pages(store, None, 3) == shown(jobs)
 
     def test_pages_go_on_where_they_were_when_new_jobs_arrive(self, store, jobs):
-        first = store.page("iris", None, limit=3, before="")
+        first = page(store, limit=3)
         store.add(a_job(an_id(1000), created=created(500)))
-        assert store.page("iris", None, limit=9, before=order_of(first[-1])) == jobs[3:]
+        assert page(store, before=order_of(first[-1])) == shown(jobs[3:])
 
     def test_only_a_state_is_listed_when_it_is_asked_for(self, store, jobs):
         for job in jobs[:3]:
             store.put(running(job))
         store.put(done(running(jobs[0])))
-        assert [j.id for j in store.page("iris", JobState.RUNNING, limit=9, before="")] == [
-            jobs[1].id,
-            jobs[2].id,
-        ]
-        assert store.page("iris", JobState.QUEUED, limit=9, before="") == jobs[3:]
-        assert store.page("iris", JobState.QUEUED, limit=2, before=order_of(jobs[4])) == jobs[5:7]
+        assert [j.id for j in page(store, JobState.RUNNING)] == [jobs[1].id, jobs[2].id]
+        assert page(store, JobState.QUEUED) == shown(jobs[3:])
+        second = page(store, JobState.QUEUED, limit=2, before=order_in_state(jobs[4]))
+        assert second == shown(jobs[5:7])
 
-    def test_texts_are_left_out_when_jobs_are_listed(self, store):
-        store.add(a_job())
-        store.put(running(a_job()))
-        store.put(done(running(a_job())))
-        [listed] = store.page("iris", None, limit=9, before="")
-        assert (listed.body, listed.result, listed.status) == ("", "", 200)
+    def test_everything_that_lists_show_is_there_when_jobs_are_listed(self, store):
+        job = store.add(a_job(callback_url="https://example.com/?a=b"))
+        store.put(running(job))
+        over = replace(done(running(job)), reason="so", model_version="1.2.0")
+        store.put(over)
+        assert page(store) == page(store, JobState.DONE) == [listed(over)]
+        assert not hasattr(page(store)[0], "result")
 
     def test_nothing_comes_when_the_model_has_no_jobs(self, store):
-        assert store.page("tulip", None, limit=9, before="") == []
+        assert store.page("tulip", None, limit=9, before="", now=NOW) == []
+
+    def test_it_is_new_among_its_state_when_it_is_driven_again(self, store, jobs):
+        old = jobs[-1]
+        failed = done(running(old), state=JobState.FAILED)
+        for job in (running(old), failed, redrive(failed, now=NOW, expires=old.expires + 9)):
+            store.put(job)
+        assert page(store)[-1].id == page(store, JobState.QUEUED)[0].id == old.id
+
+
+class TestLongLists:
+    """More jobs than fit a page, from whatever places their store keeps them in."""
+
+    @pytest.fixture
+    def jobs(self, store):
+        """120, the newest first; their ids say nothing of their age, as with idempotency keys."""
+        made = []
+        for number in range(120):
+            job = a_job(
+                f"{crc32(bytes([number])):026x}",
+                created=created(number // 3),
+                expires=NOW + 100 + number // 3,
+                body="",
+            )
+            made.append(store.add(job))
+        return sorted(made, key=order_of, reverse=True)
+
+    @pytest.mark.parametrize("state", [None, JobState.QUEUED])
+    @pytest.mark.parametrize("limit", [1, 7, 50, 119, 120, 121])
+    def test_each_comes_once_and_in_order_when_pages_are_of_any_size(
+        self, store, jobs, state, limit
+    ):
+        assert pages(store, state, limit) == shown(jobs)
+
+    @pytest.mark.parametrize("state", [None, JobState.QUEUED])
+    def test_pages_go_on_where_they_were_when_jobs_arrive_between_them(self, store, jobs, state):
+        ids = iter(range(100))
+
+        def arrive():
+            number = next(ids)
+            store.add(
+                a_job(an_id(number), created=created(900 + number), expires=NOW + 900, body="")
+            )
+
+        assert pages(store, state, 11, between=arrive) == shown(jobs)
+
+    def test_page_is_full_when_its_jobs_lie_together(self, store):
+        """The newest forty are in one place of sixteen, older ones everywhere."""
+        ids = [an_id(number) for number in range(2000)]
+        together = [i for i in ids if crc32(i.encode()) % 16 == 5][:40]
+        apart = [i for i in ids if crc32(i.encode()) % 16 != 5][:60]
+        made = [
+            store.add(a_job(job_id, created=created(number), body=""))
+            for number, job_id in enumerate(apart + together)
+        ]
+        for limit in (30, 45):
+            assert page(store, limit=limit) == shown(made[::-1][:limit])
+
+    @pytest.mark.parametrize("limit", [1, 8, 200])
+    def test_pages_are_full_when_the_time_of_some_has_passed(self, store, jobs, limit):
+        for job in jobs[::4]:
+            store.put(running(job))
+            store.put(done(running(job)))
+        now = NOW + 100 + 20
+        whole = {job.id: store.get(job.id) for job in jobs}
+        expected = [seen(whole[job.id], now=now) for job in jobs]
+        for state in (JobState.QUEUED, JobState.DONE, JobState.EXPIRED):
+            found = [listed(job) for job in expected if job.state is state]
+            assert found
+            assert pages(store, state, limit, now=now) == found
+        assert pages(store, None, limit, now=now) == [listed(job) for job in expected]
+
+    def test_those_marked_expired_are_listed_too_when_others_are_so_by_time_alone(self, store):
+        marked, passed, live = (
+            store.add(a_job(an_id(n), expires=NOW + 10 * n, body="")) for n in (1, 2, 3)
+        )
+        marked = end(marked, Ending(state=JobState.EXPIRED), now=NOW + 10, finished="f")
+        store.put(marked)
+        expected = [listed(seen(passed, now=NOW + 20)), listed(marked)]
+        assert pages(store, JobState.EXPIRED, 1, now=NOW + 20) == expected
+        assert page(store, JobState.QUEUED, now=NOW + 20) == [listed(live)]
+
+    def test_list_ends_when_the_rest_has_expired_between_pages(self, store, jobs):
+        first = page(store, JobState.QUEUED, limit=100)
+        later = NOW + 100 + 39
+        before = order_in_state(first[-1])
+        assert page(store, JobState.QUEUED, before=before, now=later) == []
 
 
 class TestDue:

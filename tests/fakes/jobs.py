@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from fakes.clock import EPOCH
 from servery.domain.digest import digest_bytes
-from servery.domain.jobs import Job, JobState, order_of
+from servery.domain.jobs import Job, JobState, Listed, listed, order_in_state, order_of, seen
 from servery.errors import ArtifactError, ConflictError, InvalidInputError, NotFoundError
 
 BODY = '{"records": [{"sepal_length": 5.1}]}'
@@ -104,15 +104,18 @@ class MemoryJobStore:
         self._answer()
         self._life.act("put", lambda: self._put(job))
 
-    def page(self, model: str, state: JobState | None, *, limit: int, before: str) -> list[Job]:
+    def page(
+        self, model: str, state: JobState | None, *, limit: int, before: str, now: float
+    ) -> list[Listed]:
         self._answer()
+        place = order_of if state is None else order_in_state
         found = [
             job
-            for job in self.all()
+            for job in (listed(seen(job, now=now)) for job in self.all())
             if job.model == model and state in (None, job.state)
-            if not before or order_of(job) < before
+            if not before or place(job) < before
         ]
-        return [_bare(job) for job in sorted(found, key=order_of, reverse=True)[:limit]]
+        return sorted(found, key=place, reverse=True)[:limit]
 
     def due(self, now: float, *, limit: int) -> list[Job]:
         self._answer()

@@ -35,7 +35,7 @@ from servery.domain.digest import digest_bytes
 from servery.domain.inference import Prediction
 from servery.domain.manifest import Lineage, ModelRef
 from servery.domain.signature import Signature, Task
-from servery.ports import Inflate
+from servery.ports import BatchStore, Inflate, ObjectStore, Registry
 from servery.usecases.batch.cutting import Sizes
 from servery.usecases.batch.messages import PackEvent, PlanEvent, Planned, UnpackEvent
 from servery.usecases.batch.pack import pack
@@ -67,13 +67,13 @@ class PlanningDesk:
     sizes: Sizes = field(default_factory=Sizes)
     figures: dict[str, Any] = field(default_factory=dict)
     files: MemoryFiles = field(default_factory=MemoryFiles)
-    store: MemoryBatchStore = field(default_factory=MemoryBatchStore)
+    store: BatchStore = field(default_factory=MemoryBatchStore)
     inflate: Inflate = inflate
+    clock: SetClock = field(default_factory=SetClock)
+    registry: Registry = field(default_factory=MemoryRegistry)
+    objects: ObjectStore = field(default_factory=MemoryObjectStore)
 
     def __post_init__(self) -> None:
-        self.clock = SetClock()
-        self.registry = MemoryRegistry(self.clock)
-        self.objects = MemoryObjectStore()
         self.release(VERSIONS[0])
 
     @property

@@ -5,6 +5,9 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
+import threading
+from collections import Counter
 from types import ModuleType
 
 import boto3
@@ -15,11 +18,12 @@ from fakes.jobs import a_job
 from fakes.jobs_office import deployment_of
 from fakes.template import ROOT, create_table
 from moto import mock_aws
-from servery.adapters.dynamodb_job_items import SWEEPS
+from servery.adapters.dynamodb_job_items import SHARDS, SWEEPS
+from servery.adapters.dynamodb_job_lists import AT_ONCE
 from servery.adapters.dynamodb_jobs import DynamoDbJobs
 from servery.adapters.s3_object_store import S3ObjectStore
 from servery.adapters.sqs_jobs import SqsDeadJobs, SqsJobQueue
-from servery.domain.jobs import Ending, JobState, claim, end
+from servery.domain.jobs import Ending, JobState, claim, end, listed, mark_sent, told
 from servery.errors import ArtifactError, FaultError, ThrottledError, UnavailableError
 from servery.wiring import aws as shared
 from servery.wiring import jobs as wiring
@@ -82,11 +86,20 @@ class TestTable:
         job = store.add(a_job(due=EPOCH.timestamp() + 30))
         key = {"pk": {"S": f"job#{job.id}"}, "sk": {"S": "job"}}
         item = table.get_item(TableName="jobs", Key=key)["Item"]
-        assert json.loads(item["doc"]["S"])["body"] == ""
+        assert not {"body", "result", "state"} & json.loads(item["doc"]["S"]).keys()
         assert item["body"]["S"] == job.body
-        assert item["listing"]["S"] == "job#iris"
-        assert item["listing_state"]["S"] == "job#iris#queued"
+        shard = item["listing"]["S"].removeprefix("job#iris#")
+        assert shard in {str(n) for n in range(SHARDS)}
+        assert item["listing_state"]["S"] == f"job#iris#queued#{shard}"
         assert item["order"]["S"] == f"{job.created} {job.id}"
+        assert item["order_state"]["S"] == f"2026-03-08T12:00:00.000000+00:00 {job.id}"
+        assert json.loads(item["summary"]["S"]).keys() == {
+            "id",
+            "model",
+            "state",
+            "created",
+            "expires",
+        }
         assert item["sweep"]["S"] in {f"sweep#{n}" for n in range(SWEEPS)}
         assert item["expires_at"]["N"] == str(int(job.expires) + 86_400)
 
@@ -96,6 +109,76 @@ class TestTable:
         items = table.scan(TableName="jobs")["Items"]
         assert len({item["sweep"]["S"] for item in items}) == SWEEPS
         assert len(store.due(EPOCH.timestamp() + 30, limit=100)) == 64
+
+    def test_all_shards_of_lists_are_used_when_there_are_many_jobs(self, store, table):
+        for number in range(256):
+            store.add(a_job(an_id(number), body=""))
+        items = table.scan(TableName="jobs")["Items"]
+        for name in ("listing", "listing_state"):
+            shards = Counter(item[name]["S"] for item in items)
+            assert len(shards) == SHARDS
+            assert max(shards.values()) <= 2 * 256 / SHARDS
+
+    def test_lists_are_not_written_when_a_change_shows_nowhere_in_them(self, store, table):
+        def entries():
+            return [
+                table.scan(TableName="jobs", IndexName=index)["Items"]
+                for index in ("by_model", "by_state")
+            ]
+
+        queued = store.add(a_job())
+        before = entries()
+        assert [set(entry) for [entry] in before] == [
+            {"pk", "sk", "listing", "order", "summary"},
+            {"pk", "sk", "listing_state", "order_state", "summary"},
+        ]
+        sent = mark_sent(queued, now=EPOCH.timestamp())
+        store.put(sent)
+        assert entries() == before
+        running = claim(sent, owner="w", now=0.0, started="s", seconds=1)
+        store.put(running)
+        over = end(running, Ending(state=JobState.DONE), now=0.0, finished="f")
+        store.put(over)
+        before = entries()
+        assert [json.loads(entry["summary"]["S"])["state"] for [entry] in before] == ["done"] * 2
+        store.put(told(over))
+        assert entries() == before
+
+    def test_what_never_changes_is_not_sent_when_a_job_changes(self, store, cloud):
+        sent = []
+        spying = boto3.client("dynamodb")
+        spying.meta.events.register(
+            "provide-client-params.dynamodb.UpdateItem",
+            lambda params, **_: sent.append(params["UpdateExpression"]),
+        )
+        DynamoDbJobs(spying, "jobs").put(mark_sent(store.add(a_job()), now=EPOCH.timestamp()))
+        [update] = sent
+        assert set(re.findall(r"#(\w+)", update)) == {
+            "doc",
+            "revision",
+            "summary",
+            "listing_state",
+            "order_state",
+            "due",
+            "expires_at",
+            "result",
+        }
+
+    def test_entries_are_small_when_nobody_is_called_back(self, store, table):
+        """One write to an index is for 1 KB."""
+
+        def sizes():
+            for index in ("by_model", "by_state", "by_due"):
+                [entry] = table.scan(TableName="jobs", IndexName=index)["Items"]
+                yield sum(len(name) + len(*value.values()) for name, value in entry.items())
+
+        job = store.add(a_job(model="a-model-with-a-long-name", request_id="r" * 64))
+        running = claim(job, owner="w" * 64, now=0.0, started=job.created, seconds=1)
+        store.put(running)
+        assert max(sizes()) <= 800
+        ending = Ending(state=JobState.DONE, status=200, model_version="10.11.12-13.14")
+        store.put(end(running, ending, now=EPOCH.timestamp(), finished=job.created))
+        assert max(sizes()) <= 800
 
     def test_all_are_read_when_they_are_more_than_one_answer_holds(self, store):
         """DynamoDB gives 16 MB at once and names the rest."""
@@ -164,9 +247,55 @@ class TestTable:
             lambda: store.get(an_id(1)),
             lambda: store.get_many([an_id(1)]),
             lambda: store.put(a_job(revision=2)),
+            lambda: store.page("iris", None, limit=9, before="", now=0.0),
         ):
             with pytest.raises(error):
                 call()
+
+
+class Gate:
+    """A client whose queries wait for one another: nothing goes on until `AT_ONCE` are there."""
+
+    def __init__(self, client):
+        self._client = client
+        self._guard = threading.Lock()
+        self._barrier = threading.Barrier(AT_ONCE)
+        self.under_way = self.most = self.queries = 0
+        self.threads = set()
+
+    def query(self, **request):
+        with self._guard:
+            self.under_way += 1
+            self.queries += 1
+            self.most = max(self.most, self.under_way)
+            self.threads.add(threading.get_ident())
+        self._barrier.wait(timeout=30)
+        try:
+            return self._client.query(**request)
+        finally:
+            with self._guard:
+                self.under_way -= 1
+
+
+class TestLists:
+    def test_shards_are_asked_at_once_when_a_page_is_read(self, store, table):
+        """A page of jobs that are spread evenly is one round trip."""
+        jobs = [store.add(a_job(an_id(n), body="")) for n in range(64)]
+        gate = Gate(table)
+        found = DynamoDbJobs(gate, "jobs").page("iris", None, limit=21, before="", now=0.0)
+        assert found == [listed(job) for job in jobs[::-1][:21]]
+        assert (gate.queries, gate.most) == (SHARDS, AT_ONCE)
+
+    def test_no_more_are_under_way_when_a_list_is_of_more_partitions(self, store, table):
+        job = store.add(a_job())
+        gate = Gate(table)
+        lists = DynamoDbJobs(gate, "jobs")
+        for _ in range(2):
+            found = lists.page("iris", JobState.EXPIRED, limit=9, before="", now=job.expires)
+            assert [each.id for each in found] == [job.id]
+        assert (gate.queries, gate.most) == (2 * SHARDS * len(JobState), AT_ONCE)
+        assert len(gate.threads) == AT_ONCE
+        assert threading.get_ident() not in gate.threads
 
 
 class TestQueues:

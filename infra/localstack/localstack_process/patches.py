@@ -1,13 +1,15 @@
-"""Four corrections to LocalStack 4.14, each for a behaviour that one would trip over.
+"""Five corrections to LocalStack 4.14, each for a behaviour that one would trip over.
 
 They are made with LocalStack's own `patch`, which hands the original to its replacement.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from localstack.runtime.server.twisted import TwistedRuntimeServer
 from localstack.services.cloudformation.engine.v2.change_set_model import (
@@ -22,6 +24,7 @@ from localstack.services.lambda_.provider import LambdaProvider
 from localstack.services.lambda_.resource_providers.aws_lambda_function import (
     LambdaFunctionProvider,
 )
+from localstack.services.s3.notifications import EventBridgeNotifier
 from localstack.utils.patch import patch
 from localstack.version import version
 from twisted.internet.endpoints import TCP4ServerEndpoint
@@ -45,6 +48,7 @@ def apply() -> None:
     patch_local_transforms()
     patch_alias_weights()
     patch_reserved_concurrency()
+    patch_object_keys()
 
 
 def patch_interface() -> None:
@@ -163,3 +167,16 @@ def _with_concurrency(event: Any, request: Any) -> Any:
     elif before is not None:
         client.delete_function_concurrency(FunctionName=name)
     return event
+
+
+def patch_object_keys() -> None:
+    """Tell EventBridge the key of an object as it is.
+
+    S3 quotes keys in the notifications that it sends to queues, topics and functions, and not in
+    those to EventBridge. LocalStack quotes them everywhere, so that `a b.csv` is an object that
+    nobody finds.
+    """
+
+    @patch(EventBridgeNotifier.notify)
+    def _notify(original: Any, self: Any, ctx: Any, config: Any) -> None:
+        original(self, dataclasses.replace(ctx, key_name=unquote(ctx.key_name)), config)

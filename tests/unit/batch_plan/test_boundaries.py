@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from itertools import pairwise
+from random import Random
 
 import pytest
 from fakes.batches import MemoryFiles
@@ -114,6 +115,36 @@ def row_starts(text: str) -> set[int]:
         except csv.Error:
             continue
     return starts
+
+
+def test_splitter_goes_on_when_a_row_is_broken():
+    splitter = RowSplitter(quoted=True)
+
+    assert splitter.feed(b'"a"b"\n1,2\n"c') == b'"a"b"\n1,2\n'
+    assert splitter.rest() == b'"c'
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("seed", range(5))
+def test_windows_are_enough_when_text_is_as_people_write_it(seed, end):
+    """Comments of several lines, with commas and quotes: each boundary is right at once."""
+    chance = Random(seed)  # noqa: S311 - no secret
+    words = ["fine", "so, so", 'he said "no"', "first\nsecond", "a\n\nb,c\n", ""]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator=end)
+    for number in range(3_000):
+        comment = " ".join(chance.choices(words, k=chance.randint(1, 5)))
+        writer.writerow([number, comment, chance.random()])
+    content = text.getvalue().encode()
+    files = MemoryFiles()
+    source = files.drop("inbox/m/f.csv", content)
+    sizes = Sizes(target=1_000, window=500, doubtful=4_000)
+
+    pieces = pieces_of(content, [*cut_by_windows(files, source, 0, sizes, width=3)])
+
+    assert len(pieces) > 100
+    assert all(piece.count(b'"') % 2 == 0 for piece in pieces)
+    assert [row for piece in pieces for row in parsed(piece)] == parsed(content)
 
 
 @given(

@@ -14,7 +14,7 @@ from servery.errors import InvalidInputError, TooLargeError
 
 
 @given(
-    members=st.lists(st.binary(max_size=3000), max_size=5),
+    members=st.lists(st.binary(max_size=3000), min_size=1, max_size=5),
     block=st.integers(1, 400),
     padding=st.integers(0, 20),
 )

@@ -17,7 +17,9 @@ from servery.domain.jobs import (
     cancel,
     claim,
     end,
+    listed,
     mark_sent,
+    order_in_state,
     order_of,
     put_off,
     redrive,
@@ -150,6 +152,15 @@ class TestSeen:
 
     def test_the_place_in_lists_is_the_time_and_the_id(self):
         assert order_of(a_job("0" * 26)) == f"2026-03-01T12:00:00.000000+00:00 {'0' * 26}"
+
+    def test_the_place_in_a_state_is_the_end_and_the_id(self):
+        job = a_job("0" * 26, expires=NOW + 0.25)
+        assert order_in_state(job) == f"2026-03-01T12:00:00.250000+00:00 {'0' * 26}"
+
+    def test_a_list_shows_the_same_when_the_time_has_passed(self):
+        job = over(expires=NOW + 10, callback_url="https://example.com")
+        assert seen(listed(job), now=NOW + 9) == listed(job)
+        assert seen(listed(job), now=NOW + 10) == listed(seen(job, now=NOW + 10))
 
 
 STEPS = {

@@ -2,10 +2,13 @@
 
 | pk | sk | what |
 | --- | --- | --- |
-| `batch#{id}` | `batch` | the batch; `listing`, `listing_state` and `order` are what lists go by |
+| `batch#{id}` | `batch` | the batch; what lists go by is below |
 | `batch#{id}` | `chunk#{name}` | what a chunk came to; the state machine writes it |
 | `content#{model}#{etag}-{size}` | `batch` | the id of the newest batch over that content |
 | `schedule#{model}` | `batch` | the period in which its schedule was last looked after |
+
+Lists go by `listing` and `order`, those of one state by `listing_state` and `order_state`; they
+show `summary`, which is all of it.
 """
 
 from __future__ import annotations
@@ -104,13 +107,13 @@ class DynamoDbBatches:
 
     def page(self, model: str, state: BatchState | None, *, limit: int, before: str) -> list[Batch]:
         """A model's batches, newest first."""
-        index, name = ("by_model", "listing") if state is None else ("by_state", "listing_state")
+        index, suffix = ("by_model", "") if state is None else ("by_state", "_state")
         listing = f"batch#{model}" if state is None else f"batch#{model}#{state}"
-        condition, names = "#listing = :listing", {"#listing": name}
+        condition, names = "#listing = :listing", {"#listing": f"listing{suffix}"}
         values: Item = {":listing": {"S": listing}}
         if before:
             condition += " AND #order < :before"
-            names["#order"] = "order"
+            names["#order"] = f"order{suffix}"
             values[":before"] = {"S": before}
         with aws_errors("listing batches"):
             answer = self._client.query(
@@ -122,7 +125,7 @@ class DynamoDbBatches:
                 ScanIndexForward=False,
                 Limit=limit,
             )
-        return [_read(item, Batch) for item in answer["Items"]]
+        return [_read({"doc": item["summary"]}, Batch) for item in answer["Items"]]
 
     def of_object(self, model: str, source: Source) -> Batch | None:
         """The newest batch of a model over the same content, but for its own."""
@@ -193,13 +196,16 @@ class DynamoDbBatches:
 
 
 def _item(batch: Batch) -> Item:
+    order, document = {"S": order_of(batch)}, _document(batch)
     return {
         **_key(f"batch#{batch.id}"),
-        **_document(batch),
+        **document,
+        "summary": document["doc"],
         "revision": {"N": str(batch.revision)},
         "listing": {"S": f"batch#{batch.model}"},
         "listing_state": {"S": f"batch#{batch.model}#{batch.state}"},
-        "order": {"S": order_of(batch)},
+        "order": order,
+        "order_state": order,
         "expires_at": {"N": str(int(batch.expires))},
     }
 

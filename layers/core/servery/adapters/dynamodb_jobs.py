@@ -14,13 +14,14 @@ from servery.adapters.dynamodb_job_items import (
     SWEEPS,
     Item,
     attributes_of,
+    fixed_attributes_of,
     job_in,
     key_of,
-    listing_of,
-    listing_state_of,
+    listed_in,
     sweep_of,
 )
-from servery.domain.jobs import Job, JobState
+from servery.adapters.dynamodb_job_lists import JobLists, runs_of
+from servery.domain.jobs import Job, JobState, Listed, seen
 from servery.errors import ConflictError, NotFoundError, ThrottledError
 
 if TYPE_CHECKING:
@@ -42,10 +43,12 @@ class DynamoDbJobs:
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
         self._table = table
+        self._lists = JobLists(client, table)
 
     def add(self, job: Job) -> Job:
         """Keep a new job; where one is kept under its id already, that one is given back."""
         attributes = {name: value for name, value in attributes_of(job).items() if value}
+        attributes |= fixed_attributes_of(job)
         body = {"body": {"S": job.body}} if job.body else {}
         with aws_errors("keeping a job"):
             try:
@@ -112,39 +115,32 @@ class DynamoDbJobs:
                     raise
                 raise ConflictError("the job was changed by somebody else") from error
 
-    def page(self, model: str, state: JobState | None, *, limit: int, before: str) -> list[Job]:
-        """A model's jobs, newest first, without bodies and results."""
-        index, name = ("by_model", "listing") if state is None else ("by_state", "listing_state")
-        partition = listing_of(model) if state is None else listing_state_of(model, state)
-        until = {"order": {"S": before}} if before else {}
-        found = self._query(index, {name: {"S": partition}}, "<", until, limit, newest=True)
-        return [job_in(item) for item in islice(found, limit)]
+    def page(
+        self, model: str, state: JobState | None, *, limit: int, before: str, now: float
+    ) -> list[Listed]:
+        """A model's jobs as they are seen at `now`, newest first, by `order_in_state` in a state.
+
+        Fewer than `limit` come only where there are no more.
+        """
+        index, runs = runs_of(model, state, before, now)
+        with aws_errors("listing jobs"):
+            items = self._lists.newest(index, runs, limit)
+        return [seen(listed_in(item), now=now) for item in items]
 
     def due(self, now: float, *, limit: int) -> list[Job]:
         """Jobs that a sweep has to look at by `now`, the longest waiting first."""
-        until = {"due": {"N": repr(now)}}
-        sweeps = [
-            self._query("by_due", {"sweep": {"S": sweep_of(n)}}, "<=", until, limit, newest=False)
-            for n in range(SWEEPS)
-        ]
+        sweeps = [self._due(sweep_of(n), now, limit) for n in range(SWEEPS)]
         waiting = merge(*(map(job_in, sweep) for sweep in sweeps), key=lambda job: job.due or 0.0)
         return list(islice(waiting, limit))
 
-    def _query(
-        self, index: str, partition: Item, sign: str, until: Item, limit: int, *, newest: bool
-    ) -> Iterator[Item]:
-        """The items of one partition of an index, in its order, up to a sort key."""
-        names = [*partition, *until]
-        conditions = [f"#{name} = :{name}" for name in partition]
-        conditions += [f"#{name} {sign} :{name}" for name in until]
+    def _due(self, sweep: str, now: float, size: int) -> Iterator[Item]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
-            IndexName=index,
-            KeyConditionExpression=" AND ".join(conditions),
-            ExpressionAttributeNames={f"#{name}": name for name in names},
-            ExpressionAttributeValues={f":{n}": v for n, v in (partition | until).items()},
-            ScanIndexForward=not newest,
-            PaginationConfig={"PageSize": limit},
+            IndexName="by_due",
+            KeyConditionExpression="#sweep = :sweep AND #due <= :now",
+            ExpressionAttributeNames={"#sweep": "sweep", "#due": "due"},
+            ExpressionAttributeValues={":sweep": {"S": sweep}, ":now": {"N": repr(now)}},
+            PaginationConfig={"PageSize": size},
         )
         with aws_errors("listing jobs"):
             for page in pages:

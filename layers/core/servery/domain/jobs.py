@@ -89,7 +89,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Job(Listed, frozen=True, kw_only=True):
-    """One asynchronous request; what a list shows of it, and:
+    """One asynchronous request: what a list shows of it, and the rest.
 
     Attributes:
         revision: Raised by one with every change; a stale writer loses.

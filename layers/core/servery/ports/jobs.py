@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from servery.domain.jobs import Job, JobState
+    from servery.domain.jobs import Job, JobState, Listed
 
 
 class JobStore(Protocol):
@@ -29,18 +29,22 @@ class JobStore(Protocol):
         """Write the next revision; `ConflictError` unless the stored one is exactly one lower.
 
         The body stays as it was added. The result stays too where a job that is over comes
-        without one, so a job out of `page` or `due` can be written back.
+        without one, so a job out of `due` can be written back.
         """
         ...
 
-    def page(self, model: str, state: JobState | None, *, limit: int, before: str) -> list[Job]:
-        """A model's jobs, newest first, without bodies and results.
+    def page(
+        self, model: str, state: JobState | None, *, limit: int, before: str, now: float
+    ) -> list[Listed]:
+        """A model's jobs as they are seen at `now`, newest first, by `order_in_state` in a state.
 
         Args:
             model: Whose jobs.
-            state: In which state; None for any.
-            limit: How many at the most.
-            before: The `order` (created, a space, id) of the last one seen; empty for the first.
+            state: In which state; None for any. Those whose time has passed are expired.
+            limit: How many; fewer come only where there are no more.
+            before: The `order_of` (in a state: `order_in_state`) of the last one seen; empty for
+                the first.
+            now: By which jobs expire, seconds since the epoch.
         """
         ...
 

@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from servery.ports import ObjectStore, Registry
 
 
-def patience(*, connect_s: float, read_s: float, attempts: int) -> Config:
-    """How long a client waits, in seconds, and how often it tries in all."""
+def patience(*, connect_s: float, read_s: float, attempts: int, connections: int = 10) -> Config:
+    """How long a client waits, in seconds, how often it tries in all, and what it keeps open."""
     from botocore.config import Config  # noqa: PLC0415
 
     return Config(
         connect_timeout=connect_s,
         read_timeout=read_s,
         retries={"mode": "standard", "total_max_attempts": attempts},
+        max_pool_connections=connections,
     )
 
 

@@ -46,9 +46,10 @@ def job_store() -> JobStore:
     """The table of jobs."""
     import boto3  # noqa: PLC0415
 
+    from servery.adapters.dynamodb_job_lists import AT_ONCE  # noqa: PLC0415
     from servery.adapters.dynamodb_jobs import DynamoDbJobs  # noqa: PLC0415
 
-    config = patience(connect_s=1, read_s=3, attempts=3)
+    config = patience(connect_s=1, read_s=3, attempts=3, connections=AT_ONCE)
     return DynamoDbJobs(boto3.client("dynamodb", config=config), setting("JOBS_TABLE"))
 
 

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import merge
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from servery.domain.jobs import Job, JobState, order_of, seen
+from servery.domain.jobs import JobState, order_in_state, order_of, seen
 from servery.errors import InvalidInputError, Violation
 from servery.usecases.jobs.documents import result_of
-from servery.usecases.jobs.views import JobList, JobView, job_view
+from servery.usecases.jobs.views import JobList, JobView, job_view, listed_view
 
 if TYPE_CHECKING:
     from servery.ports import Clock, Deployments, Documents, JobStore, Registry
 
-MOST_READ = 1000
-"""Records that one page of a list may cost; a page that finds no more than this ends early."""
 _UTC = "+00:00"
 _is_cursor = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}_[0-9a-f]{26}").fullmatch
 
@@ -55,15 +52,15 @@ def read_job(job_id: str, ports: ReadPorts) -> JobView:
 def list_jobs(
     ports: ReadPorts, *, model: str = "", state: JobState | None = None, limit: int, before: str
 ) -> JobList:
-    """A page of jobs, newest first, without results.
+    """A page of jobs, newest first, without results; only the last page can be shorter than asked.
 
     A job stays where it is in the order, so pages do not move while new jobs arrive. In a list
-    of one state, jobs whose time has passed count as expired, whatever their record says. Since
-    they are found by reading, a page can be shorter than asked for and still name a `next`.
+    of one state, jobs whose time has passed count as expired, whatever their record says, and a
+    job that was driven again counts as new.
 
     Args:
         ports: Where to read.
-        model: Whose jobs; empty for those of every deployed model.
+        model: Whose jobs; empty for those of every deployed model, read one after another.
         state: In which state; None for any.
         limit: How many at the most.
         before: The `next` of the page before; empty for the first.
@@ -78,41 +75,17 @@ def list_jobs(
         models = [model]
     else:
         models = [deployment.model for deployment in ports.registry.deployments()]
-    streams = [_stream(ports.store, name, state, limit, start) for name in models]
     now = ports.clock.now().timestamp()
-    found: list[Job] = []
-    last = start
-    newest_first = merge(*streams, key=order_of, reverse=True)
-    for job in islice(newest_first, MOST_READ):
-        shown = seen(job, now=now)
-        if state in (None, shown.state):
-            if len(found) == limit:
-                return _page(found, order_of(found[-1]))
-            found.append(shown)
-        last = order_of(job)
-    more = next(newest_first, None) is not None
-    return _page(found, last if more else "")
-
-
-def _stream(
-    store: JobStore, model: str, state: JobState | None, limit: int, before: str
-) -> Iterator[Job]:
-    """All jobs of a model that can be in a state, newest first, read page by page.
-
-    Those that are expired by time alone are in the index under what they were before.
-    """
-    indexed = None if state is JobState.EXPIRED else state
-    size = limit + 1
-    while True:
-        page = store.page(model, indexed, limit=size, before=before)
-        yield from page
-        if len(page) < size:
-            return
-        before = order_of(page[-1])
-
-
-def _page(jobs: list[Job], last: str) -> JobList:
-    return JobList(jobs=[job_view(job) for job in jobs], next=_cursor(last) if last else "")
+    pages = [
+        ports.store.page(name, state, limit=limit + 1, before=start, now=now) for name in models
+    ]
+    place = order_of if state is None else order_in_state
+    found = list(islice(merge(*pages, key=place, reverse=True), limit + 1))
+    jobs = found[:limit]
+    return JobList(
+        jobs=[listed_view(job) for job in jobs],
+        next=_cursor(place(jobs[-1])) if len(found) > limit else "",
+    )
 
 
 def _cursor(order: str) -> str:

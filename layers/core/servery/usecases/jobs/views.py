@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from servery.domain.jobs import CallbackState, Job, JobState
+from servery.domain.jobs import CallbackState, Job, JobState, Listed
 
 _FAILED_STATUS = HTTPStatus.INTERNAL_SERVER_ERROR
 
@@ -81,16 +81,12 @@ class Redriven(_View, frozen=True, kw_only=True):
     left: bool
 
 
-def job_view(job: Job, result: str | None = None) -> JobView:
-    """A job as it is told.
+def listed_view(job: Listed) -> JobView:
+    """A job as lists tell it, without its result.
 
     Args:
         job: As a reader sees it (`domain.jobs.seen`).
-        result: Its answer or problem document, JSON; None to leave it out. For a failed job
-            that has none (empty) a document says why it failed.
     """
-    done, failed = job.state is JobState.DONE, job.state is JobState.FAILED
-    text = msgspec.Raw(result.encode()) if result else None
     callback = None
     if job.callback_url:
         callback = CallbackView(url=job.callback_url, state=job.callback, tries=job.callback_tries)
@@ -105,10 +101,25 @@ def job_view(job: Job, result: str | None = None) -> JobView:
         tries=job.tries,
         status=job.status,
         model_version=job.model_version,
-        result=text if done else None,
-        error=(text or _unanswered(job)) if failed and result is not None else None,
         reason=job.reason,
         callback=callback,
+    )
+
+
+def job_view(job: Job, result: str | None = None) -> JobView:
+    """A job as it is told.
+
+    Args:
+        job: As a reader sees it (`domain.jobs.seen`).
+        result: Its answer or problem document, JSON; None to leave it out. For a failed job
+            that has none (empty) a document says why it failed.
+    """
+    done, failed = job.state is JobState.DONE, job.state is JobState.FAILED
+    text = msgspec.Raw(result.encode()) if result else None
+    return msgspec.structs.replace(
+        listed_view(job),
+        result=text if done else None,
+        error=(text or _unanswered(job)) if failed and result is not None else None,
     )
 
 
