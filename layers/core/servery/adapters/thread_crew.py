@@ -67,6 +67,6 @@ class ThreadCrew:
     def _do(self, ticket: str, job: Callable[[], Any]) -> None:
         try:
             done = Done(ticket, result=job())
-        except Exception as error:  # noqa: BLE001 - whoever waits decides
+        except Exception as error:
             done = Done(ticket, error=error)
         self._over.put(done)

@@ -23,6 +23,9 @@ def aggregate(group: Group, rows: Mapping[str, list[Row]]) -> list[Row | None]:
     """
     members = [member for member in group.members if member.name in rows]
     missing = [member.name for member in group.members if member.name not in rows]
+    if group.aggregate is Aggregator.ANY:
+        # Those behind the first that is there were never needed.
+        missing = missing[: [member.name for member in group.members].index(members[0].name)]
     combine = _BY_NAME[group.aggregate]
     answers: list[Row | None] = []
     for each in zip(*(rows[member.name] for member in members), strict=True):
@@ -89,7 +92,7 @@ def _scores(answers: Answers) -> dict[str, float]:
     return {member.name: float(find(answer, member.score)) for member, answer in answers}
 
 
-def _token(value: str | float | bool) -> str:  # noqa: FBT001
+def _token(value: str | float | bool) -> str:
     """A class as a key of JSON, as in the probabilities of a model."""
     return value if isinstance(value, str) else json.dumps(value)
 
