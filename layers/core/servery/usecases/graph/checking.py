@@ -10,12 +10,12 @@ from servery.errors import InvalidSpecError, NotFoundError, Violation
 from servery.usecases.graph.conditions import check_default, check_predicate
 from servery.usecases.graph.deadlines import check_deadlines
 from servery.usecases.graph.groups import check_group
-from servery.usecases.graph.mapping import check_inputs
+from servery.usecases.graph.mapping import check_inputs, source_of
 from servery.usecases.graph.models import Known, Models
-from servery.usecases.graph.parts import askings, askings_of, places
+from servery.usecases.graph.parts import Asking, askings, askings_of, places
 from servery.usecases.graph.scope import Scope, is_request
 from servery.usecases.graph.structure import check_structure
-from servery.usecases.graph.types import Answers, of_group, of_lookup, of_model
+from servery.usecases.graph.types import NUMBERS, Answers, of_group, of_lookup, of_model
 
 MOST_VIOLATIONS = 100
 
@@ -55,11 +55,19 @@ def check_graph(spec: GraphSpec, models: Models) -> Checked:
     if violations:
         kept = tuple(dict.fromkeys(violations))[:MOST_VIOLATIONS]
         raise InvalidSpecError(f"the graph is not valid: {kept[0].field}: {kept[0].message}", kept)
-    pinned = {
-        name: Pinned(model=k.model, version=k.version, signature=k.signature.digest())
-        for name, k in known.items()
-    }
+    pinned = {a.name: _pin(a, known[a.name]) for a in askings(spec)}
     return Checked(pinned, scope.request)
+
+
+def _pin(asking: Asking, known: Known) -> Pinned:
+    fields = known.signature.inputs
+    return Pinned(
+        model=known.model,
+        version=known.version,
+        signature=known.signature.digest(),
+        inputs={f.name: source_of(asking, f) for f in fields},
+        numbers=[f.name for f in fields if f.dtype in NUMBERS],
+    )
 
 
 def _look_up(spec: GraphSpec, models: Models) -> tuple[dict[str, Known], list[Violation]]:

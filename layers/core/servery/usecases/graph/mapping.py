@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from servery.domain.graphs import REQUEST
+from servery.domain.graphs import REQUEST, Reference
+from servery.domain.signature import Field
 from servery.errors import Violation
 from servery.usecases.graph.models import Known
 from servery.usecases.graph.parts import Asking
@@ -23,7 +24,7 @@ def check_inputs(asking: Asking, known: Known, scope: Scope) -> list[Violation]:
     ]
     for name, field in fields.items():
         where = f"{asking.where}.inputs.{name}"
-        reference = asking.inputs.get(name, f"{REQUEST}.{name}")
+        reference = source_of(asking, field)
         if is_request(reference):
             scope.want(where, reference, field, asking.name)
             continue
@@ -32,3 +33,8 @@ def check_inputs(asking: Asking, known: Known, scope: Scope) -> list[Violation]:
         if complaint is not None:
             found.append(Violation(where, f"{reference} {complaint}"))
     return found
+
+
+def source_of(asking: Asking, field: Field) -> Reference:
+    """Where an input comes from: as it is mapped, else the request's column of its name."""
+    return asking.inputs.get(field.name, f"{REQUEST}.{field.name}")

@@ -88,7 +88,8 @@ def written(category: Category) -> str:
 
 def misfit(value: Value, field: Field) -> str | None:
     """Why a value cannot be this input of a model; None where it can."""
-    into_float = field.dtype is Dtype.FLOAT and value.dtype in NUMBERS
+    # True and false go into a float as 1 and 0.
+    into_float = field.dtype is Dtype.FLOAT and value.dtype.numeric
     if value.dtype is not field.dtype and not into_float:
         return f"is {value.dtype}; {field.name} is {field.dtype}"
     if value.unit != field.unit:
