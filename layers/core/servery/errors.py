@@ -87,7 +87,7 @@ class MethodNotAllowedError(RejectedError):
 
 
 class InvalidSpecError(RejectedError):
-    """A model spec that does not hold together."""
+    """A model spec, or a graph, that does not hold together."""
 
 
 class InvalidVersionError(RejectedError):
