@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _ALL = "graphs"
 _NEWEST = "graph"
+# The item of the newest revision guards all that is written together with it.
 _ANY = "attribute_not_exists(pk) OR attribute_exists(pk)"
 
 
