@@ -89,11 +89,11 @@ class _Attempt:
 
     @property
     def dimensions(self) -> dict[str, str]:
-        """The graph, for the metrics, where there is one."""
+        """For the metrics and the log: a graph stands where else a model does."""
         if self.plan is None:
             return {}
         record = self.plan.record
-        return {"graph": record.spec.name, "graph_revision": str(record.revision)}
+        return {"model": record.spec.name, "model_version": f"r{record.revision}"}
 
     def logged(self, answer: Answer, latency_ms: float, unlogged: Sequence[str]) -> Outcome:
         """What the prediction log is told; a graph stands where else a model does."""
@@ -108,7 +108,7 @@ class _Attempt:
             body=self.request.body,
             base64=self.request.base64,
             answer=answer.body if isinstance(answer.body, str) else "",
-            model_version=f"r{record.revision}" if record else "",
+            model_version=self.dimensions.get("model_version", ""),
             route=ROUTE,
             rows=self.rows if answered else 0,
             model_ms=self.outcome.model_ms if self.outcome else 0.0,

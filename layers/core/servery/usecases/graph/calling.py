@@ -219,10 +219,11 @@ def _wrong(hop: ModelHop, answer: Row) -> str:
     scores = answer.get("probabilities", {})
     if not isinstance(scores, dict) or not all(map(_is_number, scores.values())):
         return "the probabilities are not numbers"
+    score = find(answer, hop.score) if hop.score else 0.0
+    if not _is_number(score):
+        return f"{hop.score} is {'missing' if score is ABSENT else 'not a number'}"
     lacking = [path for path in hop.wanted if find(answer, path) is ABSENT]
-    if lacking:
-        return f"{lacking[0]} is missing"
-    return ""
+    return f"{lacking[0]} is missing" if lacking else ""
 
 
 def _is_number(value: object) -> bool:

@@ -30,6 +30,7 @@ class ModelHop:
         numbers: The inputs that are numbers.
         wanted: Paths that its answer has to have, since somebody reads them.
         deadline_ms: How long it is waited for, where that is said.
+        score: Path of the number that its group reckons with, where it does.
     """
 
     name: str
@@ -39,6 +40,7 @@ class ModelHop:
     numbers: frozenset[str]
     wanted: tuple[str, ...]
     deadline_ms: int | None
+    score: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +98,24 @@ def _member(
     record: GraphRecord, step: Step, group: Group, member: Member, read: list[str]
 ) -> ModelHop:
     wanted: list[str] = []
-    if group.aggregate.scored:
-        wanted = [member.score]
-    elif group.aggregate in (Aggregator.VOTE, Aggregator.QUORUM):
+    score = member.score if group.aggregate.scored else ""
+    if group.aggregate in (Aggregator.VOTE, Aggregator.QUORUM):
         wanted = ["class"]
     elif group.aggregate is Aggregator.ANY:
         wanted = _paths(read, f"{step.name}.")
     elif group.aggregate is Aggregator.ALL:
         wanted = _paths(read, f"{step.name}.{member.name}.")
-    return _hop(record, f"{step.name}.{member.name}", member, member.model, wanted)
+    return _hop(record, f"{step.name}.{member.name}", member, member.model, wanted, score=score)
 
 
 def _hop(
-    record: GraphRecord, name: str, part: Step | Member, model: str, wanted: Iterable[str]
+    record: GraphRecord,
+    name: str,
+    part: Step | Member,
+    model: str,
+    wanted: Iterable[str],
+    *,
+    score: str = "",
 ) -> ModelHop:
     checked = record.checked.get(part.name)
     if checked is None or (part.inputs and not checked.inputs):
@@ -121,6 +128,7 @@ def _hop(
         numbers=frozenset(checked.numbers),
         wanted=tuple(dict.fromkeys(wanted)),
         deadline_ms=part.deadline_ms,
+        score=score,
     )
 
 
