@@ -43,20 +43,24 @@ class Graphs(Protocol):
 
 
 class EntityStore(Protocol):
-    """Data of entities by key."""
+    """Data of entities by key; every read sees every write that came before it."""
 
     def get_many(self, entity: str, keys: Collection[str]) -> dict[str, Mapping[str, Any]]:
-        """The data of those entities that there are, by key."""
+        """The data of those entities that there are, by key; of none whose time is up."""
         ...
 
-    def put(self, entity: str, key: str, data: Mapping[str, Any]) -> None:
-        """Keep the data of one entity, whole."""
+    def put(
+        self, entity: str, key: str, data: Mapping[str, Any], *, seconds: int | None = None
+    ) -> None:
+        """Keep the data of one entity, whole; for so many seconds, or for good."""
         ...
 
-    def put_many(self, entity: str, rows: Mapping[str, Mapping[str, Any]]) -> None:
+    def put_many(
+        self, entity: str, rows: Mapping[str, Mapping[str, Any]], *, seconds: int | None = None
+    ) -> None:
         """Keep the data of several; `UnavailableError` where not all could be written."""
         ...
 
     def remove(self, entity: str, key: str) -> None:
-        """Forget one entity."""
+        """Forget one entity; nothing happens where there is none."""
         ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import msgspec
 
 from servery.domain.graphs import EntityColumn
 from servery.domain.signature import Dtype
+from servery.edge.graph.json_members import Members, parse_members
 from servery.edge.http import Request, check_media
 from servery.errors import InvalidInputError, MalformedError, TooLargeError, Violation
 from servery.usecases.graph.values import Row, complaint
@@ -23,10 +23,6 @@ _NAME_SHOWN = 64
 class _Body(msgspec.Struct, forbid_unknown_fields=True):
     records: list[dict[str, Any]]
     id: str | None = None
-
-
-class _Pairs(list[Any]):
-    """A JSON object with its members in order, repeated ones too."""
 
 
 def read_records(request: Request, columns: Sequence[EntityColumn]) -> tuple[list[Row], str | None]:
@@ -85,8 +81,8 @@ class _Examination:
 
     def run(self, content: bytes) -> None:
         """Refuse the body with what is wrong; nothing happens where nothing is found."""
-        value = _parse(content)
-        if isinstance(value, _Pairs):
+        value = parse_members(content)
+        if isinstance(value, Members):
             members = self._members(value, "", ("records", "id"), "is not known here")
             if not isinstance(members.get("id", ""), str) and members["id"] is not None:
                 self._add("id", "is not text")
@@ -102,7 +98,7 @@ class _Examination:
     def _records(self, records: Any, *, there: bool) -> None:
         if not there:
             self._add("records", "is missing")
-        elif not isinstance(records, list) or isinstance(records, _Pairs):
+        elif not isinstance(records, list) or isinstance(records, Members):
             self._add("records", "is not an array of objects")
         elif not records:
             self._add("records", "is empty")
@@ -115,7 +111,7 @@ class _Examination:
     def _record(self, path: str, record: Any) -> None:
         if len(self._found) >= MOST_TOLD:
             return
-        if not isinstance(record, _Pairs):
+        if not isinstance(record, Members):
             self._add(path, "is not an object")
             return
         what = "is no column of this graph"
@@ -128,7 +124,7 @@ class _Examination:
             if wrong:
                 self._add(f"{path}.{name}", wrong)
 
-    def _members(self, pairs: _Pairs, path: str, known: Any, what: str) -> dict[str, Any]:
+    def _members(self, pairs: Members, path: str, known: Any, what: str) -> dict[str, Any]:
         members: dict[str, Any] = {}
         for name, value in pairs:
             if name not in known:
@@ -141,20 +137,6 @@ class _Examination:
     def _add(self, field: str, message: str) -> None:
         if len(self._found) < MOST_TOLD:
             self._found.append(Violation(field, message))
-
-
-def _parse(content: bytes) -> Any:
-    try:
-        return json.loads(content.decode(), object_pairs_hook=_Pairs)
-    except UnicodeDecodeError as error:
-        raise MalformedError("the body is not valid UTF-8") from error
-    except RecursionError as error:
-        raise MalformedError("the body is nested too deeply") from error
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise MalformedError(f"the body is not valid JSON at {where}") from error
-    except ValueError as error:
-        raise MalformedError("the body has a number that is too long") from error
 
 
 def _shown(name: str) -> str:
