@@ -199,11 +199,12 @@ class Plant:
 
     # --- asking
 
-    def api(self) -> Api:
-        graphs = _Graphs(self)
+    def asker(self) -> GraphAsker:
         caller = ModelCaller(self, self, self.crew.now)
-        asker = GraphAsker(graphs, caller, self, lambda: self.crew)
-        routes = GraphInferApi(asker, Recorder(self.log, SetClock()))
+        return GraphAsker(_Graphs(self), caller, self, lambda: self.crew)
+
+    def api(self) -> Api:
+        routes = GraphInferApi(self.asker(), Recorder(self.log, SetClock()))
         return Api("graph", routes.calls(), cors=Cors(""), telemetry=Telemetry("graph"))
 
     def send(self, body: Any, query: dict[str, str] | None = None, graph: str = "g", **headers):
