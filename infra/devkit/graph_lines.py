@@ -77,7 +77,7 @@ def draw(arrows: Sequence[tuple[int, int]], heads: Mapping[int, str], width: int
             cells.setdefault(cell, {})[net] = ways
     rows = [[" "] * width for _ in range(height)]
     for (row, column), bits in cells.items():
-        rows[row][column] = _character(bits)
+        rows[row][column] = _character(bits, column)
     last = [" "] * width
     for column in {target for net in found for target in net.targets}:
         last[column] = heads[column]
@@ -88,16 +88,26 @@ def _lanes(found: Sequence[Net]) -> dict[Net, int]:
     """The line of each net that goes across.
 
     Where one net comes down in the column in which another one goes down, the upper one of the
-    two has to be the one that begins there.
+    two has to be the one that begins there. Of two that share targets the one with more of them
+    is the upper one, if that can be: so the other joins it where nothing leads elsewhere.
     """
     across = [net for net in found if not net.straight]
     straight = {net.sources[0] for net in found if net.straight}
-    after = {
+    if any(straight & set(net.ends) - _shared(net, found) for net in across):
+        raise TangledError
+    must = {
         net: {o for o in across if o is not net and set(o.sources) & set(net.targets)}
         for net in across
     }
-    if any(straight & set(net.ends) - _shared(net, found) for net in across):
-        raise TangledError
+    may = {net: {o for o in across if set(net.targets) < set(o.targets)} for net in across}
+    try:
+        return _ordered(across, {net: must[net] | may[net] for net in across})
+    except TangledError:
+        return _ordered(across, must)
+
+
+def _ordered(across: Sequence[Net], after: Mapping[Net, set[Net]]) -> dict[Net, int]:
+    """Lines from top to bottom, each net below those that it comes after."""
     lane: dict[Net, int] = {}
     while len(lane) < len(across):
         ready = [net for net in across if net not in lane and after[net] <= lane.keys()]
@@ -142,14 +152,12 @@ def _cells(net: Net, lane: int, height: int) -> dict[tuple[int, int], int]:
     return cells
 
 
-def _character(bits: Mapping[Net, int]) -> str:
-    """One net alone as it goes; of two that cross, the one that goes down is in front."""
-    if len(bits) > 1:
-        down = UP | DOWN
-        common = set.intersection(*(set(net.targets) for net in bits))
-        if not common and any(b == down for b in bits.values()):
-            return "│"
+def _character(bits: Mapping[Net, int], column: int) -> str:
+    """One net alone as it goes; of two that only cross, the one that goes down is in front."""
+    joined = all(column in net.targets for net in bits)
+    if not joined and UP | DOWN in bits.values():
+        return _CHARACTERS[UP | DOWN]
     total = 0
     for one in bits.values():
         total |= one
-    return _CHARACTERS.get(total, "│")
+    return _CHARACTERS.get(total, _CHARACTERS[UP | DOWN])
