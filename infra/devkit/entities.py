@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from devkit.api import Api
 
 _ROWS, _BYTES = 1_000, 1_000_000
+_padded = re.compile(r"[+-]?0\d").match  # 007 is no number, 0.7 is one
 _TRUTH = {"true": True, "false": False}
 _HINTS = {404: "Load it: servery entities load FILE --entity E --key COLUMN"}
 
@@ -55,6 +57,7 @@ def load(
     entity: str,
     data: Mapping[str, Mapping[str, Any]],
     *,
+    seconds: int | None = None,
     sent: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Send data of entities, in pieces; what was there under a key is replaced.
@@ -63,6 +66,7 @@ def load(
         api: Of the stack.
         entity: Kind of entity.
         data: By key.
+        seconds: How long they are kept; for good if left out.
         sent: Told how many are there already.
 
     Returns:
@@ -71,9 +75,9 @@ def load(
     Raises:
         ApiError: the API refused; what was sent before is there.
     """
-    total = 0
+    total, query = 0, "" if seconds is None else f"?seconds={seconds}"
     for piece in _pieces(data):
-        api.post(f"/entities/{quote(entity, safe='')}", {"rows": piece})
+        api.post(f"/entities/{quote(entity, safe='')}{query}", {"rows": piece})
         total += len(piece)
         sent(total)
     return total
@@ -130,7 +134,7 @@ def _whole(cell: str) -> int:
 
 def _number(cell: str) -> float:
     number = float(cell)
-    if "_" in cell or not math.isfinite(number):
+    if "_" in cell or _padded(cell) or not math.isfinite(number):
         raise ValueError(cell)
     return number
 

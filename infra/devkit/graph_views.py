@@ -97,7 +97,7 @@ def line(row: Mapping[str, Any] | None) -> list[str]:
     if row is None:
         return ["none", ""]
     missing = f"without {', '.join(row['missing'])}" if row.get("missing") else ""
-    if "class" not in row and "value" not in row:
+    if "class" not in row and not isinstance(row.get("value"), int | float):
         kept = {n: v for n, v in row.items() if n not in ("missing", "steps")}
         return [exchange.short(kept, _CELL), missing]
     first, behind = predictions.line(row)

@@ -28,6 +28,9 @@ def load(
     text: Annotated[
         list[str] | None, typer.Option(help="Column of a table that stays text; may be repeated.")
     ] = None,
+    seconds: Annotated[
+        int | None, typer.Option(min=1, help="How long they are kept; for good if left out.")
+    ] = None,
     instance: Instance = "demo",
     as_json: Json = False,
     debug: Debug = False,
@@ -38,7 +41,11 @@ def load(
         data = entities.read(file, key, text=text or ())
         with options.api_of(instance) as http, screen.doing() as now:
             total = entities.load(
-                http, entity, data, sent=lambda n: now(f"{entity}: {n:,} of {len(data):,}")
+                http,
+                entity,
+                data,
+                seconds=seconds,
+                sent=lambda n: now(f"{entity}: {n:,} of {len(data):,}"),
             )
         screen.done("Loaded", f"{total:,} of {entity}", time.monotonic() - started)
         screen.result({"entity": entity, "loaded": total})
