@@ -28,6 +28,7 @@ def tables() -> dict[str, Table]:
     return {
         "iris.csv": iris,
         "iris_rest.csv": _one_against_rest(iris, "species"),
+        "flowers.csv": _numbered(iris, "flower", without="species"),
         "wine.parquet": wine,
         **{f"wine_{k}.csv": _only(wine, "cultivar", f"cultivar_{k}") for k in (1, 2, 3)},
         "breast_cancer.csv": _named(datasets.load_breast_cancer(), "diagnosis"),
@@ -75,6 +76,13 @@ def _one_against_rest(table: Table, target: str) -> Table:
     features = {name: values for name, values in table.items() if name != target}
     said = {c: ["yes" if value == c else "no" for value in table[target]] for c in classes}
     return {**features, **said}
+
+
+def _numbered(table: Table, column: str, *, without: str) -> Table:
+    """The same with a number for each row, such as f001, in place of one of the columns."""
+    count = len(table[without])
+    kept = {name: values for name, values in table.items() if name != without}
+    return {column: [f"{column[0]}{row:03d}" for row in range(1, count + 1)], **kept}
 
 
 def _only(table: Table, column: str, value: str) -> Table:

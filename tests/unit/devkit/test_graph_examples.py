@@ -7,7 +7,7 @@ import jsonschema
 import msgspec
 import pytest
 import yaml
-from devkit import specs
+from devkit import entities, specs
 from servery.domain.graphs import GraphSpec, graph_json_schema, kind_of, needs
 
 GRAPHS = specs.EXAMPLES / "graphs"
@@ -45,9 +45,20 @@ def test_example_is_valid_when_read_by_editor_and_by_servery(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_model_comes_along_when_an_example_is_tried(name):
-    for step in graph(name).steps:
-        asked = [step.model] if step.model else [m.model for m in step.group.members]
-        assert set(asked) <= set(specs.examples())
+    steps = graph(name).steps
+    asked = [step.model for step in steps if step.model]
+    asked += [member.model for step in steps if step.group for member in step.group.members]
+    assert asked
+    assert set(asked) <= set(specs.examples())
+
+
+def test_flowers_are_what_the_lookup_wants_when_the_example_is_loaded():
+    lookup = next(step.lookup for step in graph("iris-flower").steps if step.lookup)
+    loaded = entities.read(specs.EXAMPLES / "data" / "flowers.csv", "flower")
+    assert len(loaded) == 150
+    for row in loaded.values():
+        assert set(row) == {column.name for column in lookup.columns}
+        assert all(isinstance(value, float) for value in row.values())
 
 
 @pytest.mark.parametrize(
