@@ -1,12 +1,13 @@
 """What a graph adds to its slowest member, for models side by side that take 50 ms each.
 
-What is real: the edge, the engine, its threads, boto3's client for Lambda with its connections,
-and the JSON on the way. What is simulated: Lambda, an HTTP server on loopback (in a process of
+What is real: the edge, the engine, its threads, the client of Lambda with its connections, and
+the JSON on the way. What is simulated: Lambda, an HTTP server on loopback (in a process of
 its own, so that it does not share the interpreter) that answers each call after its time; the
 registry is in memory. The wall time of a request to the graph is put against that of the
 slowest call as the server saw it, and against one request to a graph of one member.
 
-    PYTHONPATH=layers/core:infra:tests python -m benchmarks.fan_out [--requests 40] [--rows 1]
+    PYTHONPATH=layers/core:infra:tests python -m benchmarks.fan_out [--requests 40]
+        [--rows 1] [--client botocore]
 """
 
 from __future__ import annotations
@@ -21,16 +22,20 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
+import urllib3
 from botocore.config import Config
+from botocore.credentials import Credentials
 from fakes.graph_plant import Plant, values
 from servery.adapters.lambda_model_servers import LambdaModelServers
+from servery.adapters.lean_lambda import LeanLambda
 from servery.adapters.thread_crew import ThreadCrew
 from servery.usecases.graph.asking import GraphAsker
 from servery.usecases.graph.calling import ModelCaller
+from servery.wiring.settings import SystemClock
 
 MEMBER_SECONDS = 0.05
 FAN_OUTS = (1, 2, 4, 8)
@@ -81,7 +86,31 @@ def lambda_on_loopback() -> Iterator[str]:
         process.join()
 
 
-def plant_of(members: int, url: str) -> Plant:
+def _botocore(url: str) -> Callable[[float], Any]:
+    return lambda seconds: boto3.client(
+        "lambda",
+        endpoint_url=url,
+        region_name="eu-central-1",
+        aws_access_key_id="benchmark",
+        aws_secret_access_key="benchmark",
+        config=Config(read_timeout=seconds, max_pool_connections=32),
+    )
+
+
+def _lean(url: str) -> Callable[[float], Any]:
+    return LeanLambda(
+        endpoint=url,
+        region="eu-central-1",
+        credentials=Credentials("benchmark", "benchmark"),
+        pool=urllib3.PoolManager(maxsize=32),
+        clock=SystemClock(),
+    ).within
+
+
+CLIENTS = {"lean": _lean, "botocore": _botocore}
+
+
+def plant_of(members: int, url: str, kind: str) -> Plant:
     """A graph of so many members, whose servers are called for real."""
     plant = Plant()
     for index in range(members):
@@ -97,17 +126,7 @@ def plant_of(members: int, url: str) -> Plant:
         names = ["team"]
     plant.graph({"steps": [step]}, {name: {"x": "request.x"} for name in names}, "x:float")
 
-    def client(seconds: float) -> Any:
-        return boto3.client(
-            "lambda",
-            endpoint_url=url,
-            region_name="eu-central-1",
-            aws_access_key_id="benchmark",
-            aws_secret_access_key="benchmark",
-            config=Config(read_timeout=seconds, max_pool_connections=32),
-        )
-
-    servers = LambdaModelServers(client, times=(29.0,))
+    servers = LambdaModelServers(CLIENTS[kind](url), times=(29.0,))
     servers.prepare(29.0)
     caller = ModelCaller(plant, servers, time.monotonic)
     graphs = type("Graphs", (), {"get": staticmethod(plant.get_graph)})()
@@ -115,9 +134,9 @@ def plant_of(members: int, url: str) -> Plant:
     return plant
 
 
-def measure(members: int, url: str, requests: int, rows: int) -> list[float]:
+def measure(members: int, url: str, kind: str, requests: int, rows: int) -> list[float]:
     """Milliseconds of each request, the first few left out."""
-    plant = plant_of(members, url)
+    plant = plant_of(members, url, kind)
     api = plant.api()
     body = json.dumps({"records": [{"x": float(row)} for row in range(rows)]})
     event = {"httpMethod": "POST", "path": "/v2/graphs/g/infer", "headers": {}, "body": body}
@@ -137,13 +156,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--requests", type=int, default=40)
     parser.add_argument("--rows", type=int, default=1)
+    parser.add_argument("--client", choices=CLIENTS, default="lean")
     asked = parser.parse_args()
     out = sys.stdout.write
     out(f"a member takes {MEMBER_SECONDS * 1000:.0f} ms; {asked.rows} rows a request\n")
     out("members | p50 ms | p95 ms | p50 / member | p95 / member | goal\n")
     with lambda_on_loopback() as url:
         for members in FAN_OUTS:
-            taken = measure(members, url, asked.requests, asked.rows)
+            taken = measure(members, url, asked.client, asked.requests, asked.rows)
             middle = statistics.median(taken)
             high = sorted(taken)[int(len(taken) * 0.95) - 1]
             ratios = middle / (MEMBER_SECONDS * 1000), high / (MEMBER_SECONDS * 1000)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from servery.wiring.aws import object_store, patience, quick_registry, registry
 from servery.wiring.monitoring import after_response, prediction_recorder
@@ -29,7 +29,7 @@ __all__ = [
     "registrar",
 ]
 
-CALL_SECONDS = (1.0, 3.0, 10.0, 29.0)
+CALL_SECONDS = (0.1, 0.3, 1.0, 3.0, 10.0, 29.0)
 MOST_CONNECTIONS = 32  # as many as are asked at once, and as many that nobody waits for any more
 
 
@@ -68,18 +68,26 @@ def registrar() -> Registrar:
 def side_by_side() -> LambdaModelServers:
     """The model servers, for calls at the same time; who calls minds its own time."""
     import boto3  # noqa: PLC0415
+    import urllib3  # noqa: PLC0415
+    from botocore.httpsession import get_cert_path  # noqa: PLC0415
 
     from servery.adapters.lambda_model_servers import LambdaModelServers  # noqa: PLC0415
+    from servery.adapters.lean_lambda import LeanLambda  # noqa: PLC0415
+
+    session = boto3.Session()
+    known = session.client("lambda").meta  # where it is, by all the rules of botocore
+    api = LeanLambda(
+        endpoint=known.endpoint_url.rstrip("/"),
+        region=known.region_name,
+        credentials=session.get_credentials(),
+        pool=urllib3.PoolManager(maxsize=MOST_CONNECTIONS, ca_certs=get_cert_path(verify=True)),
+        clock=SystemClock(),
+    )
 
     def client(seconds: float) -> LambdaClient:
-        config = patience(connect_s=min(2.0, seconds), read_s=seconds, attempts=1)
-        more = type(config)(max_pool_connections=MOST_CONNECTIONS)
-        return boto3.client("lambda", config=config.merge(more))
+        return cast("LambdaClient", api.within(seconds))
 
-    servers = LambdaModelServers(client, times=CALL_SECONDS)
-    for seconds in CALL_SECONDS:
-        servers.prepare(seconds)
-    return servers
+    return LambdaModelServers(client, times=CALL_SECONDS)
 
 
 @cache
