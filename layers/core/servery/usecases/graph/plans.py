@@ -45,7 +45,14 @@ class ModelHop:
 
 @dataclass(frozen=True, slots=True)
 class StepPlan:
-    """One step, with what it waits for and the models that it asks (none for a lookup)."""
+    """One step, worked out.
+
+    Attributes:
+        step: As declared.
+        needs: The steps that it waits for.
+        references: What it reads of them; a row for which one finds nothing is left out.
+        hops: The models that it asks; none for a lookup.
+    """
 
     step: Step
     needs: frozenset[str]
@@ -89,9 +96,13 @@ def _step(record: GraphRecord, step: Step, read: list[str]) -> StepPlan:
     elif step.group is not None:
         hops = [_member(record, step, step.group, m, read) for m in step.group.members]
     given = [ref for hop in hops for ref in hop.inputs.values()]
-    refs = list(dict.fromkeys([*references(step), *given]))
-    waits = frozenset(ref.partition(".")[0] for ref in refs) - {REQUEST}
-    return StepPlan(step, waits | needs(step), refs, hops)
+    # What comes from the request is there: its columns were checked.
+    refs = [
+        ref
+        for ref in dict.fromkeys([*references(step), *given])
+        if ref.partition(".")[0] != REQUEST
+    ]
+    return StepPlan(step, frozenset(needs(step)), refs, hops)
 
 
 def _member(
