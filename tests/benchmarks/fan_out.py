@@ -3,8 +3,8 @@
 What is real: the edge, the engine, its threads, the client of Lambda with its connections, and
 the JSON on the way. What is simulated: Lambda, an HTTP server on loopback (in a process of
 its own, so that it does not share the interpreter) that answers each call after its time; the
-registry is in memory. The wall time of a request to the graph is put against that of the
-slowest call as the server saw it, and against one request to a graph of one member.
+registry is in memory. The wall time of a request to the graph is put against the 50 ms that
+every call takes there; a graph of one model is measured for comparison.
 
     PYTHONPATH=layers/core:infra:tests python -m benchmarks.fan_out [--requests 40]
         [--rows 1] [--client botocore]
