@@ -1,6 +1,6 @@
 """Lambda's Invoke with nothing around it, for many calls at the same time.
 
-A call by botocore's client takes 2 to 2.5 milliseconds of the processor. Threads share one of those,
+A call by botocore's client takes over 2 milliseconds of the processor. Threads share one of those,
 and a function of half a gigabyte has a third of it, so eight calls at once would come back as
 late as if some of them had waited for the others; this takes less than half. What it raises
 is what botocore raises, so whoever calls need not know which of the two it has.
