@@ -103,8 +103,15 @@ def line(row: Mapping[str, Any] | None) -> list[str]:
     first, behind = predictions.line(row)
     for name in ("scores", "votes"):
         if row.get(name):
-            behind = "  ".join(f"{n} {v:.4g}" for n, v in row[name].items())
+            highest = sorted(row[name].items(), key=lambda one: -one[1])
+            behind = "  ".join(f"{n} {_figure(v)}" for n, v in highest)
     return [first, "  ".join(filter(None, [behind, missing]))]
+
+
+def _figure(value: float) -> str:
+    """A share to three digits; a count or another number as it is."""
+    share = isinstance(value, float) and abs(value) <= 1
+    return f"{value:.3f}" if share else f"{value:.6g}"
 
 
 def _steps_of(row: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -141,7 +141,7 @@ def test_refused_when_not_exactly_one_way_of_giving_rows_is_used(tmp_path, both)
     ("row", "cells"),
     [
         (None, ["none", ""]),
-        ({"class": "x", "scores": {"x": 0.75, "y": 0.1}}, ["x", "x 0.75  y 0.1"]),
+        ({"class": "x", "scores": {"y": 0.1, "x": 0.75}}, ["x", "x 0.750  y 0.100"]),
         ({"class": "x", "votes": {"x": 2}, "missing": ["c"]}, ["x", "x 2  without c"]),
         ({"value": 1.5, "unit": "cm"}, ["1.5 cm", ""]),
         ({"value": "of a lookup"}, ['{"value": "of a lookup"}', ""]),
