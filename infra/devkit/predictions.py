@@ -42,11 +42,11 @@ def gather(
         return [row for text in records for row in rows.from_json(text)]
     inputs = {i["name"]: i["parameters"] for i in api.get(_path(model))["inputs"]}
     if file is not None:
-        return _of_file(file, {name: said["dtype"] for name, said in inputs.items()}, screen)
+        return of_file(file, {name: said["dtype"] for name, said in inputs.items()}, screen)
     return [{name: said.get("example") for name, said in inputs.items()}]
 
 
-def _of_file(file: Path, dtypes: Mapping[str, str], screen: Screen) -> list[dict[str, Any]]:
+def of_file(file: Path, dtypes: Mapping[str, str], screen: Screen) -> list[dict[str, Any]]:
     """Rows of a file; a table may have columns that are no inputs, such as the target."""
     read = rows.from_file(file, dtypes)
     extra = [name for name in (read[0] if read else {}) if name not in dtypes]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,13 @@ Table = dict[str, list[Any]]
 
 def tables() -> dict[str, Table]:
     """File name to columns of every data set."""
+    iris, wine = _named(datasets.load_iris(), "species"), _wine()
     return {
-        "iris.csv": _named(datasets.load_iris(), "species"),
-        "wine.parquet": _wine(),
+        "iris.csv": iris,
+        "iris_rest.csv": _one_against_rest(iris, "species"),
+        "flowers.csv": _numbered(iris, "flower", without="species"),
+        "wine.parquet": wine,
+        **{f"wine_{k}.csv": _only(wine, "cultivar", f"cultivar_{k}") for k in (1, 2, 3)},
         "breast_cancer.csv": _named(datasets.load_breast_cancer(), "diagnosis"),
         "digits.csv": _digits(),
         "diabetes.csv": _diabetes(),
@@ -63,6 +68,31 @@ def _wine() -> Table:
     names = [name.replace("/", "_") for name in bunch.feature_names]
     cultivars = [f"cultivar_{number + 1}" for number in bunch.target]
     return {**dict(zip(names, bunch.data.T.tolist(), strict=True)), "cultivar": cultivars}
+
+
+def _one_against_rest(table: Table, target: str) -> Table:
+    """A column of yes and no for each class, in place of the one column of classes."""
+    classes = sorted(set(table[target]))
+    features = {name: values for name, values in table.items() if name != target}
+    said = {c: ["yes" if value == c else "no" for value in table[target]] for c in classes}
+    return {**features, **said}
+
+
+def _numbered(table: Table, column: str, *, without: str) -> Table:
+    """The same with a number for each row, such as f001, in place of one of the columns."""
+    count = len(table[without])
+    kept = {name: values for name, values in table.items() if name != without}
+    return {column: [f"{column[0]}{row:03d}" for row in range(1, count + 1)], **kept}
+
+
+def _only(table: Table, column: str, value: str) -> Table:
+    """The rows with one value in a column, without that column."""
+    kept = [found == value for found in table[column]]
+    return {
+        name: list(itertools.compress(values, kept))
+        for name, values in table.items()
+        if name != column
+    }
 
 
 def _digits() -> Table:

@@ -25,6 +25,7 @@ FUNCTION_OF_ROOM = {
     "registry": "RegistryFunction",
     "jobs": "JobsServeFunction",
     "batch": "BatchServeFunction",
+    "graph": "GraphFunction",
     "web_single": "WebSingleFunction",
 }
 

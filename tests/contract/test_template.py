@@ -46,6 +46,7 @@ OUTPUTS = {
     "JobsDeadQueueUrl",
     "BatchPredictionStateMachineArn",
     "CallbackSecretName",
+    "FeaturesTableName",
 }
 API_GATEWAY_SECONDS = 29
 LARGEST_BATCH_WITHOUT_WINDOW = 10
@@ -253,6 +254,30 @@ def test_documents_outlive_their_records_when_the_bucket_is_tidied_up():
 
     assert set(days) == {"jobs/", f"{SCRATCH}/"}
     assert min(days.values()) > template()["Parameters"]["JobRetentionDays"]["MaxValue"] + 1
+
+
+def test_entities_expire_when_they_were_kept_for_a_time():
+    table = RESOURCES["FeaturesTable"]["Properties"]
+
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+
+
+def test_lost_lines_ring_when_a_function_writes_the_prediction_log():
+    """Under the room's own name, since that is the dimension that lost lines are counted by."""
+    writers = {
+        r["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+        for r in FUNCTIONS.values()
+        if "PREDICTION_LOG_STREAM" in r["Properties"]["Environment"]["Variables"]
+    }
+    watched = {
+        alarm["Properties"]["Dimensions"][0]["Value"]
+        for alarm in RESOURCES.values()
+        if alarm["Type"].endswith("::Alarm")
+        and alarm["Properties"]["MetricName"] == "PredictionLogLost"
+    }
+
+    assert "graph" in writers
+    assert writers == watched
 
 
 def test_versions_of_the_predictor_are_left_to_releases_when_deployed():

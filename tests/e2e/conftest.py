@@ -19,8 +19,9 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,24 @@ class Stack:
         finally:
             s3.put_object(Bucket=bucket, Key=key, Body=content)
 
+    @contextmanager
+    def frozen(self, model: str) -> Iterator[None]:
+        """Whoever asks the model gets no answer, as from a server that is far too slow."""
+        processes = self.servers_of(model)
+        assert processes, f"no server of {model} is warm"
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                with suppress(ProcessLookupError):  # the cloud has given it up meanwhile
+                    os.kill(process, signal.SIGCONT)
+
+    def ask(self, graph: str, *records: dict[str, Any], **more: Any) -> httpx.Response:
+        """POST rows to the graph's infer route."""
+        return self.http.post(f"/v2/graphs/{graph}/infer", json={"records": records}, **more)
+
     def deployment(self, model: str) -> dict[str, Any]:
         """Who answers for a model now."""
         answer = self.http.get(f"/models/{model}/deployment").raise_for_status().json()
@@ -286,3 +305,17 @@ def diabetes(stack: Stack) -> dict[str, Any]:
     released = stack.release("diabetes", version=trained["version"], mode="image")
     assert released["state"] == "succeeded", released
     return {**trained, "released_as": released["released_as"]}
+
+
+@pytest.fixture(scope="session")
+def released(stack: Stack) -> Callable[[str], str]:
+    """Trains and releases an example, once; the version that answers then."""
+
+    @cache
+    def release(example: str) -> str:
+        trained = _trained(stack, example)
+        record = stack.release(example, version=trained["version"])
+        assert record["state"] == "succeeded", record
+        return str(record["released_as"])
+
+    return release

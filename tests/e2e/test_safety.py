@@ -82,6 +82,23 @@ def test_a_function_is_refused_when_it_asks_for_more_than_its_policy(
         ("GatewayFunction", "s3", "get_object", {"Bucket": artifacts, "Key": "models/x"}),
         ("GatewayFunction", "lambda", "delete_function", {"FunctionName": predictor}),
         (
+            "GraphFunction",
+            "s3",
+            "put_object",
+            {"Bucket": artifacts, "Key": "models/x", "Body": ""},
+        ),
+        ("GraphFunction", "lambda", "delete_function", {"FunctionName": predictor}),
+        ("GraphFunction", "dynamodb", "update_item", {"TableName": table, "Key": key}),
+        (
+            "GatewayFunction",
+            "dynamodb",
+            "get_item",
+            {
+                "TableName": stack.status["outputs"]["FeaturesTableName"],
+                "Key": {"pk": {"S": "entity#flower#f001"}},
+            },
+        ),
+        (
             "PredictorFunction",
             "s3",
             "put_object",

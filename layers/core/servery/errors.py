@@ -87,7 +87,7 @@ class MethodNotAllowedError(RejectedError):
 
 
 class InvalidSpecError(RejectedError):
-    """A model spec that does not hold together."""
+    """A model spec, or a graph, that does not hold together."""
 
 
 class InvalidVersionError(RejectedError):
@@ -122,6 +122,34 @@ class DeadlineExceededError(RetryableError):
         super().__init__(f"{hop} did not answer within {seconds:g} s")
         self.hop = hop
         self.seconds = seconds
+
+
+class HopUnavailableError(UnavailableError):
+    """One of several hops could not be asked, or had no answer to give.
+
+    Args:
+        hop: The name of the hop.
+        message: One sentence, which names it.
+        retry_after: Seconds after which trying again makes sense.
+    """
+
+    def __init__(self, hop: str, message: str, *, retry_after: float = 1.0) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.hop = hop
+
+
+class BadAnswerError(FaultError):
+    """One of several hops answered what nobody can use.
+
+    Args:
+        hop: The name of the hop.
+        message: One sentence, which names it, for the caller too.
+    """
+
+    def __init__(self, hop: str, message: str) -> None:
+        super().__init__(message)
+        self.hop = hop
+        self.message = message
 
 
 class ArtifactError(FaultError):

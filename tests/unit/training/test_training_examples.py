@@ -21,7 +21,14 @@ from servery.errors import InvalidSpecError
 SCHEMA = EXAMPLES.parent / "model-spec.schema.json"
 RUNTIMES = {
     "iris": Runtime.ONNX,
+    "iris-setosa": Runtime.ONNX,
+    "iris-versicolor": Runtime.ONNX,
+    "iris-virginica": Runtime.ONNX,
     "wine": Runtime.ONNX,
+    "wine-cultivar": Runtime.ONNX,
+    "wine-flavanoids-1": Runtime.ONNX,
+    "wine-flavanoids-2": Runtime.ONNX,
+    "wine-flavanoids-3": Runtime.ONNX,
     "breast-cancer": Runtime.ONNX,
     "breast-cancer-joblib": Runtime.JOBLIB,
     "digits": Runtime.ONNX,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import floor
 from typing import TYPE_CHECKING
 
@@ -61,12 +62,21 @@ class LambdaModelServers:
     asks for the same. Predicting changes nothing, so a call whose connection broke is made
     again; nothing else is.
 
+    Who gives every call another time and waits no longer than that itself has a client for each
+    of a few `times` instead, which are rounded up to: making a client takes longer than a model.
+    Any number of threads may call.
+
     Args:
         client: Makes a client that waits so many seconds for an answer and tries once.
+        times: The only times there are, in seconds, rising.
     """
 
-    def __init__(self, client: Callable[[float], LambdaClient]) -> None:
+    def __init__(
+        self, client: Callable[[float], LambdaClient], *, times: Sequence[float] = ()
+    ) -> None:
         self._make = client
+        self._times = times
+        self._lock = threading.Lock()
         self._clients: OrderedDict[float, LambdaClient] = OrderedDict()
 
     def prepare(self, timeout: float) -> None:
@@ -111,15 +121,21 @@ class LambdaModelServers:
         return answer
 
     def _client(self, timeout: float) -> LambdaClient:
+        seconds = self._seconds(timeout)
+        with self._lock:
+            client = self._clients.get(seconds)
+            if client is None:
+                client = self._clients[seconds] = self._make(seconds)
+                if len(self._clients) > MOST_CLIENTS:
+                    self._clients.popitem(last=False)
+            self._clients.move_to_end(seconds)
+            return client
+
+    def _seconds(self, timeout: float) -> float:
+        if self._times:
+            return next((time for time in self._times if time >= timeout), self._times[-1])
         seconds = max(STEP_SECONDS, floor(timeout / STEP_SECONDS + 1e-9) * STEP_SECONDS)
-        seconds = round(seconds, 2)
-        client = self._clients.get(seconds)
-        if client is None:
-            client = self._clients[seconds] = self._make(seconds)
-            if len(self._clients) > MOST_CLIENTS:
-                self._clients.popitem(last=False)
-        self._clients.move_to_end(seconds)
-        return client
+        return round(seconds, 2)
 
 
 class _Crash(msgspec.Struct):

@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 for requests to S3: all that a model server needs of an SDK.
+"""AWS Signature Version 4, for S3 first of all: all that a model server needs of an SDK.
 
 Importing boto3 and making a client costs a model server some 300 ms of every cold start.
 """
@@ -50,19 +50,21 @@ def sign(
     region: str,
     credentials: Credentials,
     now: datetime,
+    service: str = "s3",
 ) -> dict[str, str]:
-    """The headers of a signed request to S3.
+    """The headers of a signed request.
 
     Args:
         method: `GET`, `PUT`, ...
         host: As in the Host header, with the port where it is not the scheme's own.
-        path: The quoted path.
+        path: The quoted path; for other services than S3, the quoted path quoted once more.
         query: The quoted query.
         headers: Further headers, names in lower case; they are signed too.
         digest: SHA-256 (hex) of the body.
-        region: Of the bucket.
+        region: Of the bucket, or the other end.
         credentials: Who asks.
         now: The time, UTC.
+        service: Who is asked.
 
     Returns:
         All headers to send, `host` included.
@@ -74,7 +76,7 @@ def sign(
     names = ";".join(sorted(signed))
     lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
     request = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{digest}"
-    scope = f"{stamp[:8]}/{region}/s3/aws4_request"
+    scope = f"{stamp[:8]}/{region}/{service}/aws4_request"
     key = f"AWS4{credentials.secret_key}".encode()
     for part in scope.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")

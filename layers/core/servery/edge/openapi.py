@@ -25,6 +25,7 @@ PAGE_ROOM = "web_single"
 
 _DESCRIPTIONS = {
     "gateway": "Predict: the Open Inference Protocol v2, and the records form on the same routes.",
+    "graph": "Predict with several models at once; graphs, and the data that they look up.",
     "jobs": "Predict later: accepted durably, answered once, told by event and callback.",
     "registry": "What there is, who answers, releases and roll back.",
     "web_single": "The page and the model in its own process; on an origin of its own.",
@@ -75,7 +76,8 @@ def _operation(
     answer["headers"] = {
         name: {"schema": {"type": "string"}} for name in (*_headers(route), *operation.sends)
     }
-    answer["content"] = {operation.media: {"schema": _one_of(operation.answers, schema_of)}}
+    if operation.status != HTTPStatus.NO_CONTENT:
+        answer["content"] = {operation.media: {"schema": _one_of(operation.answers, schema_of)}}
     errors = {*operation.errors, *_ALWAYS, *(_KEYED if route.key else ())}
     described: dict[str, Any] = {
         "operationId": route.name,

@@ -6,11 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from servery.domain.deployment import Deployment
+from servery.domain.graphs import GraphRecord, GraphSpec
 from servery.domain.records import ReleaseRecord
 from servery.edge import wire
+from servery.edge.graph.entities import EntitiesKept
+from servery.edge.graph.registering import GraphList
 from servery.usecases.batch.rerun import RerunRequest
 from servery.usecases.batch.views import BatchList, BatchView
 from servery.usecases.gateway import ModelReady
+from servery.usecases.graph.asking import GraphAnswer
 from servery.usecases.jobs.redriving import RedriveRequest
 from servery.usecases.jobs.views import JobList, JobView, Redriven
 from servery.usecases.registry.asking import ReleaseRequest
@@ -33,6 +37,24 @@ _TENSORS = {
         {"name": "sepal_length", "shape": [2], "datatype": "FP32", "data": [5.1, 6.2]},
         {"name": "sepal_width", "shape": [2], "datatype": "FP32", "data": [3.5, 2.9]},
     ]
+}
+_GRAPH = {
+    "name": "wine-flavanoids",
+    "owner": "cellar",
+    "steps": [
+        {"name": "cultivar", "model": "wine-cultivar"},
+        {
+            "name": "first",
+            "model": "wine-flavanoids-1",
+            "when": {"of": "cultivar.class", "equals": "cultivar_1"},
+        },
+        {
+            "name": "second",
+            "model": "wine-flavanoids-2",
+            "when": {"of": "cultivar.class", "equals": "cultivar_2"},
+        },
+    ],
+    "output": ["first", "second"],
 }
 
 
@@ -136,6 +158,54 @@ OPERATIONS: dict[str, Operation] = {
         errors=(400, 404, 409, 415, 422, 429, 503, 504),
         examples={"reason": {"reason": "wrong on the night shift"}},
         body_required=False,
+    ),
+    "list_graphs": Operation("All graphs", (GraphList,), errors=(422, 503), query=_PAGE),
+    "register_graph": Operation(
+        "Register a graph, or a change of one, checked against the models that it names",
+        (GraphRecord,),
+        (GraphSpec,),
+        status=201,
+        errors=(400, 409, 413, 415, 422, 503),
+        headers={"If-Match": "The revision that the change is made to, in quotes."},
+        sends=("location", "etag"),
+        examples={"choice": _GRAPH},
+    ),
+    "get_graph": Operation(
+        "One graph",
+        (GraphRecord,),
+        errors=_READING,
+        query={"revision": "That one; the newest without."},
+        sends=("etag",),
+    ),
+    "remove_graph": Operation(
+        "Take a graph out; its history stays", status=204, errors=(404, 409, 422, 503)
+    ),
+    "graph_infer": Operation(
+        "Predict with a graph of several models",
+        (GraphAnswer,),
+        (wire.RecordsRequest,),
+        errors=(400, 404, 413, 415, 422, 502, 503, 504),
+        query={"steps": "`true` adds what each step answered for each row."},
+        examples={"records": _RECORDS},
+    ),
+    "get_entity": Operation("The data of one entity", (dict[str, wire.Value],), errors=_READING),
+    "put_entity": Operation(
+        "Keep the data of one entity, whole",
+        (),
+        (dict[str, wire.Value],),
+        status=204,
+        errors=(400, 413, 415, 422, 503),
+        query={"seconds": "How long they are kept; for good without."},
+        examples={"customer": {"age": 41, "segment": "a"}},
+    ),
+    "remove_entity": Operation("Forget one entity", status=204, errors=(422, 503)),
+    "put_entities": Operation(
+        "Keep the data of up to 1,000 entities",
+        (EntitiesKept,),
+        (wire.EntityRows,),
+        errors=(400, 413, 415, 422, 503),
+        query={"seconds": "How long they are kept; for good without."},
+        examples={"customers": {"rows": {"c-1": {"age": 41}, "c-2": {"age": 23}}}},
     ),
     "openapi": Operation("This document"),
     "submit_job": Operation(

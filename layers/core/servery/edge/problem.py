@@ -22,7 +22,9 @@ _STATUS: dict[type[Exception], HTTPStatus] = {
     errors.DeadlineExceededError: HTTPStatus.GATEWAY_TIMEOUT,
     errors.ThrottledError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.RetryableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.BadAnswerError: HTTPStatus.BAD_GATEWAY,
 }
+_OF_HOPS = (errors.DeadlineExceededError, errors.HopUnavailableError, errors.BadAnswerError)
 _NOT_TOLD = "something is broken on our side; quote the request id when you report it"
 
 
@@ -50,7 +52,7 @@ def problem(error: Exception, *, request_id: str) -> dict[str, Any]:
     reads as a fault with the request id to quote.
     """
     status = status_of(error)
-    told = isinstance(error, (RejectedError, RetryableError))
+    told = isinstance(error, (RejectedError, RetryableError, errors.BadAnswerError))
     document: dict[str, Any] = {
         "type": f"urn:servery:problem:{_kebab(type(error).__name__) if told else 'fault'}",
         "title": HTTPStatus(status).phrase,
@@ -60,7 +62,7 @@ def problem(error: Exception, *, request_id: str) -> dict[str, Any]:
     }
     if isinstance(error, RejectedError) and error.violations:
         document["errors"] = [{"field": v.field, "message": v.message} for v in error.violations]
-    if isinstance(error, errors.DeadlineExceededError):
+    if isinstance(error, _OF_HOPS):
         document["hop"] = error.hop
     return document
 

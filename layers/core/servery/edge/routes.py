@@ -61,6 +61,18 @@ ROUTES: tuple[Route, ...] = (
         ("get_release", "GET", "/models/{model}/releases/{release}"),
         ("roll_back", "POST", "/models/{model}/rollback"),
     ),
+    *_routes(
+        "graph",
+        ("list_graphs", "GET", "/graphs"),
+        ("register_graph", "POST", "/graphs"),
+        ("get_graph", "GET", "/graphs/{graph}"),
+        ("remove_graph", "DELETE", "/graphs/{graph}"),
+        ("graph_infer", "POST", "/v2/graphs/{graph}/infer"),
+        ("get_entity", "GET", "/entities/{entity}/{key}"),
+        ("put_entity", "PUT", "/entities/{entity}/{key}"),
+        ("remove_entity", "DELETE", "/entities/{entity}/{key}"),
+        ("put_entities", "POST", "/entities/{entity}"),
+    ),
     *_routes("registry", ("openapi", "GET", "/openapi.json"), key=False),
     *_routes(
         "jobs",

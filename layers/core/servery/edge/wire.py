@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from servery.domain.graphs import StepReport
+
 Datatype = Literal[
     "BOOL",
     "BYTES",
@@ -40,7 +42,10 @@ class Wrong(_Document, frozen=True, kw_only=True):
 
 
 class Problem(_Document, frozen=True, kw_only=True):
-    """An error (RFC 9457). `instance` names the request; `hop` who was slow."""
+    """An error (RFC 9457). `instance` names the request; `hop` who failed or was slow.
+
+    `steps`: what became of each step of a graph.
+    """
 
     type: str
     title: str
@@ -49,6 +54,7 @@ class Problem(_Document, frozen=True, kw_only=True):
     instance: str
     errors: list[Wrong] = []
     hop: str = ""
+    steps: list[StepReport] = []
 
 
 class ServerMetadata(_Document, frozen=True, kw_only=True):
@@ -122,6 +128,12 @@ class RecordsRequest(_Document, frozen=True, kw_only=True):
 
     records: list[dict[str, Value]]
     id: str = ""
+
+
+class EntityRows(_Document, frozen=True, kw_only=True):
+    """Data of several entities, by key."""
+
+    rows: dict[str, dict[str, Value]]
 
 
 class Provenance(_Document, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from servery.ports.batch import BatchEvents, BatchQueue, BatchStore, Files
 from servery.ports.clock import Clock
 from servery.ports.formats import Footer, Inflate, Packer, RowGroups
+from servery.ports.graphs import EntityStore, Graphs, GraphStore
 from servery.ports.jobs import Caller, DeadJobs, Documents, JobEvents, JobQueue, JobStore
 from servery.ports.model import (
     ArtifactSource,
@@ -33,8 +34,11 @@ __all__ = [
     "DeadJobs",
     "Deployments",
     "Documents",
+    "EntityStore",
     "Files",
     "Footer",
+    "GraphStore",
+    "Graphs",
     "InferenceCodec",
     "Inflate",
     "JobEvents",

@@ -1,0 +1,146 @@
+"""The data of entities in DynamoDB: one item each, by entity and key.
+
+| pk | doc | expires_at |
+| --- | --- | --- |
+| entity#kind#key | the data as JSON | seconds since 1970; absent where the data stay |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from servery.adapters.aws_errors import aws_errors
+from servery.errors import ThrottledError, TooLargeError, UnavailableError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from servery.ports.clock import Clock
+
+T = TypeVar("T")
+Item = dict[str, Any]
+
+MOST_READ = 100
+"""Keys of one BatchGetItem."""
+MOST_WRITTEN = 25
+"""Items of one BatchWriteItem."""
+AT_ONCE = 8
+"""Reads under way at the most, of whoever looks up."""
+MOST_BYTES = 380_000
+"""Bytes of one document; DynamoDB takes items of 400 KB, keys and names included."""
+_LONGEST_KEY = 2048
+
+
+class DynamoDbEntities:
+    """Keeps the data of entities. What does not fit into one call is read by several at once.
+
+    Args:
+        client: Client of DynamoDB.
+        table: Name of the table.
+        clock: The time. DynamoDB takes days to delete what has expired, so it is left out here.
+    """
+
+    def __init__(self, client: DynamoDBClient, table: str, clock: Clock) -> None:
+        self._client = client
+        self._table = table
+        self._clock = clock
+        self._threads = ThreadPoolExecutor(AT_ONCE, "entities")
+
+    def get_many(self, entity: str, keys: Collection[str]) -> dict[str, Mapping[str, Any]]:
+        """The data of those entities that there are, by key; of none whose time is up.
+
+        Raises:
+            ThrottledError: the table takes no more at the moment.
+        """
+        places = {place: key for key in keys if (place := _place(entity, key))}
+        pieces = _pieces(list(places), MOST_READ)
+        ask = self._threads.map if len(pieces) > 1 else map
+        now = self._clock.now().timestamp()
+        return {
+            places[item["pk"]["S"]]: msgspec.json.decode(item["doc"]["S"])
+            for items in ask(self._read, pieces)
+            for item in items
+            if "expires_at" not in item or float(item["expires_at"]["N"]) > now
+        }
+
+    def put(
+        self, entity: str, key: str, data: Mapping[str, Any], *, seconds: int | None = None
+    ) -> None:
+        """Keep the data of one entity, whole; for so many seconds, or for good.
+
+        Raises:
+            TooLargeError: the key or the data are larger than an item may be.
+        """
+        item = self._item(entity, key, data, seconds)
+        with aws_errors("keeping the data of an entity"):
+            self._client.put_item(TableName=self._table, Item=item)
+
+    def put_many(
+        self, entity: str, rows: Mapping[str, Mapping[str, Any]], *, seconds: int | None = None
+    ) -> None:
+        """Keep the data of several; doing it again changes nothing.
+
+        Raises:
+            TooLargeError: a key or the data of one are larger than an item may be.
+            UnavailableError: not all could be written.
+        """
+        items = [self._item(entity, key, data, seconds) for key, data in rows.items()]
+        for piece in _pieces(items, MOST_WRITTEN):
+            self._write([{"PutRequest": {"Item": item}} for item in piece])
+
+    def remove(self, entity: str, key: str) -> None:
+        """Forget one entity; nothing happens where there is none."""
+        if place := _place(entity, key):
+            with aws_errors("forgetting an entity"):
+                self._client.delete_item(TableName=self._table, Key={"pk": {"S": place}})
+
+    def _item(self, entity: str, key: str, data: Mapping[str, Any], seconds: int | None) -> Item:
+        place = _place(entity, key)
+        content = msgspec.json.encode(data)
+        if not place or len(content) > MOST_BYTES:
+            raise TooLargeError(f"an entity of more than {MOST_BYTES // 1000} kB cannot be kept")
+        item: Item = {"pk": {"S": place}, "doc": {"S": content.decode()}}
+        if seconds is not None:
+            item["expires_at"] = {"N": str(int(self._clock.now().timestamp()) + seconds)}
+        return item
+
+    def _read(self, places: Collection[str]) -> list[Item]:
+        return list(self._items([{"pk": {"S": place}} for place in places]))
+
+    def _items(self, keys: list[Item]) -> Iterator[Item]:
+        while keys:
+            with aws_errors("looking up entities"):
+                answer: Any = self._client.batch_get_item(
+                    RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
+                )
+            yield from answer["Responses"].get(self._table, [])
+            left = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+            if len(left) == len(keys):
+                raise ThrottledError("looking up entities is throttled")
+            keys = left
+
+    def _write(self, requests: list[Any]) -> None:
+        while requests:
+            with aws_errors("keeping the data of entities"):
+                answer = self._client.batch_write_item(RequestItems={self._table: requests})
+            left: list[Any] = answer.get("UnprocessedItems", {}).get(self._table, [])
+            if len(left) == len(requests):
+                raise UnavailableError("not all could be written; send them again")
+            requests = left
+
+
+def _pieces(all_of_them: Sequence[T], most: int) -> list[Sequence[T]]:
+    return [all_of_them[first : first + most] for first in range(0, len(all_of_them), most)]
+
+
+def _place(entity: str, key: str) -> str:
+    """Where an entity is; empty where no item can have such a key."""
+    place = f"entity#{entity}#{key}"
+    try:
+        return place if key and len(place.encode()) <= _LONGEST_KEY else ""
+    except UnicodeEncodeError:
+        return ""

@@ -1,0 +1,1 @@
+"""The room `graph`: several models in one answer."""

@@ -1,0 +1,269 @@
+"""One request through a graph: every step as soon as what it needs is settled.
+
+Nothing here knows a thread: a crew does the calls at the same time, this waits for whichever is
+over first, and never for longer than the graph may take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from servery.domain.graphs import OnFailure, Slow, StepReport, StepState
+from servery.errors import (
+    BadAnswerError,
+    HopUnavailableError,
+    InvalidInputError,
+    RetryableError,
+    ServeryError,
+)
+from servery.ports import EntityStore
+from servery.ports.crew import Crew, Done
+from servery.usecases.graph.calling import Inference, ModelCaller
+from servery.usecases.graph.lookups import keys_of
+from servery.usecases.graph.plans import ModelHop, Plan, StepPlan
+from servery.usecases.graph.refusals import whose
+from servery.usecases.graph.running import Part, Running, state_of
+from servery.usecases.graph.values import Known, Row
+
+_BARREN = (StepState.FAILED, StepState.LATE, StepState.NOT_RUN)
+LEFT = "the graph was over before it answered"
+
+
+@dataclass(slots=True)
+class Schedule:
+    """One request on its way.
+
+    Attributes:
+        plan: Of the graph.
+        known: What is known of the rows.
+        request_id: What every log knows the request by.
+        until: When the graph has to be done.
+        error: What the request fails with.
+        partial: Whether a step stopped what came behind it.
+        degraded: Whether a default or another version stood in.
+        model_ms: Milliseconds in models, of all calls together.
+    """
+
+    plan: Plan
+    known: Known
+    caller: ModelCaller
+    entities: EntityStore
+    crew: Crew
+    request_id: str
+    until: float
+    error: ServeryError | None = None
+    partial: bool = False
+    degraded: bool = False
+    model_ms: float = 0.0
+    _states: dict[str, StepReport] = field(default_factory=dict)
+    _parts: dict[str, list[StepReport]] = field(default_factory=dict)
+    _running: dict[str, Running] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Go through the graph; afterwards `known` has the answers, or `error` is set."""
+        self._start_ready()
+        while self._running and self.error is None:
+            now = self.crew.now()
+            moment = min(running.moment(now) for running in self._running.values())
+            done = self.crew.next(moment)
+            now = self.crew.now()
+            if done is not None:
+                self._take(done, now)
+            for running in list(self._running.values()):
+                for name in running.expire(now):
+                    self.crew.drop(name)
+                if running.settled(now) and self.error is None:
+                    self._settle(running, now)
+            if self.error is None:
+                self._start_ready()
+        self._leave()
+
+    def reports(self) -> list[StepReport]:
+        """What became of each step and member, in declared order."""
+        found = []
+        for step in self.plan.steps:
+            known = self._states.get(step.name)
+            found.append(known or StepReport(name=step.name, state=StepState.NOT_RUN))
+            found += self._parts.get(step.name, [])
+        return found
+
+    # --- starting
+
+    def _start_ready(self) -> None:
+        started = True
+        while started:  # a step that concerns no row is over at once, and others may follow it
+            started = False
+            for step in self.plan.steps:
+                if self._is_ready(step):
+                    self._start(step)
+                    started = True
+
+    def _is_ready(self, step: StepPlan) -> bool:
+        waits = step.name not in self._states and step.name not in self._running
+        return waits and all(name in self._states for name in step.needs)
+
+    def _start(self, plan: StepPlan) -> None:
+        rows = self.known.concerned(plan.references, plan.step.when)
+        if not rows:
+            barren = any(self._states[name].state in _BARREN for name in plan.needs)
+            state = StepState.NOT_RUN if barren else StepState.SKIPPED
+            self._note(plan, StepReport(name=plan.name, state=state))
+            return
+        now = self.crew.now()
+        running = Running(plan, rows, started=now)
+        self._running[plan.name] = running
+        if plan.step.lookup is not None:
+            self._look_up(running)
+        for hop in plan.hops:
+            self._ask(running, hop)
+        group = plan.step.group
+        if group is not None and group.slow is Slow.GO_ON and group.wait_ms is not None:
+            running.late_at = now + group.wait_ms / 1000
+
+    def _part(self, running: Running, name: str, *deadlines: int | None) -> Part:
+        """A part that is given up at the earliest of its deadlines and the graph's."""
+        ends = [running.started + ms / 1000 for ms in deadlines if ms is not None]
+        part = Part(name, running.started, min([self.until, *ends]))
+        running.parts[name] = part
+        return part
+
+    def _ask(self, running: Running, hop: ModelHop) -> None:
+        part = self._part(running, hop.name, running.plan.step.deadline_ms, hop.deadline_ms)
+        rows = [self._inputs(hop, row) for row in running.rows]
+        self.crew.start(
+            hop.name,
+            lambda: self.caller.ask(hop, rows, request_id=self.request_id, until=part.until),
+        )
+
+    def _inputs(self, hop: ModelHop, row: int) -> Row:
+        given = {name: self.known.value(ref, row) for name, ref in hop.inputs.items()}
+        for name in hop.numbers:
+            if isinstance(given.get(name), bool):
+                given[name] = int(given[name])
+        return given
+
+    def _look_up(self, running: Running) -> None:
+        step = running.plan.step
+        if step.lookup is None:
+            return
+        self._part(running, step.name, step.deadline_ms)
+        running.keys = keys_of(step.lookup, self.known, running.rows)
+        entity, keys = step.lookup.entity, {key for key in running.keys if key}
+        self.crew.start(step.name, _lookup(self.entities, step.name, entity, keys))
+
+    # --- settling
+
+    def _take(self, done: Done, now: float) -> None:
+        running = self._running.get(done.ticket.partition(".")[0])
+        part = running.parts.get(done.ticket) if running else None
+        if running is None or part is None or not part.open:
+            return
+        part.end(now, result=done.result, error=self._failure(running, done))
+        if isinstance(done.result, Inference):
+            self.model_ms += done.result.model_ms
+
+    def _failure(self, running: Running, done: Done) -> ServeryError | None:
+        error = done.error
+        if isinstance(error, InvalidInputError):
+            hop = next(hop for hop in running.plan.hops if hop.name == done.ticket)
+            return whose(hop, running.rows, error)
+        if error is None or isinstance(error, ServeryError):
+            return error
+        raise error
+
+    def _settle(self, running: Running, now: float) -> None:
+        plan = running.plan
+        for name in running.close(now):
+            self.crew.drop(name)
+        outcome = running.outcome()
+        error = running.refused or outcome.error
+        self._report(running, error, now)
+        answers: list[Row | None] = [None] * len(self.known.records)
+        for row, answer in zip(running.rows, outcome.rows, strict=True):
+            answers[row] = answer
+        del self._running[plan.name]
+        if error is not None:
+            self._fail(running, error, answers, refused=running.refused is not None)
+        elif any(
+            isinstance(part.result, Inference) and part.result.degraded
+            for part in running.parts.values()
+        ):
+            self.degraded = True
+        self.known.answers[plan.name] = answers
+
+    def _fail(
+        self, running: Running, error: ServeryError, answers: list[Row | None], *, refused: bool
+    ) -> None:
+        """Do what the step says about its failure.
+
+        What the caller has to mend is refused whatever the step says: a default would hide it.
+        """
+        step = running.plan.step
+        if refused or step.on_failure is OnFailure.FAIL:
+            self.error = error
+        elif step.on_failure is OnFailure.STOP:
+            self.partial = True
+        else:
+            self.degraded = True
+            for row in running.rows:
+                if answers[row] is None:
+                    answers[row] = dict(step.default or {})
+
+    def _report(self, running: Running, error: ServeryError | None, now: float) -> None:
+        step, rows = running.plan.step, len(running.rows)
+        parts = [part.report(rows) for part in running.parts.values()]
+        state = StepState.OK
+        if error is not None:
+            defaulted = step.on_failure is OnFailure.DEFAULT and running.refused is None
+            state = StepState.DEFAULT if defaulted else state_of(error)
+        version = ""
+        if step.group is not None:
+            self._parts[step.name] = parts
+        else:
+            version = parts[0].model_version
+        report = StepReport(
+            name=step.name,
+            state=state,
+            rows=rows,
+            model_version=version,
+            ms=round((now - running.started) * 1000, 3),
+            reason=str(error) if error else "",
+        )
+        self._note(running.plan, report)
+
+    def _note(self, plan: StepPlan, report: StepReport) -> None:
+        self._states[plan.name] = report
+        self.known.answers.setdefault(plan.name, [None] * len(self.known.records))
+
+    def _leave(self) -> None:
+        """Wait for nothing more; what runs when a request has failed is not needed any more."""
+        now = self.crew.now()
+        for running in self._running.values():
+            for part in running.parts.values():
+                if part.open:
+                    self.crew.drop(part.name)
+                    part.leave(now, LEFT)
+            reports = [part.report(len(running.rows)) for part in running.parts.values()]
+            name = running.plan.name
+            if running.plan.step.group is not None:
+                self._parts[name] = reports
+            ms = round((now - running.started) * 1000, 3)
+            self._states[name] = StepReport(
+                name=name, state=StepState.LATE, rows=len(running.rows), ms=ms, reason=LEFT
+            )
+        self._running.clear()
+
+
+def _lookup(entities: EntityStore, name: str, entity: str, keys: set[str]) -> Callable[[], Any]:
+    def look_up() -> Any:  # noqa: ANN401
+        try:
+            return entities.get_many(entity, keys)
+        except RetryableError as error:
+            message = f"{name} cannot look up: {error.message}"
+            raise HopUnavailableError(name, message, retry_after=error.retry_after) from error
+        except ServeryError as error:
+            raise BadAnswerError(name, f"{name}: the data cannot be read") from error
+
+    return look_up

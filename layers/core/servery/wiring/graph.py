@@ -1,0 +1,107 @@
+"""The room `graph`: what registers graphs, asks them, and keeps the data that they look up."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, cast
+
+from servery.wiring.aws import object_store, patience, quick_registry, registry
+from servery.wiring.monitoring import after_response, prediction_recorder
+from servery.wiring.settings import SystemClock, allowed_origins, in_lambda, setting
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+    from servery.adapters.dynamodb_entities import DynamoDbEntities
+    from servery.adapters.dynamodb_graphs import DynamoDbGraphs
+    from servery.adapters.lambda_model_servers import LambdaModelServers
+    from servery.usecases.graph.asking import GraphAsker
+    from servery.usecases.graph.registering import Registrar
+
+__all__ = [
+    "after_response",
+    "allowed_origins",
+    "entities",
+    "graph_asker",
+    "graphs",
+    "in_lambda",
+    "prediction_recorder",
+    "registrar",
+]
+
+CALL_SECONDS = (0.1, 0.3, 1.0, 3.0, 10.0, 29.0)
+MOST_CONNECTIONS = 32  # as many as are asked at once, and as many that nobody waits for any more
+
+
+@cache
+def graphs() -> DynamoDbGraphs:
+    """Where graphs are kept."""
+    import boto3  # noqa: PLC0415
+
+    from servery.adapters.dynamodb_graphs import DynamoDbGraphs  # noqa: PLC0415
+
+    config = patience(connect_s=1, read_s=2, attempts=3)
+    return DynamoDbGraphs(boto3.client("dynamodb", config=config), setting("REGISTRY_TABLE"))
+
+
+@cache
+def entities() -> DynamoDbEntities:
+    """Where the data of entities are kept."""
+    import boto3  # noqa: PLC0415
+
+    from servery.adapters.dynamodb_entities import DynamoDbEntities  # noqa: PLC0415
+
+    config = patience(connect_s=1, read_s=2, attempts=3)
+    client = boto3.client("dynamodb", config=config)
+    return DynamoDbEntities(client, setting("FEATURES_TABLE"), SystemClock())
+
+
+@cache
+def registrar() -> Registrar:
+    """What checks graphs and registers them."""
+    from servery.usecases.graph.registering import Registrar  # noqa: PLC0415
+
+    return Registrar(graphs(), registry(), object_store(), SystemClock())
+
+
+@cache
+def side_by_side() -> LambdaModelServers:
+    """The model servers, for calls at the same time; who calls minds its own time."""
+    import boto3  # noqa: PLC0415
+    import urllib3  # noqa: PLC0415
+    from botocore.httpsession import get_cert_path  # noqa: PLC0415
+
+    from servery.adapters.lambda_model_servers import LambdaModelServers  # noqa: PLC0415
+    from servery.adapters.lean_lambda import LeanLambda  # noqa: PLC0415
+
+    session = boto3.Session()
+    known = session.client("lambda").meta  # where it is, by all the rules of botocore
+    api = LeanLambda(
+        endpoint=known.endpoint_url.rstrip("/"),
+        region=known.region_name,
+        credentials=session.get_credentials(),
+        pool=urllib3.PoolManager(maxsize=MOST_CONNECTIONS, ca_certs=get_cert_path(verify=True)),
+        clock=SystemClock(),
+    )
+
+    def client(seconds: float) -> LambdaClient:
+        return cast("LambdaClient", api.within(seconds))
+
+    return LambdaModelServers(client, times=CALL_SECONDS)
+
+
+@cache
+def graph_asker() -> GraphAsker:
+    """What takes rows through graphs."""
+    import time  # noqa: PLC0415
+
+    from servery.adapters.kept_deployments import KeptDeployments  # noqa: PLC0415
+    from servery.adapters.kept_graphs import KeptGraphs  # noqa: PLC0415
+    from servery.adapters.thread_crew import ThreadCrew  # noqa: PLC0415
+    from servery.usecases.graph.asking import GraphAsker  # noqa: PLC0415
+    from servery.usecases.graph.calling import ModelCaller  # noqa: PLC0415
+
+    clock = SystemClock()
+    deployments = KeptDeployments(quick_registry(), clock)
+    caller = ModelCaller(deployments, side_by_side(), time.monotonic)
+    return GraphAsker(KeptGraphs(graphs(), clock), caller, entities(), ThreadCrew)

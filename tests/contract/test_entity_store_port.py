@@ -1,0 +1,121 @@
+"""What the port of entities promises, held by the fake and by the adapter alike."""
+
+from __future__ import annotations
+
+import os
+
+import boto3
+import pytest
+from fakes.clock import SetClock
+from fakes.entities import MemoryEntities
+from fakes.template import create_table
+from moto import mock_aws
+from servery.adapters.dynamodb_entities import MOST_READ, MOST_WRITTEN, DynamoDbEntities
+from servery.ports import EntityStore
+
+CUSTOMER = {"age": 41, "balance": 12.5, "married": True, "job": "náutico", "since": None}
+
+
+@pytest.fixture
+def clock():
+    return SetClock()
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def store(request, monkeypatch, clock):
+    if request.param == "memory":
+        yield MemoryEntities(clock)
+        return
+    for name in [n for n in os.environ if n.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="eu-central-1")
+        create_table(client, "FeaturesTable", "features")
+        yield DynamoDbEntities(client, "features", clock)
+
+
+def test_it_fits_the_port(store):
+    port: EntityStore = store
+    assert port.get_many("customer", []) == {}
+
+
+def test_data_come_back_as_they_were_when_they_are_kept(store):
+    store.put("customer", "c-1", CUSTOMER)
+
+    found = store.get_many("customer", ["c-1"])
+
+    assert found == {"c-1": CUSTOMER}
+    assert isinstance(found["c-1"]["age"], int)
+    assert found["c-1"]["married"] is True
+
+
+def test_data_are_replaced_whole_when_they_are_kept_again(store):
+    store.put("customer", "c-1", CUSTOMER)
+    store.put("customer", "c-1", {"age": 42})
+
+    assert store.get_many("customer", ["c-1"]) == {"c-1": {"age": 42}}
+
+
+def test_absent_keys_are_left_out_when_several_are_asked_for(store):
+    store.put("customer", "c-1", {"age": 1})
+
+    assert store.get_many("customer", ["c-0", "c-1", "", "x" * 3000, "\ud800"]) == {
+        "c-1": {"age": 1}
+    }
+
+
+def test_kinds_are_apart_when_keys_are_the_same(store):
+    store.put("customer", "1", {"age": 1})
+    store.put("shop", "1", {"size": 2})
+    # A key may hold what separates the parts of a place.
+    store.put("customer", "shop#1", {"age": 3})
+
+    assert store.get_many("shop", ["1"]) == {"1": {"size": 2}}
+    assert store.get_many("customer", ["1", "shop#1"]) == {"1": {"age": 1}, "shop#1": {"age": 3}}
+
+
+def test_everything_is_found_when_it_does_not_fit_one_call(store):
+    rows = {f"c-{n}": {"n": n} for n in range(2 * MOST_READ + MOST_WRITTEN + 1)}
+
+    store.put_many("customer", rows)
+
+    assert store.get_many("customer", list(rows)) == rows
+
+
+def test_key_is_read_once_when_it_is_asked_for_twice(store):
+    store.put("customer", "c-1", {"age": 1})
+
+    assert store.get_many("customer", ["c-1", "c-1"]) == {"c-1": {"age": 1}}
+
+
+def test_data_are_gone_when_their_time_is_up(store, clock):
+    store.put("customer", "c-1", {"age": 1}, seconds=60)
+    store.put_many("customer", {"c-2": {"age": 2}, "c-3": {"age": 3}}, seconds=120)
+
+    clock.advance(59)
+    assert set(store.get_many("customer", ["c-1", "c-2", "c-3"])) == {"c-1", "c-2", "c-3"}
+    clock.advance(2)
+    assert set(store.get_many("customer", ["c-1", "c-2", "c-3"])) == {"c-2", "c-3"}
+    clock.advance(60)
+    assert store.get_many("customer", ["c-1", "c-2", "c-3"]) == {}
+
+
+def test_data_stay_when_they_are_kept_again_without_an_end(store, clock):
+    store.put("customer", "c-1", {"age": 1}, seconds=60)
+    store.put("customer", "c-1", {"age": 2})
+
+    clock.advance(10**8)
+
+    assert store.get_many("customer", ["c-1"]) == {"c-1": {"age": 2}}
+
+
+def test_entity_is_forgotten_when_it_is_removed(store):
+    store.put_many("customer", {"c-1": {"age": 1}, "c-2": {"age": 2}})
+
+    store.remove("customer", "c-1")
+    store.remove("customer", "c-1")
+    store.remove("customer", "")
+
+    assert store.get_many("customer", ["c-1", "c-2"]) == {"c-2": {"age": 2}}

@@ -1,0 +1,318 @@
+"""Several models in one answer, and one of them is slow, down, or answers garbage.
+
+Nothing of the system is replaced: a slow server is one whose process is stopped, one that is down
+has lost its model and its process, and garbage is what a release makes of the answers that a
+graph was checked against.
+"""
+
+from __future__ import annotations
+
+import csv
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from conftest import EXAMPLES, Stack, wait_until
+from test_lifecycle import rows_of
+
+SPECIES = ("setosa", "versicolor", "virginica")
+SETOSA, VIRGINICA = 0, -1
+pytestmark = pytest.mark.needs("local_processes")
+
+
+@pytest.fixture(scope="module")
+def models(stack: Stack, released: Callable[[str], str]) -> dict[str, str]:
+    """Model by species, released."""
+    for species in SPECIES:
+        released(f"iris-{species}")
+    return {species: f"iris-{species}" for species in SPECIES}
+
+
+@pytest.fixture
+def register(stack: Stack) -> Any:
+    """Registers a graph under a name of its own, and takes it out again."""
+    names = []
+
+    def do(*steps: dict[str, Any], deadline_ms: int = 5000, **more: Any) -> str:
+        name = f"e2e-{uuid.uuid4().hex[:8]}"
+        spec = {"name": name, "owner": "e2e", "steps": steps, "deadline_ms": deadline_ms, **more}
+        made = stack.http.post("/graphs", json=spec)
+        assert made.status_code == 201, made.text
+        names.append(name)
+        return name
+
+    yield do
+    for name in names:
+        stack.http.delete(f"/graphs/{name}")
+
+
+@pytest.fixture
+def flowers() -> list[dict[str, Any]]:
+    """A setosa and a virginica."""
+    records, _ = rows_of("iris", 150)
+    return [records[SETOSA], records[VIRGINICA]]
+
+
+def team(models: dict[str, str], **group: Any) -> dict[str, Any]:
+    """Three models side by side; the surest is right."""
+    members = [
+        {"name": s, "model": models[s], "score": "probabilities.yes", "label": s} for s in SPECIES
+    ]
+    return {"name": "team", "group": {"members": members, "aggregate": "argmax", **group}}
+
+
+def chain(models: dict[str, str], **second: Any) -> tuple[dict[str, Any], ...]:
+    """A model behind another, for the rows that the first one says no to."""
+    return (
+        {"name": "first", "model": models["setosa"]},
+        {
+            "name": "second",
+            "model": models["versicolor"],
+            "when": {"of": "first.class", "equals": "no"},
+            **second,
+        },
+    )
+
+
+def states(answer: httpx.Response) -> dict[str, str]:
+    """What became of each step and member."""
+    return {step["name"]: step["state"] for step in answer.json()["steps"]}
+
+
+def warm(stack: Stack, models: dict[str, str]) -> None:
+    """Each model has one process that is idle."""
+    row = rows_of("iris", 1)[0][0]
+    for model in models.values():
+        assert stack.infer(model, {"records": [row]}).status_code == 200
+
+
+@contextmanager
+def down(stack: Stack, model: str) -> Iterator[None]:
+    """Nobody can ask the model; afterwards it has come back, which takes its servers seconds."""
+    with stack.unloadable(model):
+        yield
+    body = {"records": rows_of("iris", 1)[0]}
+    wait_until(
+        lambda: stack.infer(model, body).status_code == 200, seconds=60, what=f"{model} is back"
+    )
+
+
+def timed(ask: Callable[[], httpx.Response]) -> tuple[httpx.Response, float]:
+    """An answer, and the seconds that its caller waited."""
+    started = time.monotonic()
+    answer = ask()
+    return answer, time.monotonic() - started
+
+
+class TestSlow:
+    def test_hop_is_named_in_time_when_a_member_is_waited_for(
+        self, stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
+    ):
+        name = register(team(models), deadline_ms=1500)
+        stack.ask(name, *flowers)
+        with stack.frozen(models["versicolor"]):
+            answer, seconds = timed(lambda: stack.ask(name, *flowers))
+        assert answer.status_code == 504, answer.text
+        assert answer.json()["hop"] == "team"
+        found = states(answer)
+        assert (found["team.setosa"], found["team.virginica"]) == ("ok", "ok")
+        assert found["team.versicolor"] in ("late", "failed")
+        assert 1.4 <= seconds < 2.5
+
+    def test_group_goes_on_without_a_member_when_it_is_late(
+        self, stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
+    ):
+        name = register(team(models, slow="go_on", wait_ms=400, quorum=2))
+        stack.ask(name, *flowers)
+        with stack.frozen(models["versicolor"]):
+            answer, seconds = timed(lambda: stack.ask(name, *flowers))
+        assert answer.status_code == 200, answer.text
+        body = answer.json()
+        assert [row["class"] for row in body["predictions"]] == ["setosa", "virginica"]
+        assert all(row["missing"] == ["versicolor"] for row in body["predictions"])
+        assert states(answer)["team.versicolor"] == "late"
+        assert 0.4 <= seconds < 1.5
+
+    def test_everyone_is_in_again_when_the_member_is_quick_again(
+        self, stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
+    ):
+        name = register(team(models, slow="go_on", wait_ms=2000, quorum=2))
+        warm(stack, models)
+        with stack.frozen(models["versicolor"]):
+            stack.ask(name, *flowers)
+        warm(stack, models)
+        answer = stack.ask(name, *flowers)
+        assert set(states(answer).values()) == {"ok"}
+        assert all("missing" not in row for row in answer.json()["predictions"])
+
+    def test_step_is_given_up_at_its_own_deadline_when_it_is_shorter(
+        self, stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
+    ):
+        name = register(*chain(models, deadline_ms=500))
+        warm(stack, models)
+        with stack.frozen(models["versicolor"]):
+            answer, seconds = timed(lambda: stack.ask(name, *flowers))
+        assert answer.status_code == 504, answer.text
+        assert answer.json()["hop"] == "second"
+        assert states(answer)["first"] == "ok"
+        assert 0.4 <= seconds < 1.5
+
+
+class TestDown:
+    def test_hop_is_named_when_a_member_is_needed(
+        self, stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
+    ):
+        name = register(team(models), deadline_ms=15_000)
+        with down(stack, models["versicolor"]):
+            answer = stack.ask(name, *flowers)
+        assert answer.status_code == 503, answer.text
+        assert answer.json()["hop"] == "team"
+        assert "retry-after" in answer.headers
+        assert states(answer)["team.versicolor"] == "failed"
+
+    def test_quorum_answers_and_the_missing_one_is_named_when_one_is_down(
+        self, stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
+    ):
+        name = register(team(models, quorum=2), deadline_ms=15_000)
+        with down(stack, models["versicolor"]):
+            answer = stack.ask(name, *flowers)
+        assert answer.status_code == 200, answer.text
+        rows = answer.json()["predictions"]
+        assert [row["class"] for row in rows] == ["setosa", "virginica"]
+        assert all(row["missing"] == ["versicolor"] for row in rows)
+
+    def test_hop_is_named_when_a_step_is_down(
+        self, stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
+    ):
+        name = register(*chain(models), deadline_ms=15_000)
+        with down(stack, models["setosa"]):
+            answer = stack.ask(name, *flowers)
+        assert answer.status_code == 503, answer.text
+        assert answer.json()["hop"] == "first"
+        assert states(answer)["second"] == "not_run"
+
+    def test_rows_that_do_not_need_it_are_answered_when_a_stop_is_allowed(
+        self, stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
+    ):
+        steps = chain(models, on_failure="stop")
+        name = register(*steps, output=["second"], deadline_ms=15_000)
+        with down(stack, models["versicolor"]):
+            answer = stack.ask(name, *flowers, params={"steps": "true"})
+        assert answer.status_code == 200, answer.text
+        body = answer.json()
+        assert body["partial"] is True
+        assert body["steps"][1]["state"] == "failed"
+        assert [row["steps"]["first"]["class"] for row in body["predictions"]] == ["yes", "no"]
+        assert not any("class" in row for row in body["predictions"])
+
+    def test_default_stands_in_and_is_marked_when_there_is_one(
+        self, stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
+    ):
+        default = {"class": "no", "probabilities": {"no": 1.0, "yes": 0.0}}
+        steps = chain(models, on_failure="default", default=default)
+        name = register(*steps, deadline_ms=15_000)
+        with down(stack, models["versicolor"]):
+            answer = stack.ask(name, *flowers)
+        assert answer.status_code == 200, answer.text
+        body = answer.json()
+        assert body["degraded"] is True
+        assert body["predictions"][1]["class"] == "no"
+        assert states(answer)["second"] == "default"
+
+    def test_everything_is_answered_again_when_the_model_is_back(
+        self, stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
+    ):
+        name = register(team(models), deadline_ms=15_000)
+        with down(stack, models["versicolor"]):
+            assert stack.ask(name, *flowers).status_code == 503
+        answer = stack.ask(name, *flowers)
+        assert answer.status_code == 200, answer.text
+        assert [row["class"] for row in answer.json()["predictions"]] == ["setosa", "virginica"]
+
+
+@pytest.fixture(scope="module")
+def renamed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A model by name, and what makes it answer other classes from then on."""
+    name = f"garbage-{uuid.uuid4().hex[:6]}"
+    spec = stack.spec("iris-versicolor", name=name)
+    assert stack.train(spec)["outcome"] == "registered"
+    assert stack.release(name)["state"] == "succeeded"
+    changed = {**spec, "data": {**spec["data"]}}
+    data = tmp_path_factory.mktemp("data") / "renamed.csv"
+    _rename(EXAMPLES / "data" / "iris_rest.csv", data)
+    changed["data"]["uri"] = str(data)
+    changed["data"]["columns"] = [
+        {**c, "categories": ["never", "sure"]} if c["name"] == "versicolor" else c
+        for c in spec["data"]["columns"]
+    ]
+
+    def rename() -> None:
+        assert stack.train(changed)["outcome"] == "registered"
+        assert stack.release(name)["state"] == "succeeded"
+
+    return name, rename
+
+
+class TestGarbage:
+    """A release renames the classes that graphs count on."""
+
+    def test_hop_is_named_when_an_answer_is_not_what_was_checked(
+        self,
+        stack: Stack,
+        models: dict[str, str],
+        renamed: Any,
+        register: Any,
+        flowers: list[Any],
+    ):
+        model, rename = renamed
+        models = {**models, "versicolor": model}
+        needed = register(team(models))
+        enough = register(team(models, quorum=2))
+        behind = register(
+            {"name": "first", "model": model},
+            {
+                "name": "second",
+                "model": models["setosa"],
+                "when": {"of": "first.probabilities.yes", "above": 0.5},
+            },
+            output=["second", "first"],
+        )
+        for graph in (needed, enough, behind):
+            assert stack.ask(graph, *flowers).status_code == 200
+
+        rename()
+
+        # The function may go by the deployment that it has at hand, for seconds.
+        answer = wait_until(
+            lambda: _unless(stack.ask(needed, *flowers), 200), seconds=20, what="it is renamed"
+        )
+        assert answer.status_code == 502, answer.text
+        assert answer.json()["hop"] == "team"
+        assert states(answer)["team.versicolor"] == "failed"
+        answer = stack.ask(enough, *flowers)
+        assert answer.status_code == 200, answer.text
+        assert all(row["missing"] == ["versicolor"] for row in answer.json()["predictions"])
+        answer = stack.ask(behind, *flowers)
+        assert answer.status_code == 502, answer.text
+        assert answer.json()["hop"] == "first"
+
+
+def _unless(answer: httpx.Response, status: int) -> httpx.Response | None:
+    return None if answer.status_code == status else answer
+
+
+def _rename(source: Path, target: Path) -> None:
+    """The same flowers; of a versicolor it says sure and never, in place of yes and no."""
+    with source.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with target.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        for row in rows:
+            word = "sure" if row["versicolor"] == "yes" else "never"
+            writer.writerow({**row, "versicolor": word})

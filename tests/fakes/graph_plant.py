@@ -1,0 +1,265 @@
+"""Everything that asking a graph needs, in memory: models that answer as a test says, and time.
+
+The time is virtual: a fake model takes as long as it is told, and nobody sleeps.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from fakes.clock import SetClock
+from fakes.prediction_log import MemoryPredictionLog
+from fakes.records import VERSION, a_ref
+from msgspec.structs import replace
+from servery.domain.deployment import Deployment, Served, Server
+from servery.domain.graphs import EntityColumn, GraphRecord, GraphSpec, Pinned
+from servery.domain.spec import Mode
+from servery.edge.api import Api
+from servery.edge.cors import Cors
+from servery.edge.graph.asking import GraphInferApi
+from servery.edge.telemetry import Telemetry
+from servery.errors import DeadlineExceededError, NotFoundError, UnavailableError
+from servery.ports.crew import Done
+from servery.usecases.graph.asking import GraphAsker
+from servery.usecases.graph.calling import ModelCaller
+from servery.usecases.monitoring import Recorder
+
+Answer = Callable[[list[dict[str, Any]]], Any]
+
+
+class VirtualCrew:
+    """Does a job at once, and says that it is over when its time has passed.
+
+    Attributes:
+        spent: What the job that is being done takes, in seconds; whoever is called adds to it.
+        most: The most jobs that were done at the same time.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+        self.spent = 0.0
+        self.most = 0
+        self._over: list[tuple[float, int, Done]] = []
+        self._dropped: set[str] = set()
+        self._count = 0
+
+    def now(self) -> float:
+        return self.seconds + self.spent
+
+    def start(self, ticket: str, job: Callable[[], Any]) -> None:
+        self.spent = 0.0
+        try:
+            done = Done(ticket, result=job())
+        except Exception as error:
+            done = Done(ticket, error=error)
+        self._count += 1
+        heapq.heappush(self._over, (self.seconds + self.spent, self._count, done))
+        self.spent = 0.0
+        self.most = max(self.most, len(self._over))
+
+    def next(self, until: float) -> Done | None:
+        while self._over and self._over[0][0] <= until:
+            at, _, done = heapq.heappop(self._over)
+            if done.ticket in self._dropped:
+                continue
+            self.seconds = max(self.seconds, at)
+            return done
+        self.seconds = max(self.seconds, until)
+        return None
+
+    def drop(self, ticket: str) -> None:
+        self._dropped.add(ticket)
+
+
+@dataclass
+class Model:
+    """A fake model.
+
+    Attributes:
+        answer: From its rows to its predictions; what it raises is raised by the call; bytes
+            are what the server answers; a dict is the server's whole reply.
+        seconds: How long it takes.
+    """
+
+    answer: Answer
+    seconds: float = 0.05
+    degraded: bool = False
+    asked: list[list[dict[str, Any]]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Plant:
+    """Deployments, model servers, graphs and entities in one."""
+
+    def __init__(self) -> None:
+        self.crew = VirtualCrew()
+        self.models: dict[str, Model] = {}
+        self.deployments: dict[str, Deployment] = {}
+        self.fresh: dict[str, Deployment] = {}
+        self.records: dict[str, GraphRecord] = {}
+        self.data: dict[str, dict[str, dict[str, Any]]] = {}
+        self.data_seconds = 0.002
+        self.gone: set[str] = set()
+        self.log = MemoryPredictionLog()
+        self.timeouts: dict[str, list[float]] = {}
+
+    # --- setting up
+
+    def model(self, name: str, answer: Answer, seconds: float = 0.05, **changes: Any) -> Model:
+        self.models[name] = Model(answer, seconds, **changes)
+        self.deployments[name] = deployment_of(name)
+        return self.models[name]
+
+    def graph(
+        self, declared: dict[str, Any], inputs: dict[str, dict[str, str]], request: str
+    ) -> GraphRecord:
+        """Register a graph; `inputs` by step or member, `request` as `a:float b:string`."""
+        spec = msgspec.convert({"name": "g", "owner": "tests", **declared}, GraphSpec)
+        parts = [s for s in spec.steps if s.model]
+        parts += [m for s in spec.steps if s.group for m in s.group.members]
+        checked = {
+            part.name: Pinned(
+                model=part.model,
+                version=VERSION,
+                signature="s" * 64,
+                inputs=inputs.get(part.name, {"x": "request.x"}),
+                numbers=[n for n in inputs.get(part.name, {"x": ""}) if not n.startswith("t_")],
+            )
+            for part in parts
+        }
+        columns = [
+            EntityColumn(name=name, dtype=dtype.rstrip("?"), nullable=dtype.endswith("?"))
+            for name, _, dtype in (pair.partition(":") for pair in request.split())
+        ]
+        columns = msgspec.convert(msgspec.to_builtins(columns), list[EntityColumn])
+        record = GraphRecord(
+            spec=spec, revision=3, registered="2026-03-01", checked=checked, request=columns
+        )
+        self.records[spec.name] = record
+        return record
+
+    # --- the ports
+
+    def get_graph(self, name: str) -> GraphRecord:
+        if name not in self.records:
+            raise NotFoundError("there is no such graph")
+        return self.records[name]
+
+    def get(self, model: str) -> Deployment:
+        if model not in self.deployments:
+            raise NotFoundError("there is no such model")
+        return self.deployments[model]
+
+    def forget(self, model: str) -> None:
+        if model in self.fresh:
+            self.deployments[model] = self.fresh[model]
+
+    def probe(self) -> None:
+        pass
+
+    def get_many(self, entity: str, keys: set[str]) -> dict[str, dict[str, Any]]:
+        self.crew.spent += self.data_seconds
+        known = self.data.get(entity, {})
+        return {key: known[key] for key in keys if key in known}
+
+    def call(self, server: Server, payload: bytes, *, timeout: float) -> bytes:
+        event = msgspec.json.decode(payload)
+        name = event["ref"]["model"]
+        model = self.models[name]
+        self.timeouts.setdefault(name, []).append(timeout)
+        if server.function in self.gone:
+            raise UnavailableError("the model server is not there")
+        model.events.append(event)
+        rows = msgspec.json.decode(event["body"])["records"]
+        model.asked.append(rows)
+        if model.seconds > timeout:
+            self.crew.spent += timeout
+            raise DeadlineExceededError("model server", timeout)
+        self.crew.spent += model.seconds
+        told = model.answer(rows)
+        if isinstance(told, Exception):
+            raise told
+        if isinstance(told, bytes):
+            return told
+        if isinstance(told, dict):
+            return msgspec.json.encode(told)
+        return msgspec.json.encode(
+            {
+                "status": 200,
+                "body": msgspec.json.encode({"predictions": told}).decode(),
+                "model_version": event["ref"]["version"],
+                "model_ms": 1.0,
+                "degraded": model.degraded,
+            }
+        )
+
+    # --- asking
+
+    def asker(self) -> GraphAsker:
+        caller = ModelCaller(self, self, self.crew.now)
+        return GraphAsker(_Graphs(self), caller, self, lambda: self.crew)
+
+    def api(self) -> Api:
+        routes = GraphInferApi(self.asker(), Recorder(self.log, SetClock()))
+        return Api("graph", routes.calls(), cors=Cors(""), telemetry=Telemetry("graph"))
+
+    def send(self, body: Any, query: dict[str, str] | None = None, graph: str = "g", **headers):
+        event = {
+            "httpMethod": "POST",
+            "path": f"/v2/graphs/{graph}/infer",
+            "queryStringParameters": query,
+            "headers": {"x-request-id": "r-1", **headers},
+            "body": body if isinstance(body, str) else msgspec.json.encode(body).decode(),
+        }
+        response = self.api().serve(event)
+        return response["statusCode"], msgspec.json.decode(response["body"]), response["headers"]
+
+    def ask(self, *records: dict[str, Any], steps: bool = False):
+        query = {"steps": "true"} if steps else None
+        return self.send({"records": list(records)}, query)[:2]
+
+
+class _Graphs:
+    def __init__(self, plant: Plant) -> None:
+        self.get = plant.get_graph
+
+
+def deployment_of(model: str, function: str = "", **changes: Any) -> Deployment:
+    server = Server(
+        function=function or f"predictor:{model}", function_version="1", code="c", mode=Mode.LOAD
+    )
+    served = Served(ref=a_ref(model=model), server=server)
+    return replace(Deployment(model=model, revision=1, champion=served), **changes)
+
+
+def classes(*answers: str, **scores: float) -> Answer:
+    """A classifier that answers the same classes for its rows, whatever they are."""
+
+    def answer(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [
+            {
+                "class": answers[index % len(answers)],
+                **({"probabilities": dict(scores)} if scores else {}),
+                "model_version": VERSION,
+            }
+            for index in range(len(rows))
+        ]
+
+    return answer
+
+
+def values(compute: Callable[[dict[str, Any]], float]) -> Answer:
+    """A regression."""
+
+    def answer(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{"value": compute(row), "unit": "1", "model_version": VERSION} for row in rows]
+
+    return answer
+
+
+def states(body: dict[str, Any]) -> dict[str, str]:
+    return {report["name"]: report["state"] for report in body["steps"]}
