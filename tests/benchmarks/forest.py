@@ -52,13 +52,15 @@ class Forest:
 
     Attributes:
         fitted: In scikit-learn.
-        graph: The bytes of its ONNX graph.
+        graph: The bytes of its ONNX graph, in blocks as the export has it.
+        whole: The bytes of the graph as it was converted.
         rows: Rows of the same kind that it was not trained on, float32.
         trained_on: How many it was trained on.
     """
 
     fitted: Any
     graph: bytes
+    whole: bytes
     rows: NDArray[np.float32]
     trained_on: int
 
@@ -78,6 +80,7 @@ class Forest:
 
 def grow(trained_on: int) -> Forest:
     """Train a forest of full depth on so many rows; the same one each time."""
+    from servery.adapters.forest_blocks import divide  # noqa: PLC0415
     from skl2onnx import to_onnx  # noqa: PLC0415 - whoever predicts has no need of it
     from skl2onnx.common.data_types import FloatTensorType  # noqa: PLC0415
     from sklearn.datasets import make_classification  # noqa: PLC0415
@@ -95,12 +98,14 @@ def grow(trained_on: int) -> Forest:
     answers = np.array(CLASSES, object)[target].astype(str)
     fitted = RandomForestClassifier(n_estimators=TREES, random_state=0, n_jobs=1)
     fitted.fit(matrix[:trained_on], answers[:trained_on])
-    graph = to_onnx(
+    whole = to_onnx(
         fitted,
         initial_types=[("numeric", FloatTensorType([None, WIDTH]))],
         options={"zipmap": False},
     )
-    return Forest(fitted, bytes(graph.SerializeToString()), matrix[trained_on:], trained_on)
+    graph = divide(whole) or whole
+    contents = [bytes(each.SerializeToString()) for each in (graph, whole)]
+    return Forest(fitted, *contents, matrix[trained_on:], trained_on)
 
 
 def lines(rows: NDArray[np.float32]) -> list[bytes]:

@@ -216,7 +216,7 @@ def _unexportable(content, *, digest, signature):
     ("export", "sentence"),
     [
         (_unexportable, "it cannot be exported .there is no converter"),
-        (lambda content, *, digest, signature: b"no graph", "the graph does not load"),
+        (lambda content, *, digest, signature: (b"no graph",), "the graph does not load"),
     ],
 )
 def test_joblib_serves_and_says_why_when_there_is_no_graph(export, sentence):
@@ -239,7 +239,7 @@ def test_joblib_serves_when_a_graph_answers_otherwise():
     graph = other.store.get("trainings/flower-1/model.onnx")
 
     def export(content, *, digest, signature):
-        return graph
+        return (graph,)
 
     spec = flower_spec()
     rows = [row | {"kind": "low" if row["kind"] == "small" else row["kind"]} for row in flowers(60)]
@@ -249,6 +249,18 @@ def test_joblib_serves_when_a_graph_answers_otherwise():
     assert report.runtime is Runtime.JOBLIB
     assert report.parity.label_mismatches > 0
     assert "gives another class on" in report.runtime_reason
+
+
+def test_the_next_graph_is_proven_when_the_first_one_fails():
+    exporter = wiring.export_tools().export
+
+    def export(content, *, digest, signature):
+        return b"no graph", *exporter(content, digest=digest, signature=signature)
+
+    training = Training(flower_spec(), as_csv(flowers(60)), export=export).run("export")
+
+    assert _report(training).parity.exported
+    assert training.store.exists("trainings/flower-1/model.onnx")
 
 
 REAL = [

@@ -11,6 +11,7 @@ import onnxruntime
 import skl2onnx
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 
+from servery.adapters.forest_blocks import divide
 from servery.adapters.hist_gradient_boosting import CONVERTERS
 from servery.domain.digest import check_digest
 from servery.domain.signature import Task
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     from servery.domain.signature import Signature
 
 
-def export(content: bytes, *, digest: str, signature: Signature) -> bytes:
-    """The ONNX graph of a pipeline.
+def export(content: bytes, *, digest: str, signature: Signature) -> tuple[bytes, ...]:
+    """The ONNX graphs of a pipeline, the one to be tried first ahead.
 
-    Its inputs are `numeric` (float32) and `text` (string), whichever the signature has; its
-    outputs the label or value, then the probabilities.
+    A large forest has two: in blocks, which are faster, and as it was converted. Inputs are
+    `numeric` (float32) and `text` (string), whichever the signature has; outputs the label or
+    value, then the probabilities.
 
     Args:
         content: The joblib file.
@@ -54,7 +56,9 @@ def export(content: bytes, *, digest: str, signature: Signature) -> bytes:
         )
     except Exception as error:  # the converters raise whatever they like
         raise RejectedError(f"{type(error).__name__}: {_first_sentence(error)}") from error
-    return bytes(graph.SerializeToString())
+    divided = divide(graph)
+    graphs = [graph] if divided is None else [divided, graph]
+    return tuple(bytes(each.SerializeToString()) for each in graphs)
 
 
 def export_libraries() -> dict[str, str]:

@@ -10,6 +10,7 @@ import servery
 # What decides what a model is and answers, beyond its data and split, which have digests of
 # their own: a change in one of these files is a change of logic.
 LOGIC = (
+    "adapters/forest_blocks.py",
     "adapters/hist_gradient_boosting.py",
     "adapters/onnx_exporter.py",
     "adapters/onnx_runtime.py",

@@ -39,8 +39,12 @@ _MANY_ROWS = 1000
 class Exporter(Protocol):
     """Compiles pipelines."""
 
-    def __call__(self, content: bytes, *, digest: str, signature: Signature) -> bytes:
-        """The ONNX graph of a joblib file; `RejectedError` where there is no such form."""
+    def __call__(self, content: bytes, *, digest: str, signature: Signature) -> tuple[bytes, ...]:
+        """The ONNX graphs of a joblib file, one or more, in the order to be tried.
+
+        Raises:
+            RejectedError: there is no such form.
+        """
         ...
 
 
@@ -156,11 +160,19 @@ def _load(case: _Case, kind: Runtime, content: bytes, digest: str) -> _Loaded:
 
 def _prove(case: _Case, pipeline: _Loaded) -> tuple[_Loaded | None, Parity]:
     try:
-        content = case.tools.export(
+        graphs = case.tools.export(
             pipeline.content, digest=pipeline.digest, signature=case.signature
         )
     except RejectedError as error:
         return None, Parity(exported=False, reason=f"it cannot be exported ({error})")
+    graph, parity = _prove_graph(case, pipeline, graphs[0])
+    for content in graphs[1:]:
+        if graph is None:
+            graph, parity = _prove_graph(case, pipeline, content)
+    return graph, parity
+
+
+def _prove_graph(case: _Case, pipeline: _Loaded, content: bytes) -> tuple[_Loaded | None, Parity]:
     try:
         graph = _load(case, Runtime.ONNX, content, digest_bytes(content))
         found = ask(graph.model, case.rows)
