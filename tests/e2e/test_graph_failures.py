@@ -109,130 +109,142 @@ def timed(ask: Callable[[], httpx.Response]) -> tuple[httpx.Response, float]:
     return answer, time.monotonic() - started
 
 
-class TestSlow:
-    def test_hop_is_named_in_time_when_a_member_is_waited_for(
-        self, stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
-    ):
-        name = register(team(models), deadline_ms=1500)
+# Slow
+
+
+def test_hop_is_named_in_time_when_a_member_is_waited_for(
+    stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
+) -> None:
+    name = register(team(models), deadline_ms=1500)
+    stack.ask(name, *flowers)
+    with stack.frozen(models["versicolor"]):
+        answer, seconds = timed(lambda: stack.ask(name, *flowers))
+    assert answer.status_code == 504, answer.text
+    assert answer.json()["hop"] == "team"
+    found = states(answer)
+    assert (found["team.setosa"], found["team.virginica"]) == ("ok", "ok")
+    assert found["team.versicolor"] in ("late", "failed")
+    assert 1.4 <= seconds < 2.5
+
+
+def test_group_goes_on_without_a_member_when_it_is_late(
+    stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
+) -> None:
+    name = register(team(models, slow="go_on", wait_ms=400, quorum=2))
+    stack.ask(name, *flowers)
+    with stack.frozen(models["versicolor"]):
+        answer, seconds = timed(lambda: stack.ask(name, *flowers))
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert [row["class"] for row in body["predictions"]] == ["setosa", "virginica"]
+    assert all(row["missing"] == ["versicolor"] for row in body["predictions"])
+    assert states(answer)["team.versicolor"] == "late"
+    assert 0.4 <= seconds < 1.5
+
+
+def test_everyone_is_in_again_when_the_member_is_quick_again(
+    stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
+) -> None:
+    name = register(team(models, slow="go_on", wait_ms=2000, quorum=2))
+    warm(stack, models)
+    with stack.frozen(models["versicolor"]):
         stack.ask(name, *flowers)
-        with stack.frozen(models["versicolor"]):
-            answer, seconds = timed(lambda: stack.ask(name, *flowers))
-        assert answer.status_code == 504, answer.text
-        assert answer.json()["hop"] == "team"
-        found = states(answer)
-        assert (found["team.setosa"], found["team.virginica"]) == ("ok", "ok")
-        assert found["team.versicolor"] in ("late", "failed")
-        assert 1.4 <= seconds < 2.5
+    warm(stack, models)
+    answer = stack.ask(name, *flowers)
+    assert set(states(answer).values()) == {"ok"}
+    assert all("missing" not in row for row in answer.json()["predictions"])
 
-    def test_group_goes_on_without_a_member_when_it_is_late(
-        self, stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
-    ):
-        name = register(team(models, slow="go_on", wait_ms=400, quorum=2))
-        stack.ask(name, *flowers)
-        with stack.frozen(models["versicolor"]):
-            answer, seconds = timed(lambda: stack.ask(name, *flowers))
-        assert answer.status_code == 200, answer.text
-        body = answer.json()
-        assert [row["class"] for row in body["predictions"]] == ["setosa", "virginica"]
-        assert all(row["missing"] == ["versicolor"] for row in body["predictions"])
-        assert states(answer)["team.versicolor"] == "late"
-        assert 0.4 <= seconds < 1.5
 
-    def test_everyone_is_in_again_when_the_member_is_quick_again(
-        self, stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
-    ):
-        name = register(team(models, slow="go_on", wait_ms=2000, quorum=2))
-        warm(stack, models)
-        with stack.frozen(models["versicolor"]):
-            stack.ask(name, *flowers)
-        warm(stack, models)
+def test_step_is_given_up_at_its_own_deadline_when_it_is_shorter(
+    stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
+) -> None:
+    name = register(*chain(models, deadline_ms=500))
+    warm(stack, models)
+    with stack.frozen(models["versicolor"]):
+        answer, seconds = timed(lambda: stack.ask(name, *flowers))
+    assert answer.status_code == 504, answer.text
+    assert answer.json()["hop"] == "second"
+    assert states(answer)["first"] == "ok"
+    assert 0.4 <= seconds < 1.5
+
+
+# Down
+
+
+def test_hop_is_named_when_a_member_is_needed(
+    stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
+) -> None:
+    name = register(team(models), deadline_ms=15_000)
+    with down(stack, models["versicolor"]):
         answer = stack.ask(name, *flowers)
-        assert set(states(answer).values()) == {"ok"}
-        assert all("missing" not in row for row in answer.json()["predictions"])
-
-    def test_step_is_given_up_at_its_own_deadline_when_it_is_shorter(
-        self, stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
-    ):
-        name = register(*chain(models, deadline_ms=500))
-        warm(stack, models)
-        with stack.frozen(models["versicolor"]):
-            answer, seconds = timed(lambda: stack.ask(name, *flowers))
-        assert answer.status_code == 504, answer.text
-        assert answer.json()["hop"] == "second"
-        assert states(answer)["first"] == "ok"
-        assert 0.4 <= seconds < 1.5
+    assert answer.status_code == 503, answer.text
+    assert answer.json()["hop"] == "team"
+    assert "retry-after" in answer.headers
+    assert states(answer)["team.versicolor"] == "failed"
 
 
-class TestDown:
-    def test_hop_is_named_when_a_member_is_needed(
-        self, stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
-    ):
-        name = register(team(models), deadline_ms=15_000)
-        with down(stack, models["versicolor"]):
-            answer = stack.ask(name, *flowers)
-        assert answer.status_code == 503, answer.text
-        assert answer.json()["hop"] == "team"
-        assert "retry-after" in answer.headers
-        assert states(answer)["team.versicolor"] == "failed"
-
-    def test_quorum_answers_and_the_missing_one_is_named_when_one_is_down(
-        self, stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
-    ):
-        name = register(team(models, quorum=2), deadline_ms=15_000)
-        with down(stack, models["versicolor"]):
-            answer = stack.ask(name, *flowers)
-        assert answer.status_code == 200, answer.text
-        rows = answer.json()["predictions"]
-        assert [row["class"] for row in rows] == ["setosa", "virginica"]
-        assert all(row["missing"] == ["versicolor"] for row in rows)
-
-    def test_hop_is_named_when_a_step_is_down(
-        self, stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
-    ):
-        name = register(*chain(models), deadline_ms=15_000)
-        with down(stack, models["setosa"]):
-            answer = stack.ask(name, *flowers)
-        assert answer.status_code == 503, answer.text
-        assert answer.json()["hop"] == "first"
-        assert states(answer)["second"] == "not_run"
-
-    def test_rows_that_do_not_need_it_are_answered_when_a_stop_is_allowed(
-        self, stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
-    ):
-        steps = chain(models, on_failure="stop")
-        name = register(*steps, output=["second"], deadline_ms=15_000)
-        with down(stack, models["versicolor"]):
-            answer = stack.ask(name, *flowers, params={"steps": "true"})
-        assert answer.status_code == 200, answer.text
-        body = answer.json()
-        assert body["partial"] is True
-        assert body["steps"][1]["state"] == "failed"
-        assert [row["steps"]["first"]["class"] for row in body["predictions"]] == ["yes", "no"]
-        assert not any("class" in row for row in body["predictions"])
-
-    def test_default_stands_in_and_is_marked_when_there_is_one(
-        self, stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
-    ):
-        default = {"class": "no", "probabilities": {"no": 1.0, "yes": 0.0}}
-        steps = chain(models, on_failure="default", default=default)
-        name = register(*steps, deadline_ms=15_000)
-        with down(stack, models["versicolor"]):
-            answer = stack.ask(name, *flowers)
-        assert answer.status_code == 200, answer.text
-        body = answer.json()
-        assert body["degraded"] is True
-        assert body["predictions"][1]["class"] == "no"
-        assert states(answer)["second"] == "default"
-
-    def test_everything_is_answered_again_when_the_model_is_back(
-        self, stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
-    ):
-        name = register(team(models), deadline_ms=15_000)
-        with down(stack, models["versicolor"]):
-            assert stack.ask(name, *flowers).status_code == 503
+def test_quorum_answers_and_the_missing_one_is_named_when_one_is_down(
+    stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
+) -> None:
+    name = register(team(models, quorum=2), deadline_ms=15_000)
+    with down(stack, models["versicolor"]):
         answer = stack.ask(name, *flowers)
-        assert answer.status_code == 200, answer.text
-        assert [row["class"] for row in answer.json()["predictions"]] == ["setosa", "virginica"]
+    assert answer.status_code == 200, answer.text
+    rows = answer.json()["predictions"]
+    assert [row["class"] for row in rows] == ["setosa", "virginica"]
+    assert all(row["missing"] == ["versicolor"] for row in rows)
+
+
+def test_hop_is_named_when_a_step_is_down(
+    stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
+) -> None:
+    name = register(*chain(models), deadline_ms=15_000)
+    with down(stack, models["setosa"]):
+        answer = stack.ask(name, *flowers)
+    assert answer.status_code == 503, answer.text
+    assert answer.json()["hop"] == "first"
+    assert states(answer)["second"] == "not_run"
+
+
+def test_rows_that_do_not_need_it_are_answered_when_a_stop_is_allowed(
+    stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
+) -> None:
+    steps = chain(models, on_failure="stop")
+    name = register(*steps, output=["second"], deadline_ms=15_000)
+    with down(stack, models["versicolor"]):
+        answer = stack.ask(name, *flowers, params={"steps": "true"})
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body["partial"] is True
+    assert body["steps"][1]["state"] == "failed"
+    assert [row["steps"]["first"]["class"] for row in body["predictions"]] == ["yes", "no"]
+    assert not any("class" in row for row in body["predictions"])
+
+
+def test_default_stands_in_and_is_marked_when_there_is_one(
+    stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
+) -> None:
+    default = {"class": "no", "probabilities": {"no": 1.0, "yes": 0.0}}
+    steps = chain(models, on_failure="default", default=default)
+    name = register(*steps, deadline_ms=15_000)
+    with down(stack, models["versicolor"]):
+        answer = stack.ask(name, *flowers)
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body["degraded"] is True
+    assert body["predictions"][1]["class"] == "no"
+    assert states(answer)["second"] == "default"
+
+
+def test_everything_is_answered_again_when_the_model_is_back(
+    stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
+) -> None:
+    name = register(team(models), deadline_ms=15_000)
+    with down(stack, models["versicolor"]):
+        assert stack.ask(name, *flowers).status_code == 503
+    answer = stack.ask(name, *flowers)
+    assert answer.status_code == 200, answer.text
+    assert [row["class"] for row in answer.json()["predictions"]] == ["setosa", "virginica"]
 
 
 @pytest.fixture(scope="module")
@@ -258,48 +270,47 @@ def renamed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return name, rename
 
 
-class TestGarbage:
-    """A release renames the classes that graphs count on."""
+# Garbage: a release renames the classes that graphs count on
 
-    def test_hop_is_named_when_an_answer_is_not_what_was_checked(
-        self,
-        stack: Stack,
-        models: dict[str, str],
-        renamed: Any,
-        register: Any,
-        flowers: list[Any],
-    ):
-        model, rename = renamed
-        models = {**models, "versicolor": model}
-        needed = register(team(models))
-        enough = register(team(models, quorum=2))
-        behind = register(
-            {"name": "first", "model": model},
-            {
-                "name": "second",
-                "model": models["setosa"],
-                "when": {"of": "first.probabilities.yes", "above": 0.5},
-            },
-            output=["second", "first"],
-        )
-        for graph in (needed, enough, behind):
-            assert stack.ask(graph, *flowers).status_code == 200
 
-        rename()
+def test_hop_is_named_when_an_answer_is_not_what_was_checked(
+    stack: Stack,
+    models: dict[str, str],
+    renamed: Any,
+    register: Any,
+    flowers: list[Any],
+) -> None:
+    model, rename = renamed
+    models = {**models, "versicolor": model}
+    needed = register(team(models))
+    enough = register(team(models, quorum=2))
+    behind = register(
+        {"name": "first", "model": model},
+        {
+            "name": "second",
+            "model": models["setosa"],
+            "when": {"of": "first.probabilities.yes", "above": 0.5},
+        },
+        output=["second", "first"],
+    )
+    for graph in (needed, enough, behind):
+        assert stack.ask(graph, *flowers).status_code == 200
 
-        # The function may go by the deployment that it has at hand, for seconds.
-        answer = wait_until(
-            lambda: _unless(stack.ask(needed, *flowers), 200), seconds=20, what="it is renamed"
-        )
-        assert answer.status_code == 502, answer.text
-        assert answer.json()["hop"] == "team"
-        assert states(answer)["team.versicolor"] == "failed"
-        answer = stack.ask(enough, *flowers)
-        assert answer.status_code == 200, answer.text
-        assert all(row["missing"] == ["versicolor"] for row in answer.json()["predictions"])
-        answer = stack.ask(behind, *flowers)
-        assert answer.status_code == 502, answer.text
-        assert answer.json()["hop"] == "first"
+    rename()
+
+    # The function may go by the deployment that it has at hand, for seconds.
+    answer = wait_until(
+        lambda: _unless(stack.ask(needed, *flowers), 200), seconds=20, what="it is renamed"
+    )
+    assert answer.status_code == 502, answer.text
+    assert answer.json()["hop"] == "team"
+    assert states(answer)["team.versicolor"] == "failed"
+    answer = stack.ask(enough, *flowers)
+    assert answer.status_code == 200, answer.text
+    assert all(row["missing"] == ["versicolor"] for row in answer.json()["predictions"])
+    answer = stack.ask(behind, *flowers)
+    assert answer.status_code == 502, answer.text
+    assert answer.json()["hop"] == "first"
 
 
 def _unless(answer: httpx.Response, status: int) -> httpx.Response | None:
