@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import uuid
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -352,6 +353,42 @@ def test_chunks_that_failed_run_again_when_the_batch_is_run_again(stack: Stack) 
     assert (again["id"], again["run"]) == (failed["id"], 2)
     assert again["state"] == "succeeded", again["reason"]
     check(rows, outputs(stack, again), direct(stack, model, rows))
+
+
+def test_files_of_the_range_are_predicted_once_when_the_schedule_looks(stack: Stack) -> None:
+    model = f"daily-{uuid.uuid4().hex[:6]}"
+    place = f"inbox/_{model}"  # no model can have that name, so nothing here is a drop
+    spec = stack.spec("iris", name=model)
+    source = f"s3://{bucket_of(stack)}/{place}/day={{day}}/"
+    spec["batch"] = {"id_columns": ["flower"], "schedule": {"every_hours": 1, "source": source}}
+    assert stack.train(spec)["outcome"] == "registered"
+    assert stack.release(model)["state"] == "succeeded"
+    rows, s3 = iris_rows(), stack.client("s3")
+    today = datetime.now(UTC)
+    for back in (1, 40):
+        day = f"{today - timedelta(days=back):%Y-%m-%d}"
+        key = f"{place}/day={day}/rows.csv"
+        s3.put_object(Bucket=bucket_of(stack), Key=key, Body=as_csv(rows))
+
+    def made() -> list[dict[str, Any]]:
+        page = stack.http.get("/batches", params={"model": model}).raise_for_status().json()
+        return list(page["batches"])
+
+    def look() -> None:
+        name = stack.status["functions"]["BatchStartDueFunction"]
+        answer = stack.client("lambda").invoke(FunctionName=name, Payload=b"{}")
+        assert "FunctionError" not in answer, answer["Payload"].read()
+
+    look()
+    found = wait_until(
+        lambda: [b for b in made() if b["state"] in FINAL], seconds=60, what="the batch ends"
+    )
+    look()
+
+    batch = stack.http.get(f"/batches/{found[0]['id']}").json()
+    assert (batch["state"], batch["origin"]) == ("succeeded", "schedule"), batch["reason"]
+    assert len(made()) == 1
+    check(rows, outputs(stack, batch), direct(stack, model, rows))
 
 
 def test_an_event_tells_the_end_when_a_batch_is_over(stack: Stack, iris: dict, events: Any) -> None:
