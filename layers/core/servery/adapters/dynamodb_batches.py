@@ -1,48 +1,36 @@
-"""Batches in one DynamoDB table, shared with jobs.
-
-| pk | sk | what |
-| --- | --- | --- |
-| `batch#{id}` | `batch` | the batch; what lists go by is below |
-| `batch#{id}` | `chunk#{name}` | what a chunk came to; the state machine writes it |
-| `content#{model}#{etag}-{size}` | `batch` | the id of the newest batch over that content |
-| `schedule#{model}` | `batch` | the period in which its schedule was last looked after |
-
-Lists go by `listing` and `order`, those of one state by `listing_state` and `order_state`; they
-show `summary`, which is all of it.
-"""
+"""Batches in one DynamoDB table, shared with jobs; what is in an item is elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import msgspec
 from botocore.exceptions import ClientError
 
 from servery.adapters.aws_errors import aws_errors, cancellation_codes, code_of
-from servery.domain.batches import Batch, BatchState, Source, order_of
+from servery.adapters.dynamodb_batch_items import (
+    Item,
+    Look,
+    Pointer,
+    content_key,
+    document_of,
+    item_of,
+    key_of,
+    pointer_to,
+    read,
+)
+from servery.domain.batches import Batch, BatchState, Source
 from servery.domain.chunks import ChunkResult
 from servery.errors import ConflictError, NotFoundError, UnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-SK = "batch"
 _LONGEST_ID = 100
 _NOT_MET = "ConditionalCheckFailed"
 _BUSY = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded", "TransactionConflict"})
 
-Item = dict[str, Any]
 D = TypeVar("D")
-
-
-class _Pointer(msgspec.Struct, frozen=True):
-    id: str
-
-
-class _Look(msgspec.Struct, frozen=True):
-    period: str
 
 
 class DynamoDbBatches:
@@ -65,9 +53,9 @@ class DynamoDbBatches:
             UnavailableError: somebody else writes the same items at this moment.
         """
         new = "attribute_not_exists(pk)"
-        parts = [{"TableName": self._table, "Item": _item(batch), "ConditionExpression": new}]
+        parts = [{"TableName": self._table, "Item": item_of(batch), "ConditionExpression": new}]
         if not batch.state.final:
-            parts.append(self._pointer(batch, earlier))
+            parts.append({"TableName": self._table, **pointer_to(batch, earlier)})
         with aws_errors("keeping a batch"):
             try:
                 self._client.transact_write_items(
@@ -97,7 +85,7 @@ class DynamoDbBatches:
             try:
                 self._client.put_item(
                     TableName=self._table,
-                    Item=_item(batch),
+                    Item=item_of(batch),
                     ConditionExpression="revision = :before",
                     ExpressionAttributeValues={":before": {"N": str(batch.revision - 1)}},
                 )
@@ -126,11 +114,11 @@ class DynamoDbBatches:
                 ScanIndexForward=False,
                 Limit=limit,
             )
-        return [_read({"doc": item["summary"]}, Batch) for item in answer["Items"]]
+        return [read({"doc": item["summary"]}, Batch) for item in answer["Items"]]
 
     def of_object(self, model: str, source: Source) -> Batch | None:
         """The newest batch of a model over the same content, but for its own."""
-        pointer = self._document(_content(model, source), _Pointer)
+        pointer = self._document(content_key(model, source), Pointer)
         batch = None if pointer is None else self._document(f"batch#{pointer.id}", Batch)
         return None if batch is None or batch.source == source else batch
 
@@ -148,7 +136,7 @@ class DynamoDbBatches:
         with aws_errors("reading what chunks came to"):
             for page in pages:
                 for item in page["Items"]:
-                    yield _read(item, ChunkResult)
+                    yield read(item, ChunkResult)
 
     def forget_results(self, batch_id: str, names: Iterable[str]) -> None:
         """Remove results of chunks that are to be run again."""
@@ -159,7 +147,7 @@ class DynamoDbBatches:
 
     def last_look(self, model: str) -> str:
         """The period in which a model's schedule was last looked after; empty for never."""
-        found = self._document(f"schedule#{model}", _Look)
+        found = self._document(f"schedule#{model}", Look)
         return "" if found is None else found.period
 
     def keep_look(self, model: str, period: str) -> None:
@@ -167,68 +155,16 @@ class DynamoDbBatches:
         with aws_errors("keeping when a schedule was looked after"):
             self._client.put_item(
                 TableName=self._table,
-                Item={**_key(f"schedule#{model}"), **_document(_Look(period))},
+                Item={**key_of(f"schedule#{model}"), **document_of(Look(period))},
             )
-
-    def _pointer(self, batch: Batch, earlier: Batch | None) -> Item:
-        """The write that makes a batch the newest over its content.
-
-        A pointer whose time has passed counts as none, whether DynamoDB removed it or not.
-        """
-        condition, values = "attribute_not_exists(pk)", {}
-        if earlier is not None:
-            condition, values = "doc = :seen", {":seen": _document(_Pointer(earlier.id))["doc"]}
-        return {
-            "TableName": self._table,
-            "Item": {
-                **_key(_content(batch.model, batch.source)),
-                **_document(_Pointer(batch.id)),
-                "expires_at": {"N": str(int(batch.expires))},
-            },
-            "ConditionExpression": f"{condition} OR expires_at < :now",
-            "ExpressionAttributeValues": {**values, ":now": {"N": str(_created(batch))}},
-        }
 
     def _document(self, pk: str, kind: type[D]) -> D | None:
         with aws_errors("reading a batch"):
-            answer = self._client.get_item(TableName=self._table, Key=_key(pk), ConsistentRead=True)
+            answer = self._client.get_item(
+                TableName=self._table, Key=key_of(pk), ConsistentRead=True
+            )
         item = answer.get("Item")
-        return None if item is None else _read(item, kind)
-
-
-def _item(batch: Batch) -> Item:
-    order, document = {"S": order_of(batch)}, _document(batch)
-    return {
-        **_key(f"batch#{batch.id}"),
-        **document,
-        "summary": document["doc"],
-        "revision": {"N": str(batch.revision)},
-        "listing": {"S": f"batch#{batch.model}"},
-        "listing_state": {"S": f"batch#{batch.model}#{batch.state}"},
-        "order": order,
-        "order_state": order,
-        "expires_at": {"N": str(int(batch.expires))},
-    }
-
-
-def _created(batch: Batch) -> int:
-    return int(datetime.fromisoformat(batch.created).timestamp())
-
-
-def _read(item: Item, kind: type[D]) -> D:
-    return msgspec.json.decode(item["doc"]["S"], type=kind)
-
-
-def _document(value: object) -> Item:
-    return {"doc": {"S": msgspec.json.encode(value).decode()}}
-
-
-def _key(pk: str) -> Item:
-    return {"pk": {"S": pk}, "sk": {"S": SK}}
-
-
-def _content(model: str, source: Source) -> str:
-    return f"content#{model}#{source.etag}-{source.size}"
+        return None if item is None else read(item, kind)
 
 
 def _possible(batch_id: str) -> bool:
