@@ -38,7 +38,7 @@ from servery.adapters.dynamodb_jobs import DynamoDbJobs
 from servery.adapters.model_loader import ModelLoader
 from servery.adapters.runtimes import load_runtime
 from servery.domain.deployment import Served, Server
-from servery.domain.jobs import CallbackState, Job, JobState
+from servery.domain.jobs import MAX_TRIES, CallbackState, Job, JobState
 from servery.domain.manifest import ModelRef, Runtime
 from servery.domain.spec import Limits
 from servery.edge.inference import Codec
@@ -365,7 +365,7 @@ def show(runs: Sequence[Figures]) -> None:
         ("answered wrongly", "wrong"),
         ("nobody told", "untold"),
         ("stuck", "stuck"),
-        ("failed: three workers died on it", "failed"),
+        (f"failed: {MAX_TRIES} workers died on it", "failed"),
         ("events more than one", "told_again"),
         ("simulated time, s", "simulated_s"),
         ("wall time, s", "wall_s"),
