@@ -123,7 +123,7 @@ BAD = "r1,0.5,a,1\nr2,wide,a,1\nr3,0.5,a\nr4,1.5,b,2\n"
         ("empty.csv", b"", BatchState.FAILED, "the file is empty"),
         ("empty.jsonl", b"", BatchState.FAILED, "the file is empty"),
         ("head.csv", f"{HEADER}\n".encode(), BatchState.SUCCEEDED, ""),
-        ("head.csv.gz", gzip.compress(f"{HEADER}\n".encode()), BatchState.SUCCEEDED, ""),
+        ("head.csv.gz", gzip.compress(f"{HEADER}\n".encode(), mtime=0), BatchState.SUCCEEDED, ""),
         ("wrong.csv", b"name,width,kind\nr1,1,a\n", BatchState.FAILED, "height"),
         ("twice.csv", b"name,width,width,kind,height\n", BatchState.FAILED, "width"),
         ("unknown.csv", b"name,width,kind,height,colour\nr1,1,a,1,red\n", BatchState.FAILED,
