@@ -76,6 +76,23 @@ def test_rows_are_found_by_reading_all_when_the_boundaries_were_wrong():
     assert desk.store.get(batch.id).ref == first.ref
 
 
+@pytest.mark.parametrize("before", range(1, 10))
+def test_rows_are_found_by_reading_all_when_quotes_within_cells_make_them_even(before):
+    """An inch in a cell beside the quote that a wrong boundary leaves open."""
+    desk = PlanningDesk(roles={"id": ["note"]}, sizes=SMALL)
+    inner = f"{ROW},x\n" * 8
+    rows = [f"{ROW},x"] * before + [f'{ROW},5" pipe', f'{ROW},"{inner}"', f'{ROW},6" pipe']
+    batch = desk.batch("f.csv", "\n".join([f"{HEADER},note", *rows, ""]).encode())
+    results = desk.carry_out(desk.plan(batch))
+
+    if all(result.state is ChunkState.DONE for result in results):
+        assert sum(result.rows_out for result in results) == len(rows)
+    else:
+        again = desk.carry_out(desk.plan(batch, exact=True))
+        assert [result.state for result in again] == [ChunkState.DONE] * len(again)
+        assert sum(result.rows_out for result in again) == len(rows)
+
+
 def test_file_is_read_whole_at_once_when_windows_have_led_astray_before(desk):
     batch = desk.batch("f.csv", csv_of(50))
     desk.plan(batch)

@@ -3,8 +3,8 @@
 A newline in CSV ends a row unless it stands between quotes, which nobody can know for certain who
 has not read everything before. A window is enough for a guess by consistency: quotes open where a
 field begins and close where one ends, and rows have as many fields as the header. The proof comes
-afterwards, from whoever reads the chunks: if each has an even number of quotes, no boundary was
-within quotes. JSON lines have a row for each newline.
+afterwards, from whoever reads the chunks: the first begins with a row, and if at the end of each no
+quote is open, so do all the others. JSON lines have a row for each newline.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChunkState(StrEnum):
-    """What became of a chunk; `misaligned` is one whose boundary was in a quoted field."""
+    """What became of a chunk; `misaligned` is one that ends in a quoted field."""
 
     DONE = "done"
     FAILED = "failed"

@@ -26,12 +26,16 @@ csv.field_size_limit(2**31 - 1)
 
 @dataclass(slots=True)
 class _Cut:
-    """Rows as they came, the lines before and up to the end of each, and those of all."""
+    """Rows as they came, the lines before and up to the end of each, and those of all.
+
+    `unended` says that a quote was still open where everything ended.
+    """
 
     rows: list[list[str]] = field(default_factory=list)
     spans: list[tuple[int, int]] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
     lines: int = 0
+    unended: bool = False
 
 
 class CarefulCsv:
@@ -53,7 +57,8 @@ class CarefulCsv:
         """The rows of a block of lines, the first of them `line`, and how many bytes they are.
 
         A row that the block does not hold whole is left to the next one. Where there is none, its
-        quote is never closed: then the line it starts on is bad, and the next one starts a row.
+        quote is never closed: then the line it starts on is bad, the next one starts a row, and
+        what was read is not aligned.
         """
         text, torn = _decoded(block)
         lines = io.StringIO(text, newline="\n").readlines()
@@ -111,6 +116,7 @@ class CarefulCsv:
             starts=np.array([found.spans[i][0] + line for i in good], np.int64),
             rejected=[Rejection(r.line + line - 1, r.column, r.reason) for r in rejected],
             lines=found.lines,
+            aligned=not found.unended,
         )
 
 
@@ -129,6 +135,7 @@ def _cut(lines: list[str], *, last: bool) -> _Cut:
                 break
             found.rejected.append(Rejection(before + 1, "", Reason.BAD_QUOTING))
             found.lines = before + 1 if unended else reader.line_num
+            found.unended = unended
             if unended:
                 break
             continue

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 BLOCK = 262_144
 _PARTED = 16
-_QUOTE = b'"'
 
 
 class _Quick(Protocol):
@@ -45,7 +44,7 @@ class RowReader:
     def __init__(self, signature: Signature, layout: Layout, *, block: int = BLOCK) -> None:
         columns = Columns(signature)
         self._block, self._less = block, max(1, block // _PARTED)
-        self._counts_quotes = layout.format == "csv" and not layout.exact
+        self._doubts = layout.format == "csv" and not layout.exact
         self._nothing = _nothing(columns, len(layout.ids))
         self._quick: _Quick
         self._careful: _Careful
@@ -59,15 +58,19 @@ class RowReader:
     def read(self, content: bytes) -> Rows:
         """The rows of a chunk.
 
-        Where the layout is not exact, a CSV chunk with an odd number of quotes is not aligned:
-        one of its ends is inside of a quoted field.
+        Where the layout is not exact, a CSV chunk at whose end a quote is open is not aligned. If
+        the chunk begins with a row, it ends within one then; so of chunks that are all aligned
+        each begins with a row, since the first one does.
 
         Args:
             content: Whole rows in UTF-8, without the header.
         """
-        if self._counts_quotes and content.count(_QUOTE) % 2:
-            return join_rows([self._nothing], lines=0, aligned=False)
-        parts = list(self._parts(content)) or [self._nothing]
+        parts = []
+        for part in self._parts(content):
+            if self._doubts and not part.aligned:
+                return join_rows([self._nothing], lines=0, aligned=False)
+            parts.append(part)
+        parts = parts or [self._nothing]
         unended = bool(content) and not content.endswith(b"\n")
         return join_rows(parts, lines=content.count(b"\n") + unended)
 
