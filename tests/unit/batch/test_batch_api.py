@@ -175,3 +175,12 @@ def test_batch_stays_queued_when_it_cannot_be_started_now(plant, call):
 
     assert call("POST", f"/batches/{batch.id}/rerun")[0] == 503
     assert plant.store.get(batch.id).state == "queued"
+
+
+def test_a_model_is_a_dimension_only_when_it_has_batches(plant, call, capsys):
+    plant.dropped(3)
+    for model in ("iris", "made-up-5.4321098"):
+        assert call("GET", "/batches", model=model)[0] == 200
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line.get("model") for line in lines] == ["iris", None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from fakes.jobs import DAY, DiedError, Life
 from fakes.jobs_office import Office
@@ -41,6 +43,16 @@ def test_its_body_is_still_there_when_it_is_driven(office):
     job_id = failed(office, body='{"records": [7]}')
     redrive(office)
     assert office.store.get(job_id).body == '{"records": [7]}'
+
+
+def test_a_model_is_a_dimension_only_when_jobs_of_it_are_driven(office, capsys):
+    failed(office)
+    capsys.readouterr()
+    for model in ("iris", "made-up-5.4321098"):
+        redrive(office, {"model": model})
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line.get("model") for line in lines if "route" in line] == ["iris", None]
 
 
 def test_nothing_happens_when_nothing_is_laid_aside(office):

@@ -57,7 +57,8 @@ class BatchApi:
             limit=limit,
             before=before,
         )
-        return Answer(body=page, dimensions={"model": model})
+        # A name that nobody knows is a value of the caller's, and no dimension.
+        return Answer(body=page, dimensions={"model": model} if page.batches else {})
 
     def _get(self, request: Request, parameters: dict[str, str]) -> Answer:
         check_query(request)
@@ -104,5 +105,5 @@ def _about(view: BatchView, headers: dict[str, str], status: int = 200) -> Answe
     dimensions = {"model": view.model}
     if view.model_version:
         headers = {**headers, "x-model-version": view.model_version}
-        dimensions["version"] = view.model_version
+        dimensions["model_version"] = view.model_version
     return Answer(status=status, body=view, headers=headers, dimensions=dimensions)

@@ -93,7 +93,10 @@ class JobsApi:
         check_query(request)
         body = read_body(request, RedriveRequest)
         driven = redrive_jobs(body, self._redriving, seconds=lambda: request.seconds)
-        return Answer(body=driven, dimensions={"model": body.model or ""})
+        # A name that nobody knows is a value of the caller's, and no dimension.
+        return Answer(
+            body=driven, dimensions={"model": body.model or ""} if driven.redriven else {}
+        )
 
     def _whole(self, job: Job, status: int = 200) -> Answer:
         """A job with what it came to: one submitted a second time may be over long ago."""
