@@ -133,18 +133,65 @@ def test_no_value_of_a_request_is_logged_when_it_is_answered_or_refused(
             json={"records": [record]},
             headers={"x-request-id": request, "x-api-key": stack.status["api_key"]},
         )
+    found = logged(stack, ("GatewayFunction", "PredictorFunction", "WebSingleFunction"), ids)
+    assert "5.4321098" not in found
+
+
+def test_no_value_is_logged_when_jobs_and_batches_are_answered_or_refused(
+    stack: Stack, iris: dict
+) -> None:
+    good = {**rows_of("iris", 1)[0][0], "sepal_length": 5.4321098}
+    bad = {**good, "petal_length": "5.4321098 by word", "petal_width": -5.4321098}
+    jobs = [
+        stack.http.post("/v2/models/iris/jobs", json={"records": [record]}).json()["id"]
+        for record in (good, bad)
+    ]
+    row = ",".join(map(str, good.values()))
+    header = ",".join(good)
+    ended = [
+        batch_over(stack, content.encode())
+        for content in (
+            f"{row}\n{row}\n",  # without a header
+            f"{header}\n{row}\n{row},5.4321098\n",
+            f"{header}\n{row}\n",
+        )
+    ]
+    assert [batch["state"] for batch in ended] == ["failed", "failed", "succeeded"]
+    assert "5.4321098" not in json.dumps(ended)
+    found = logged(stack, ("Jobs", "Batch", "Predictor"), [*jobs, *(b["id"] for b in ended)])
+    assert "5.4321098" not in found
+
+
+def batch_over(stack: Stack, content: bytes) -> dict[str, Any]:
+    """The batch over a file of these bytes, once it is over."""
+    key = f"inbox/iris/{uuid.uuid4().hex}.csv"
+    bucket = stack.status["outputs"]["ExchangeBucketName"]
+    stack.client("s3").put_object(Bucket=bucket, Key=key, Body=content)
+
+    def over() -> dict[str, Any] | None:
+        listed = stack.http.get("/batches", params={"model": "iris", "limit": "100"}).json()
+        mine = [batch for batch in listed["batches"] if batch["source"].endswith(key)]
+        final = mine and mine[0]["state"] in ("succeeded", "failed")
+        return dict(mine[0]) if final else None
+
+    return dict(wait_until(over, seconds=120, what=f"the batch over {key} ends"))
+
+
+def logged(stack: Stack, rooms: tuple[str, ...], identities: list[str]) -> str:
+    """What functions whose names begin so have logged, once it tells of all of these."""
     logs = stack.client("logs")
 
     def text() -> str | None:
         found = ""
-        for logical in ("GatewayFunction", "PredictorFunction", "WebSingleFunction"):
-            group = f"/aws/lambda/{stack.status['functions'][logical]}"
-            pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
-            found += "\n".join(e["message"] for page in pages for e in page["events"])
-        return found if all(request in found for request in ids) else None
+        for logical, name in stack.status["functions"].items():
+            if logical.startswith(rooms):
+                pages = logs.get_paginator("filter_log_events").paginate(
+                    logGroupName=f"/aws/lambda/{name}"
+                )
+                found += "\n".join(e["message"] for page in pages for e in page["events"])
+        return found if all(identity in found for identity in identities) else None
 
-    found = wait_until(text, seconds=20, what="the requests are in the logs")
-    assert "5.4321098" not in found
+    return str(wait_until(text, seconds=30, what="all of them are in the logs"))
 
 
 @pytest.mark.needs("loopback_only")
