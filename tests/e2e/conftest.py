@@ -137,7 +137,7 @@ class Stack:
         bucket = next(b for k, b in self.status["buckets"].items() if "rtifact" in k)
         self.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
         spec = {**spec, "data": {**spec["data"], "uri": f"s3://{bucket}/{key}"}}
-        machine = next(v for k, v in self.status["state_machines"].items() if "atch" in k)
+        machine = self.status["outputs"]["BatchTrainingStateMachineArn"]
         event = {"training_id": name, "origin": "test", "spec": spec}
         started = states.start_execution(
             stateMachineArn=machine, name=name, input=json.dumps(event)
@@ -176,6 +176,7 @@ class Stack:
         s3.delete_object(Bucket=bucket, Key=key)
         for process in self.servers_of(model):
             os.kill(process, signal.SIGKILL)
+            self.infer(model, {"records": []})  # whoever is first meets the dead process
         try:
             yield
         finally:

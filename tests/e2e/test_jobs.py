@@ -183,6 +183,7 @@ def test_job_never_runs_when_it_is_cancelled_before_it_starts(
     assert stack.http.delete(f"/jobs/{kept}").status_code == 409
 
 
+@pytest.mark.slow
 @pytest.mark.needs("local_processes")
 def test_poison_fails_alone_and_works_again_when_it_is_driven_again(
     stack: Stack, iris: dict

@@ -19,7 +19,7 @@ from fakes.jobs import a_job
 from fakes.jobs_office import deployment_of
 from fakes.template import ROOT, create_table
 from moto import mock_aws
-from servery.domain.jobs import CallbackState, JobState
+from servery.domain.jobs import MAX_TRIES, CallbackState, JobState
 from servery.domain.signing import JOB, SIGNATURE, TIMESTAMP, verify
 from servery.errors import ModelServerError
 from servery.wiring import aws as shared
@@ -192,11 +192,11 @@ def test_poison_is_in_the_dead_queue_when_its_tries_are_used_up(cloud, servers):
     store = wiring.job_store()
     store.add(fresh(POISON, body=json.dumps({"records": ["poison"]})))
     work = function("work")
-    for _ in range(3):
+    for _ in range(MAX_TRIES):
         wiring.job_queue().send([POISON])
         work.handler(event(cloud, "JOBS_QUEUE_URL"), Context("invocation"))
     job = store.get(POISON)
-    assert (job.state, job.tries, job.status) == (JobState.FAILED, 3, 500)
+    assert (job.state, job.tries, job.status) == (JobState.FAILED, MAX_TRIES, 500)
     assert json.loads(job.result)["status"] == 500
     assert list(wiring.dead_jobs().take(10).values()) == [POISON]
 

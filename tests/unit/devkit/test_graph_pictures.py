@@ -152,6 +152,15 @@ def test_one_line_when_sources_have_the_same_targets():
     assert lines == ["╰───┬───╯", "    ▼"]
 
 
+def test_it_fits_when_a_wrapped_box_is_as_wide_as_the_terminal():
+    steps = (
+        "{name: s0, model: m}, {name: s1, model: m, inputs: {x0: s0.value}}, {name: s2, model: m},"
+        " {name: s3, model: m, inputs: {x0: s0.value}}, {name: s4, model: m}"
+    )
+    spec = f"name: g\nowner: t\nsteps: [{steps}]\noutput: [s0, s1, s2, s3, s4]"
+    assert max(map(len, picture(record(spec), 42).splitlines())) <= 42
+
+
 @st.composite
 def graphs(draw):
     names = [f"s{i}" for i in range(draw(st.integers(1, 9)))]
