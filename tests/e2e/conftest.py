@@ -165,6 +165,12 @@ class Stack:
                 found.append(int(folder.name))
         return found
 
+    def crash(self, model: str) -> None:
+        """End the processes of a model's server, so that the next request starts another one."""
+        for process in self.servers_of(model):
+            os.kill(process, signal.SIGKILL)
+            self.infer(model, {"records": []})  # whoever is first meets the dead process
+
     @contextmanager
     def unloadable(self, model: str) -> Iterator[None]:
         """Nobody can load the model: its file is away, and no process has it in memory."""
@@ -174,13 +180,12 @@ class Stack:
         (key,) = [entry["Key"] for entry in listed["Contents"]]
         content = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         s3.delete_object(Bucket=bucket, Key=key)
-        for process in self.servers_of(model):
-            os.kill(process, signal.SIGKILL)
-            self.infer(model, {"records": []})  # whoever is first meets the dead process
+        self.crash(model)
         try:
             yield
         finally:
             s3.put_object(Bucket=bucket, Key=key, Body=content)
+            self.crash(model)  # a server that failed to load it waits for up to a minute
 
     @contextmanager
     def frozen(self, model: str) -> Iterator[None]:

@@ -154,7 +154,7 @@ def test_training_is_a_recorded_refusal_when_the_estimator_is_not_allowed(stack:
 
 def test_the_failed_step_is_recorded_when_the_system_is_at_fault(stack: Stack) -> None:
     states = stack.client("stepfunctions")
-    machine = next(v for k, v in stack.status["state_machines"].items() if "atch" in k)
+    machine = stack.status["outputs"]["BatchTrainingStateMachineArn"]
     started = states.start_execution(
         stateMachineArn=machine,
         name="fault-without-spec",
