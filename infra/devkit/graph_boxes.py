@@ -11,7 +11,8 @@ from servery.domain.graphs import REQUEST, Aggregator, OnFailure, Slow, kind_of,
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from servery.domain.graphs import GraphRecord, Group, Member, Predicate, Step
+    from servery.domain.graph_records import GraphRecord
+    from servery.domain.graphs import Group, Member, Predicate, Step
 
 ANSWER = "answer"
 _NAMED = 2

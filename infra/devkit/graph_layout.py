@@ -17,7 +17,8 @@ from devkit.graph_boxes import ANSWER, Box, answer_box, inputs_of, request_box, 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from servery.domain.graphs import GraphRecord, Step
+    from servery.domain.graph_records import GraphRecord
+    from servery.domain.graphs import Step
 
 _SWEEPS = 4
 

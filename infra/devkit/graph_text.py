@@ -13,7 +13,7 @@ from devkit.graph_lines import TangledError, draw
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from servery.domain.graphs import GraphRecord
+    from servery.domain.graph_records import GraphRecord
 
     from devkit.graph_boxes import Box
     from devkit.graph_layout import Layout, Place

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rich.table import Table
-    from servery.domain.graphs import GraphRecord
+    from servery.domain.graph_records import GraphRecord
 
     from devkit.screen import Screen
 

@@ -10,7 +10,8 @@ from fakes.graphs import MemoryGraphs
 from fakes.template import create_table
 from moto import mock_aws
 from servery.adapters.dynamodb_graphs import DynamoDbGraphs
-from servery.domain.graphs import GraphRecord, GraphSpec, Step
+from servery.domain.graph_records import GraphRecord
+from servery.domain.graphs import GraphSpec, Step
 from servery.errors import ConflictError, NotFoundError
 from servery.ports import GraphStore
 

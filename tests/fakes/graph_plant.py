@@ -16,7 +16,9 @@ from fakes.prediction_log import MemoryPredictionLog
 from fakes.records import VERSION, a_ref
 from msgspec.structs import replace
 from servery.domain.deployment import Deployment, Served, Server
-from servery.domain.graphs import EntityColumn, GraphRecord, GraphSpec, Pinned
+from servery.domain.entities import EntityColumn
+from servery.domain.graph_records import GraphRecord, Pinned
+from servery.domain.graphs import GraphSpec
 from servery.domain.spec import Mode
 from servery.edge.api import Api
 from servery.edge.cors import Cors

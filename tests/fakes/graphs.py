@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from servery.domain.graphs import GraphRecord
+from servery.domain.graph_records import GraphRecord
 from servery.errors import ConflictError, NotFoundError
 
 

@@ -83,7 +83,7 @@ def show(
 
 def _draw(screen: Screen, content: dict[str, Any], svg: Path | None) -> None:
     import msgspec  # noqa: PLC0415 - the library only where needed
-    from servery.domain.graphs import GraphRecord  # noqa: PLC0415
+    from servery.domain.graph_records import GraphRecord  # noqa: PLC0415
 
     from devkit import graph_svg, graph_text  # noqa: PLC0415
 

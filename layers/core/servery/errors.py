@@ -98,6 +98,10 @@ class ConflictError(RejectedError):
     """Somebody else was first: a stale revision, a taken name, a lease that is held."""
 
 
+class PairMismatchError(RejectedError):
+    """Two halves, preprocessor and predictor, that were not trained together."""
+
+
 class DataQualityError(RejectedError):
     """Too much of the data is bad to train on."""
 

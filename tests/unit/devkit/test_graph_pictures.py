@@ -6,7 +6,8 @@ import yaml
 from devkit import graph_boxes, graph_layout, graph_lines, graph_svg, graph_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from servery.domain.graphs import GraphRecord, GraphSpec, Predicate
+from servery.domain.graph_records import GraphRecord
+from servery.domain.graphs import GraphSpec, Predicate
 
 CHAIN = """
 name: risks

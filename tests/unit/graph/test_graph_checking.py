@@ -10,7 +10,8 @@ from fakes.deployed import classifier, deploy, number, regression, text
 from fakes.object_store import MemoryObjectStore
 from fakes.records import VERSION
 from fakes.registry import MemoryRegistry
-from servery.domain.graphs import EntityColumn, GraphSpec
+from servery.domain.entities import EntityColumn
+from servery.domain.graphs import GraphSpec
 from servery.domain.signature import Dtype, Field
 from servery.errors import ArtifactError, InvalidSpecError
 from servery.usecases.graph.checking import Checked, check_graph

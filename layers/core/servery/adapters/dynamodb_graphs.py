@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from servery.adapters.dynamodb_table import DynamoDbTable
-from servery.domain.graphs import GraphRecord
+from servery.domain.graph_records import GraphRecord
 from servery.errors import NotFoundError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from servery.domain.graphs import GraphRecord
+from servery.domain.graph_records import GraphRecord
 from servery.domain.spec import MODEL_NAME
 from servery.errors import NotFoundError
 from servery.ports import Clock, GraphStore

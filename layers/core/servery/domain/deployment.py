@@ -64,6 +64,7 @@ class Deployment(_Record, frozen=True, kw_only=True):
         deadline_ms: How long a caller waits at the most.
         limits: Rows and bytes of one request.
         log_sample: Share of requests in the prediction log.
+        second_stage: Name of the model that answers staged requests later; empty for none.
         changed: ISO 8601, UTC.
         reason: What the last change was.
     """
@@ -76,6 +77,7 @@ class Deployment(_Record, frozen=True, kw_only=True):
     deadline_ms: int = 10_000
     limits: Limits = msgspec.field(default_factory=Limits)
     log_sample: float = 1.0
+    second_stage: str = ""
     changed: str = ""
     reason: str = ""
 
@@ -92,6 +94,20 @@ class Deployment(_Record, frozen=True, kw_only=True):
         raise NotFoundError(
             f"no server runs that version of {self.model}; served are {', '.join(known)}"
         )
+
+    def paired(self, pair: str) -> Served:
+        """Who serves this half of a pair: the champion, or the last good one.
+
+        A release changes the halves one after the other, and a request in between still finds
+        two that belong together.
+
+        Raises:
+            NotFoundError: nobody does.
+        """
+        for candidate in (self.champion, self.last_good):
+            if candidate is not None and candidate.ref.pair == pair:
+                return candidate
+        raise NotFoundError(f"no server of {self.model} was trained with that other half")
 
 
 def crown(deployment: Deployment | None, served: Served, *, now: float, reason: str) -> Deployment:

@@ -13,11 +13,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from servery.domain.signature import Dtype
-from servery.domain.spec import COLUMN_NAME, MODEL_NAME
+from servery.domain.entities import Lookup, Reference
+from servery.domain.spec import MODEL_NAME
 
 Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,31}$(?!\n)")]
-Reference = Annotated[str, Meta(min_length=1, max_length=260)]
 Milliseconds = Annotated[int, Meta(ge=10, le=28_000)]
 MOST_STEPS = 16
 MOST_MEMBERS = 8
@@ -50,7 +49,8 @@ class Aggregator(StrEnum):
     all: every member's answer, by its name. any: the first that is there, in declared order.
     quorum: the class that at least so many members say. vote: the class that most say, ties by
     declared order. mean and weighted: of the members' scores. argmax: the label of the member
-    with the highest score. median: of the members' scores.
+    with the highest score. median: of the members' scores. named: what a function of the
+    deploy's allow-list makes of the members' scores.
     """
 
     ALL = "all"
@@ -61,11 +61,12 @@ class Aggregator(StrEnum):
     WEIGHTED = "weighted"
     ARGMAX = "argmax"
     MEDIAN = "median"
+    NAMED = "named"
 
     @property
     def scored(self) -> bool:
         """Whether every member needs a number."""
-        return self in (self.MEAN, self.WEIGHTED, self.ARGMAX, self.MEDIAN)
+        return self in (self.MEAN, self.WEIGHTED, self.ARGMAX, self.MEDIAN, self.NAMED)
 
 
 class Predicate(_Part, frozen=True, kw_only=True):
@@ -86,34 +87,16 @@ class Predicate(_Part, frozen=True, kw_only=True):
     below: float | None = None
 
 
-class EntityColumn(_Part, frozen=True, kw_only=True):
-    """A column of looked-up data or of a request, with the type that the steps count on.
+class Follow(_Part, frozen=True, kw_only=True):
+    """What the answer of a member sets going in a job, without waiting for the others.
 
     Attributes:
-        name: Of the column.
-        dtype: What it holds.
-        unit: Unit of measure, `1` where there is none.
-        nullable: Whether null is a value too.
+        graph: The graph that is asked next, as a job of its own, about the rows concerned.
+        when: Which rows; `of` is a path in the member's answer (`class`). All where left out.
     """
 
-    name: Annotated[str, Meta(pattern=COLUMN_NAME)]
-    dtype: Dtype
-    unit: str = "1"
-    nullable: bool = False
-
-
-class Lookup(_Part, frozen=True, kw_only=True):
-    """Data of an entity, looked up by a key.
-
-    Attributes:
-        entity: Kind of entity, `customer`.
-        key: Reference to the key of a row.
-        columns: What is looked up.
-    """
-
-    entity: Annotated[str, Meta(pattern=MODEL_NAME)]
-    key: Reference
-    columns: Annotated[list[EntityColumn], Meta(min_length=1, max_length=200)]
+    graph: Annotated[str, Meta(pattern=MODEL_NAME)]
+    when: Predicate | None = None
 
 
 class Member(_Part, frozen=True, kw_only=True):
@@ -129,6 +112,7 @@ class Member(_Part, frozen=True, kw_only=True):
         label: What argmax answers when this member has the highest score; its name without.
         weight: For `weighted`.
         deadline_ms: How long it is waited for.
+        then: What its answer sets going, where the graph is asked as a job.
     """
 
     name: Name
@@ -139,6 +123,7 @@ class Member(_Part, frozen=True, kw_only=True):
     label: str = ""
     weight: Annotated[float, Meta(ge=0)] = 1.0
     deadline_ms: Milliseconds | None = None
+    then: Follow | None = None
 
 
 class Group(_Part, frozen=True, kw_only=True):
@@ -151,6 +136,7 @@ class Group(_Part, frozen=True, kw_only=True):
             it is left out.
         slow: What is done about a member that is late.
         wait_ms: After how long a member is late (go_on).
+        named: Name of the function in the deploy's allow-list (named).
     """
 
     members: Annotated[list[Member], Meta(min_length=2, max_length=MOST_MEMBERS)]
@@ -158,17 +144,24 @@ class Group(_Part, frozen=True, kw_only=True):
     quorum: Annotated[int, Meta(ge=1, le=MOST_MEMBERS)] | None = None
     slow: Slow = Slow.WAIT
     wait_ms: Milliseconds | None = None
+    named: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,47}$(?!\n)")] = ""
 
 
 class Step(_Part, frozen=True, kw_only=True):
-    """One step: a model, a lookup or a group.
+    """One step: a model, a preprocessor, a lookup or a group.
+
+    A model together with a preprocessor is a pair in a line: the preprocessor's server hands the
+    features on to the model's. A model together with a lookup has its server look the data up.
 
     Attributes:
         name: Unique in the graph; what references name its answer by.
         model: Name of the model to ask.
-        version: The version to ask; empty for the champion.
-        inputs: As in `Member`.
-        lookup: The data to look up.
+        version: The version to ask; empty for the champion. Of a pair it is the predictor's:
+            the preprocessor that answers is the one that was trained with it.
+        inputs: As in `Member`; of a pair those of its preprocessor.
+        preprocessor: Name of the preprocessor to ask.
+        features: The step of a preprocessor whose features the model takes, whole.
+        lookup: The data to look up; by the proxy, or by the server of `model`.
         group: The models to ask side by side.
         when: For which rows; all where it is left out.
         deadline_ms: How long it is waited for; what is left of the graph's own without.
@@ -181,6 +174,8 @@ class Step(_Part, frozen=True, kw_only=True):
     model: Annotated[str, Meta(pattern=MODEL_NAME)] | None = None
     version: str = ""
     inputs: dict[str, Reference] = {}
+    preprocessor: Annotated[str, Meta(pattern=MODEL_NAME)] | None = None
+    features: Name | None = None
     lookup: Lookup | None = None
     group: Group | None = None
     when: Predicate | None = None
@@ -198,6 +193,8 @@ class GraphSpec(_Part, frozen=True, kw_only=True):
         description: For people.
         deadline_ms: How long a caller waits at the most.
         steps: In any order that reads well.
+        job_wait_s: How long a job waits for the members of its group; then it ends with what is
+            in, and what comes later is kept as late. Seconds.
         output: The step whose answer is the graph's; of several the first that has one for the
             row (a choice between models). The last step where it is left out.
     """
@@ -206,6 +203,7 @@ class GraphSpec(_Part, frozen=True, kw_only=True):
     owner: Annotated[str, Meta(min_length=1, max_length=100)]
     description: str = ""
     deadline_ms: Annotated[int, Meta(ge=50, le=28_000)] = 10_000
+    job_wait_s: Annotated[int, Meta(ge=1, le=86_400)] = 300
     steps: Annotated[list[Step], Meta(min_length=1, max_length=MOST_STEPS)]
     output: list[Name] = []
 
@@ -213,74 +211,6 @@ class GraphSpec(_Part, frozen=True, kw_only=True):
     def outputs(self) -> list[str]:
         """The steps that can answer, first choice first."""
         return self.output or [self.steps[-1].name]
-
-
-class Pinned(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model looked like when the graph was checked against it.
-
-    Attributes:
-        model: Name of the model.
-        version: The version that would have answered.
-        signature: Digest of its signature.
-        inputs: Every input of it, with the reference that it comes from: those that the step
-            maps, and `request.NAME` for all others. Asking goes by this alone.
-        numbers: Those inputs that are numbers: true and false go into them as 1 and 0.
-    """
-
-    model: str
-    version: str
-    signature: str
-    inputs: dict[str, Reference] = {}
-    numbers: list[str] = []
-
-
-class GraphRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A registered graph.
-
-    Attributes:
-        spec: As declared.
-        revision: Raised by one with every change; a stale writer loses.
-        registered: ISO 8601, UTC.
-        checked: The models that it was checked against, by name of the step or member.
-        request: The columns of a request, with the type and unit that the steps want.
-    """
-
-    spec: GraphSpec
-    revision: int
-    registered: str
-    checked: dict[str, Pinned] = {}
-    request: list[EntityColumn] = []
-
-
-class StepState(StrEnum):
-    """What became of a step or a member in one request."""
-
-    OK = "ok"
-    SKIPPED = "skipped"
-    DEFAULT = "default"
-    LATE = "late"
-    FAILED = "failed"
-    NOT_RUN = "not_run"
-
-
-class StepReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One step or member of one request, for the answer and the log.
-
-    Attributes:
-        name: Of the step, `group.member` for a member.
-        state: What became of it.
-        rows: Rows that it was asked about.
-        model_version: The version that answered.
-        ms: Milliseconds from asking to the answer.
-        reason: Why it failed or is late; a sentence without values of the caller.
-    """
-
-    name: str
-    state: StepState
-    rows: int = 0
-    model_version: str = ""
-    ms: float = 0.0
-    reason: str = ""
 
 
 def references(step: Step) -> list[str]:
@@ -297,7 +227,8 @@ def references(step: Step) -> list[str]:
 
 def needs(step: Step) -> set[str]:
     """The steps that a step waits for."""
-    return {ref.partition(".")[0] for ref in references(step)} - {REQUEST}
+    before = {step.features} if step.features is not None else set()
+    return before | ({ref.partition(".")[0] for ref in references(step)} - {REQUEST})
 
 
 def graph_json_schema() -> dict[str, Any]:
@@ -309,15 +240,25 @@ def graph_json_schema() -> dict[str, Any]:
     }
 
 
-Kind = Literal["model", "lookup", "group"]
+Kind = Literal["model", "preprocessor", "pair", "looking_up", "lookup", "group"]
+"""What a step is. `pair`: preprocessor and model in a line. `looking_up`: a model whose server
+looks data up by itself."""
+_KINDS: dict[frozenset[str], Kind] = {
+    frozenset({"model"}): "model",
+    frozenset({"preprocessor"}): "preprocessor",
+    frozenset({"preprocessor", "model"}): "pair",
+    frozenset({"lookup", "model"}): "looking_up",
+    frozenset({"lookup"}): "lookup",
+    frozenset({"group"}): "group",
+}
 
 
 def kind_of(step: Step) -> Kind | None:
-    """What a step is; None where it is none of the three, or several at once."""
-    kinds: list[tuple[Kind, object]] = [
-        ("model", step.model),
-        ("lookup", step.lookup),
-        ("group", step.group),
-    ]
-    said = [kind for kind, part in kinds if part is not None]
-    return said[0] if len(said) == 1 else None
+    """What a step is; None where what it says does not go together, or is nothing."""
+    parts = {
+        "model": step.model,
+        "preprocessor": step.preprocessor,
+        "lookup": step.lookup,
+        "group": step.group,
+    }
+    return _KINDS.get(frozenset(name for name, part in parts.items() if part is not None))

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from servery.domain.digest import digest_bytes
+from servery.domain.digest import digest_bytes, digest_value
 from servery.domain.signature import Signature
 from servery.domain.spec import Limits
 from servery.errors import ArtifactError
@@ -27,6 +27,13 @@ class Runtime(StrEnum):
         return "model.onnx" if self is Runtime.ONNX else "model.joblib"
 
 
+class Part(StrEnum):
+    """Which half of a pair a model is."""
+
+    PREPROCESSOR = "preprocessor"
+    PREDICTOR = "predictor"
+
+
 class _Record(msgspec.Struct, frozen=True, kw_only=True):
     pass
 
@@ -42,6 +49,8 @@ class ModelRef(_Record, frozen=True, kw_only=True):
         digest: SHA-256 (hex) of the model file, as the registry recorded it.
         manifest_digest: SHA-256 (hex) of `manifest.json`, as the registry recorded it.
         runtime: What computes the answers.
+        part: Which half of a pair it is; None for a whole model.
+        pair: Id of the pair; empty for a whole model.
     """
 
     model: str
@@ -51,6 +60,8 @@ class ModelRef(_Record, frozen=True, kw_only=True):
     digest: str
     manifest_digest: str
     runtime: Runtime
+    part: Part | None = None
+    pair: str = ""
 
 
 class Latency(_Record, frozen=True, kw_only=True):
@@ -96,8 +107,8 @@ class Sample(_Record, frozen=True, kw_only=True):
     Attributes:
         records: Rows in the form of the records API.
         classes: The class of each row (classification).
-        scores: Probabilities by row and class (classification with probabilities), or the
-            value of each row as a list of one (regression).
+        scores: Probabilities by row and class (classification with probabilities), the value
+            of each row as a list of one (regression), or the features of each row.
         tolerance: Largest absolute difference of a score.
     """
 
@@ -129,6 +140,34 @@ class Lineage(_Record, frozen=True, kw_only=True):
     spec: dict[str, Any]
 
 
+class Pair(_Record, frozen=True, kw_only=True):
+    """The two halves that were trained together. Others than these never work together.
+
+    Attributes:
+        id: As `pair_id` makes it of the two files.
+        part: Which of them this artifact is.
+        partner: Name of the other one's model.
+        preprocessor: SHA-256 (hex) of the preprocessor's model file.
+        predictor: SHA-256 (hex) of the predictor's model file.
+    """
+
+    id: str
+    part: Part
+    partner: str
+    preprocessor: str
+    predictor: str
+
+    @property
+    def own(self) -> str:
+        """SHA-256 (hex) that this artifact's own model file has."""
+        return self.preprocessor if self.part is Part.PREPROCESSOR else self.predictor
+
+
+def pair_id(preprocessor: str, predictor: str) -> str:
+    """The id of a pair: 32 hexadecimal digits of a digest over the digests of its two files."""
+    return digest_value([preprocessor, predictor])[:32]
+
+
 class Manifest(_Record, frozen=True, kw_only=True):
     """`manifest.json`: everything that a server or a person needs to know about an artifact.
 
@@ -152,6 +191,7 @@ class Manifest(_Record, frozen=True, kw_only=True):
         parity: The proof of the export.
         sample: The recorded sample of the readiness check.
         lineage: From what it was made.
+        pair: With what it works together; None for a whole model.
     """
 
     schema: int = 1
@@ -171,6 +211,7 @@ class Manifest(_Record, frozen=True, kw_only=True):
     parity: Parity
     sample: Sample
     lineage: Lineage
+    pair: Pair | None = None
 
 
 def read_manifest(content: bytes, ref: ModelRef) -> Manifest:

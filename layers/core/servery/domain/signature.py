@@ -28,6 +28,8 @@ class Task(StrEnum):
 
     CLASSIFICATION = "classification"
     REGRESSION = "regression"
+    PREPROCESSING = "preprocessing"
+    """Half of a model: its answer is the features that the other half takes. No spec says it."""
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,6 +67,8 @@ class Output(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         unit: Unit of the predicted value, `1` where there is none.
         classes: All classes, in the order of the probabilities (classification only).
         probabilities: Whether the model gives a probability for each class.
+        features: Names of the features, in the order of the matrix (preprocessing only); each
+            is a float.
     """
 
     name: str
@@ -72,13 +76,14 @@ class Output(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     unit: str = "1"
     classes: list[str | int | bool] | None = None
     probabilities: bool = False
+    features: list[str] | None = None
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Inputs in their order, and the output.
 
     Attributes:
-        task: Classification or regression.
+        task: Classification, regression, or preprocessing for one of them.
         inputs: The features, in the order in which the model takes them.
         output: What the model answers.
     """
@@ -106,4 +111,6 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         for entry in plain["inputs"]:
             entry.pop("description")
             entry.pop("example")
+        if plain["output"]["features"] is None:
+            plain["output"].pop("features")
         return digest_value(plain)

@@ -159,11 +159,14 @@ class Serving(_Part, frozen=True, kw_only=True):
         mode: `load` (the server fetches the model) or `image` (the model is in its package).
         deadline_ms: How long a caller waits at the most.
         limits: Rows and bytes of one request.
+        second_stage: Name of a heavier model that answers the same requests later, behind a
+            queue; this one answers at once (`staged`).
     """
 
     mode: Mode = Mode.LOAD
     deadline_ms: Annotated[int, Meta(ge=50, le=28_000)] = 10_000
     limits: Limits = msgspec.field(default_factory=Limits)
+    second_stage: ModelName | None = None
 
 
 class Log(_Part, frozen=True, kw_only=True):
@@ -236,6 +239,17 @@ class BatchRules(_Part, frozen=True, kw_only=True):
     schedule: BatchSchedule | None = None
 
 
+class PairExport(_Part, frozen=True, kw_only=True):
+    """Preprocessing and prediction as two model servers, each with its own versions and size.
+
+    Attributes:
+        preprocessor: Name of the model that the preprocessing becomes. The model itself becomes
+            the predictor, whose inputs are the features.
+    """
+
+    preprocessor: ModelName
+
+
 class ModelSpec(_Part, frozen=True, kw_only=True):
     """What a user says about a model, whole."""
 
@@ -254,6 +268,7 @@ class ModelSpec(_Part, frozen=True, kw_only=True):
     monitor: Monitor = msgspec.field(default_factory=Monitor)
     schedule: Schedule = msgspec.field(default_factory=Schedule)
     batch: BatchRules = msgspec.field(default_factory=BatchRules)
+    pair: PairExport | None = None
 
     @property
     def features(self) -> list[Column]:
@@ -267,7 +282,8 @@ class ModelSpec(_Part, frozen=True, kw_only=True):
 
     def logic_digest(self) -> str:
         """Digest of what the spec says about the logic: preprocessing, estimator, parameters."""
-        return digest_value([self.preprocessing, self.estimator, self.task])
+        paired = [] if self.pair is None else [self.pair]
+        return digest_value([self.preprocessing, self.estimator, self.task, *paired])
 
 
 class _Marked(msgspec.Struct):

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from servery.domain.deployment import Deployment
-from servery.domain.graphs import GraphRecord, GraphSpec
+from servery.domain.graph_records import GraphRecord
+from servery.domain.graphs import GraphSpec
 from servery.domain.records import ReleaseRecord
 from servery.edge import wire
 from servery.edge.graph.entities import EntitiesKept

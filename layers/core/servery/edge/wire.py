@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from servery.domain.graphs import StepReport
+from servery.domain.graph_records import StepReport
 
 Datatype = Literal[
     "BOOL",

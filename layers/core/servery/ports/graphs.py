@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from servery.domain.graphs import GraphRecord
+    from servery.domain.graph_jobs import GraphJob, GraphJobState, PartMessage, PartResult
+    from servery.domain.graph_records import GraphRecord
 
 
 class GraphStore(Protocol):
@@ -63,4 +64,61 @@ class EntityStore(Protocol):
 
     def remove(self, entity: str, key: str) -> None:
         """Forget one entity; nothing happens where there is none."""
+        ...
+
+
+class GraphJobStore(Protocol):
+    """Keeps jobs of graphs and the results of their parts; conditional writes only."""
+
+    def add(self, job: GraphJob) -> GraphJob:
+        """Keep a new job; where one is kept under its id already, that one is given back."""
+        ...
+
+    def get(self, job_id: str) -> GraphJob:
+        """One job, whole, as it is now; `NotFoundError` where there is none."""
+        ...
+
+    def put(self, job: GraphJob) -> None:
+        """Write the next revision; `ConflictError` unless the stored one is exactly one lower."""
+        ...
+
+    def add_result(self, result: PartResult) -> PartResult:
+        """Keep what a part came to; where that is known already, the first is given back."""
+        ...
+
+    def results(self, job_id: str) -> list[PartResult]:
+        """What the parts of a job came to so far, each as it is now."""
+        ...
+
+    def page(
+        self, graph: str, state: GraphJobState | None, *, limit: int, before: str
+    ) -> list[GraphJob]:
+        """A graph's jobs, newest first, without bodies, specs of steps, or results.
+
+        `before` is `created id` of the last one seen; empty for the first page.
+        """
+        ...
+
+    def due(self, now: float, *, limit: int) -> list[str]:
+        """Ids of jobs that a sweep has to look at by `now`, the longest waiting first."""
+        ...
+
+
+class PartTopic(Protocol):
+    """The topic that carries each part of a job into the queue of its slot."""
+
+    def publish(self, messages: list[PartMessage]) -> None:
+        """Publish; `UnavailableError` where not all of them got there."""
+        ...
+
+
+class GraphEvents(Protocol):
+    """Tells the event bus."""
+
+    def answered(self, job: GraphJob, result: PartResult) -> None:
+        """One part of a job is in, or has failed; `UnavailableError` where nobody was told."""
+        ...
+
+    def finished(self, job: GraphJob) -> None:
+        """A job has ended; `UnavailableError` where nobody was told."""
         ...

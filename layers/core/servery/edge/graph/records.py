@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from servery.domain.graphs import EntityColumn
+from servery.domain.entities import EntityColumn, complaint
 from servery.domain.signature import Dtype
 from servery.edge.graph.json_members import Members, parse_members
 from servery.edge.http import Request, check_media
 from servery.errors import InvalidInputError, MalformedError, TooLargeError, Violation
-from servery.usecases.graph.values import Row, complaint
+from servery.usecases.graph.values import Row
 
 MOST_BYTES = 5_000_000
 MOST_ROWS = 10_000

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from servery.domain.graphs import GraphRecord, GraphSpec
+from servery.domain.graph_records import GraphRecord
+from servery.domain.graphs import GraphSpec
 from servery.edge.api import Call
 from servery.edge.http import Answer, Request
 from servery.edge.strict import check_query, read_body, read_page

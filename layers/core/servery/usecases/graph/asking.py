@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from servery.domain.graphs import GraphRecord, StepReport
+from servery.domain.graph_records import GraphRecord, StepReport
 from servery.errors import NotFoundError, ServeryError
 from servery.ports import EntityStore, Graphs
 from servery.ports.crew import Crew

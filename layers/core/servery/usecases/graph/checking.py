@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from servery.domain.graphs import EntityColumn, GraphSpec, OnFailure, Pinned, Step
+from servery.domain.entities import EntityColumn
+from servery.domain.graph_records import Pinned
+from servery.domain.graphs import GraphSpec, OnFailure, Step
 from servery.errors import InvalidSpecError, NotFoundError, Violation
 from servery.usecases.graph.conditions import check_default, check_predicate
 from servery.usecases.graph.deadlines import check_deadlines

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from servery.domain.graphs import REQUEST, Lookup
+from servery.domain.entities import Lookup, columns_of, key_text
+from servery.domain.graphs import REQUEST
 from servery.errors import BadAnswerError, InvalidInputError, ServeryError, Violation
-from servery.usecases.graph.values import Known, Row, complaint
+from servery.usecases.graph.values import Known, Row
 
 MOST_TOLD = 20
 
@@ -28,7 +29,7 @@ class Found:
 
 def keys_of(lookup: Lookup, known: Known, rows: list[int]) -> list[str]:
     """The key of each row, as text; empty where a row has none."""
-    return [_key(known.value(lookup.key, row)) for row in rows]
+    return [key_text(known.value(lookup.key, row)) for row in rows]
 
 
 def fill(
@@ -49,7 +50,7 @@ def fill(
     unknown: list[Violation] = []
     root, _, column = lookup.key.partition(".")
     for row, key in zip(rows, keys, strict=True):
-        answer, wrong = _columns(lookup, data.get(key))
+        answer, wrong = columns_of(lookup, data.get(key))
         found.rows.append(answer)
         if wrong and found.error is None:
             found.error = BadAnswerError(name, f"{name}: {wrong}")
@@ -61,27 +62,3 @@ def fill(
         message = f"{name} found nothing: {first.field}: {first.message}"
         found.error = InvalidInputError(message, tuple(unknown))
     return found
-
-
-def _columns(lookup: Lookup, data: Mapping[str, Any] | None) -> tuple[Row | None, str]:
-    if data is None:
-        return None, f"there are no data of the {lookup.entity}"
-    answer: Row = {}
-    for column in lookup.columns:
-        if column.name not in data:
-            if not column.nullable:
-                return None, f"the data of the {lookup.entity} lack {column.name}"
-            answer[column.name] = None
-            continue
-        wrong = complaint(column, data[column.name])
-        if wrong:
-            return None, f"{column.name} of the {lookup.entity} {wrong}"
-        answer[column.name] = data[column.name]
-    return answer, ""
-
-
-def _key(value: Any) -> str:  # noqa: ANN401 - whatever a reference finds
-    """A key as text; a whole number without its fraction, as people write it."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""

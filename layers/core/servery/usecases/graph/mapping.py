@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from servery.domain.graphs import REQUEST, Reference
+from servery.domain.entities import Reference
+from servery.domain.graphs import REQUEST
 from servery.domain.signature import Field
 from servery.errors import Violation
 from servery.usecases.graph.models import Known

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from servery.domain.graphs import GraphSpec, Reference, Step
+from servery.domain.entities import Reference
+from servery.domain.graphs import GraphSpec, Step
 
 
 @dataclass(frozen=True, slots=True)

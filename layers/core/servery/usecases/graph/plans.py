@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from servery.domain.graphs import (
-    REQUEST,
-    Aggregator,
-    GraphRecord,
-    Group,
-    Member,
-    Step,
-    needs,
-    references,
-)
+from servery.domain.graph_records import GraphRecord
+from servery.domain.graphs import REQUEST, Aggregator, Group, Member, Step, needs, references
 from servery.errors import FaultError
 
 

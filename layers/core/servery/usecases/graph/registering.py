@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from servery.domain.graphs import GraphRecord, GraphSpec
+from servery.domain.graph_records import GraphRecord
+from servery.domain.graphs import GraphSpec
 from servery.errors import ConflictError, NotFoundError
 from servery.usecases.graph.checking import check_graph
 from servery.usecases.graph.models import Models

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from servery.domain.graphs import Aggregator, Group, Slow, StepReport, StepState
+from servery.domain.graph_records import StepReport, StepState
+from servery.domain.graphs import Aggregator, Group, Slow
 from servery.errors import (
     BadAnswerError,
     DeadlineExceededError,

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from servery.domain.graphs import OnFailure, Slow, StepReport, StepState
+from servery.domain.graph_records import StepReport, StepState
+from servery.domain.graphs import OnFailure, Slow
 from servery.errors import (
     BadAnswerError,
     HopUnavailableError,

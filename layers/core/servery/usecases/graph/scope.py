@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from servery.domain.graphs import REQUEST, EntityColumn, Reference
+from servery.domain.entities import EntityColumn, Reference
+from servery.domain.graphs import REQUEST
 from servery.domain.signature import Dtype, Field
 from servery.domain.spec import COLUMN_NAME
 from servery.errors import Violation

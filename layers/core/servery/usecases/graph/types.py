@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from servery.domain.graphs import Aggregator, Group, Lookup, Member
+from servery.domain.entities import Lookup
+from servery.domain.graphs import Aggregator, Group, Member
 from servery.domain.signature import Dtype, Field, Signature, Task
 
 Category = str | int | bool

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from servery.domain.graphs import REQUEST, EntityColumn, Predicate
-from servery.domain.signature import Dtype
+from servery.domain.graphs import REQUEST, Predicate
 
 Row = dict[str, Any]
 ABSENT: Any = object()
@@ -79,19 +77,3 @@ def holds(when: Predicate, value: Any) -> bool:  # noqa: ANN401
 def same(one: Any, other: Any) -> bool:  # noqa: ANN401
     """Whether two values are the same to a reader: 1 and 1.0 are, 1 and true are not."""
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
-
-
-def complaint(column: EntityColumn, value: Any) -> str | None:  # noqa: ANN401
-    """What keeps a value from being one of a column, without the value; None if nothing does."""
-    if value is None:
-        return None if column.nullable else "is null"
-    kind = column.dtype
-    if kind is Dtype.STRING:
-        return None if isinstance(value, str) else "is not text"
-    if kind is Dtype.BOOL:
-        return None if isinstance(value, bool) else "is not true or false"
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return "is not a number"
-    if isinstance(value, float) and not math.isfinite(value):
-        return "is not a finite number"
-    return "is not a whole number" if kind is Dtype.INT and value != value // 1 else None

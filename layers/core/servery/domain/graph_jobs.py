@@ -1,0 +1,179 @@
+"""A graph asked asynchronously: the job, and what each of its parts came to.
+
+Every part has a queue of its own and an item of its own, which is written once: a delivery that
+comes again finds it there and changes nothing. The job ends by one conditional write, when all
+parts are in or its time is up. What comes in after that is kept, and marked as late.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from servery.domain.graphs import MOST_MEMBERS, GraphSpec, Group
+from servery.errors import ConflictError
+
+MAX_PART_TRIES = 4
+"""How often a part is tried before it has failed."""
+PART_PAUSE_BASE = 4.0
+"""Seconds to the power of the tries so far between two of them."""
+GRACE_SECONDS = 30.0
+"""How long after it was accepted a job may be unsent before a sweep sends it."""
+TELL_SECONDS = 60.0
+"""How long after its end a job may be untold before a sweep tells it."""
+SLOTS = MOST_MEMBERS
+"""How many queues of parts there are; the part at place n of a job travels through queue n."""
+WHOLE = "graph"
+"""Name of the only part of a graph that is not one group: the graph, asked as it is."""
+
+
+class GraphJobState(StrEnum):
+    """Where a graph's job is."""
+
+    OPEN = "open"
+    DONE = "done"
+    FAILED = "failed"
+
+    @property
+    def final(self) -> bool:
+        """Whether it has ended."""
+        return self is not GraphJobState.OPEN
+
+
+class PartState(StrEnum):
+    """What became of a part; one without an item is still waited for."""
+
+    DONE = "done"
+    FAILED = "failed"
+
+
+class GraphJob(msgspec.Struct, frozen=True, kw_only=True):
+    """One asynchronous request to a graph.
+
+    Attributes:
+        id: Unique; the same for the same idempotency key of the same graph.
+        graph: Name of the graph.
+        graph_revision: The revision by which it was accepted, and by which it is carried out.
+        spec: The graph as it was then, so that a change of it changes no job on its way.
+        state: Where it is.
+        revision: Raised by one with every change; a stale writer loses.
+        created: ISO 8601, UTC.
+        finished: When it ended, ISO 8601.
+        expires: When it may be forgotten, seconds since the epoch.
+        settle_at: When it ends with what is in, seconds since the epoch.
+        due: When a sweep has to look at it, seconds since the epoch; None for never.
+        request_id: As everywhere.
+        digest: SHA-256 (hex) of the request's body.
+        body: The request's body, or
+        body_key: where it is in the exchange bucket, when it is large.
+        sent: Whether its parts were published.
+        told: Whether its end was published.
+        partial: Whether it ended without all parts.
+        missing: The parts without which it ended.
+        result: The predictions as JSON (done), or the problem document (failed), or
+        result_key: where they are in the exchange bucket, when they are large.
+        reason: Why it failed, a sentence.
+        origin: `JOB/MEMBER` whose answer set it going; empty for a caller's own.
+    """
+
+    id: str
+    graph: str
+    graph_revision: int
+    spec: GraphSpec
+    state: GraphJobState = GraphJobState.OPEN
+    revision: int = 1
+    created: str
+    finished: str = ""
+    expires: float
+    settle_at: float
+    due: float | None = None
+    request_id: str = ""
+    digest: str
+    body: str = ""
+    body_key: str = ""
+    sent: bool = False
+    told: bool = False
+    partial: bool = False
+    missing: list[str] = []
+    result: str = ""
+    result_key: str = ""
+    reason: str = ""
+    origin: str = ""
+
+
+class PartResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What one part of a job came to.
+
+    Attributes:
+        job: Id of the job.
+        part: Name of the member, or `WHOLE`.
+        state: What became of it.
+        late: Whether it came after the job had ended.
+        model: Name of the model; that of the graph for `WHOLE`.
+        model_version: The version that answered.
+        arrived: ISO 8601, UTC.
+        tries: How often it was tried.
+        ms: Milliseconds of the last try.
+        rows: The answer for each row as JSON (done), or
+        rows_key: where it is in the exchange bucket, when it is large.
+        reason: Why it failed, a sentence without values of the caller.
+    """
+
+    job: str
+    part: str
+    state: PartState
+    late: bool = False
+    model: str = ""
+    model_version: str = ""
+    arrived: str = ""
+    tries: int = 1
+    ms: float = 0.0
+    rows: str = ""
+    rows_key: str = ""
+    reason: str = ""
+
+
+class PartMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """What travels through the topic and a part's queue; the record says all else."""
+
+    job: str
+    part: str
+    slot: int
+
+
+def fan_group(spec: GraphSpec) -> Group | None:
+    """The group whose members are the parts of a job: that of a graph which is one group."""
+    return spec.steps[0].group if len(spec.steps) == 1 else None
+
+
+def parts_of(spec: GraphSpec) -> list[str]:
+    """Names of the parts of a job of a graph, in the order of their slots."""
+    group = fan_group(spec)
+    return [WHOLE] if group is None else [member.name for member in group.members]
+
+
+def ended(
+    job: GraphJob,
+    *,
+    state: GraphJobState,
+    finished: str,
+    now: float,
+    **outcome: Any,  # noqa: ANN401 - fields of the record
+) -> GraphJob:
+    """The job, over; a sweep sees to it that its end is told.
+
+    Raises:
+        ConflictError: it has ended before.
+    """
+    if job.state.final:
+        raise ConflictError(f"job {job.id} has ended")
+    return msgspec.structs.replace(
+        job,
+        state=state,
+        revision=job.revision + 1,
+        finished=finished,
+        due=now + TELL_SECONDS,
+        **outcome,
+    )
