@@ -9,6 +9,7 @@ it up, which is quicker while working on the tests, and the only way on AWS.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -152,7 +153,8 @@ class Stack:
 
     def servers_of(self, model: str) -> list[int]:
         """The processes of this machine that run a model's server for this stack."""
-        predictor = self.status["functions"]["PredictorFunction"].encode()
+        kinds = ("PredictorFunction", "PreprocessorFunction")
+        functions = tuple(self.status["functions"][kind].encode() for kind in kinds)
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
@@ -160,7 +162,7 @@ class Stack:
             except OSError:
                 continue  # it has ended, or is somebody else's
             named = {v.partition(b"=")[0]: v.partition(b"=")[2] for v in variables}
-            ours = named.get(b"AWS_LAMBDA_FUNCTION_NAME", b"").endswith(predictor)
+            ours = named.get(b"AWS_LAMBDA_FUNCTION_NAME", b"").endswith(functions)
             if ours and named.get(b"SERVERY_MODEL") == model.encode():
                 found.append(int(folder.name))
         return found
@@ -325,3 +327,55 @@ def released(stack: Stack) -> Callable[[str], str]:
         return str(record["released_as"])
 
     return release
+
+
+@pytest.fixture
+def register(stack: Stack) -> Iterator[Callable[..., str]]:
+    """Registers a graph under a name of its own, and takes it out again."""
+    names = []
+
+    def do(*steps: dict[str, Any], deadline_ms: int = 5000, **more: Any) -> str:
+        name = f"e2e-{uuid.uuid4().hex[:8]}"
+        spec = {"name": name, "owner": "e2e", "steps": steps, "deadline_ms": deadline_ms, **more}
+        made = stack.http.post("/graphs", json=spec)
+        assert made.status_code == 201, made.text
+        names.append(name)
+        return name
+
+    yield do
+    for name in names:
+        stack.http.delete(f"/graphs/{name}")
+
+
+@pytest.fixture(scope="module")
+def renamed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A model by name, and what makes it answer other classes from then on."""
+    name = f"garbage-{uuid.uuid4().hex[:6]}"
+    spec = stack.spec("iris-versicolor", name=name)
+    assert stack.train(spec)["outcome"] == "registered"
+    assert stack.release(name)["state"] == "succeeded"
+    changed = {**spec, "data": {**spec["data"]}}
+    data = tmp_path_factory.mktemp("data") / "renamed.csv"
+    words = {"yes": "sure", "no": "never"}
+    rename_classes(EXAMPLES / "data" / "iris_rest.csv", data, "versicolor", words)
+    changed["data"]["uri"] = str(data)
+    changed["data"]["columns"] = [
+        {**c, "categories": ["never", "sure"]} if c["name"] == "versicolor" else c
+        for c in spec["data"]["columns"]
+    ]
+
+    def rename() -> None:
+        assert stack.train(changed)["outcome"] == "registered"
+        assert stack.release(name)["state"] == "succeeded"
+
+    return name, rename
+
+
+def rename_classes(source: Path, target: Path, column: str, words: dict[str, str]) -> None:
+    """The same data, in which the classes of a column have other names."""
+    with source.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with target.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows({**row, column: words[row[column]]} for row in rows)

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-SOURCES = ("servery.jobs", "servery.batch")
+SOURCES = ("servery.jobs", "servery.batch", "servery.graph")
 
 
 @contextmanager
 def listening(bus: Any, queues: Any) -> Iterator[Callable[[str], list[dict[str, Any]]]]:
-    """Listen to what is told of jobs and batches; gives the events so far of one, by its id.
+    """Listen to what is told of jobs, batches and graphs; the events so far of one, by its id.
 
     Args:
         bus: Client of EventBridge.

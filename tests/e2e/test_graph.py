@@ -43,24 +43,6 @@ def flowers(stack: Stack, iris: dict[str, Any]) -> str:
     return "iris-flower"
 
 
-@pytest.fixture
-def register(stack: Stack) -> Any:
-    """Registers graphs under names of their own, and takes them out again."""
-    names = []
-
-    def do(*steps: dict[str, Any], **more: Any) -> str:
-        name = f"e2e-{uuid.uuid4().hex[:8]}"
-        spec = {"name": name, "owner": "e2e", "steps": steps, **more}
-        made = stack.http.post("/graphs", json=spec)
-        assert made.status_code == 201, made.text
-        names.append(name)
-        return name
-
-    yield do
-    for name in names:
-        assert stack.http.delete(f"/graphs/{name}").status_code == 204
-
-
 def wines() -> list[dict[str, Any]]:
     """Some wines of each cultivar, without what is to be predicted."""
     return [row for n in (1, 2, 3) for row in rows_of(f"wine-flavanoids-{n}", 12)[0]]

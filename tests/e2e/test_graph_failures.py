@@ -7,18 +7,14 @@ graph was checked against.
 
 from __future__ import annotations
 
-import csv
-import time
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
-from conftest import EXAMPLES, Stack, wait_until
+from conftest import Stack, wait_until
 from test_lifecycle import rows_of
+from trouble import down, states, timed
 
 SPECIES = ("setosa", "versicolor", "virginica")
 SETOSA, VIRGINICA = 0, -1
@@ -31,24 +27,6 @@ def models(stack: Stack, released: Callable[[str], str]) -> dict[str, str]:
     for species in SPECIES:
         released(f"iris-{species}")
     return {species: f"iris-{species}" for species in SPECIES}
-
-
-@pytest.fixture
-def register(stack: Stack) -> Any:
-    """Registers a graph under a name of its own, and takes it out again."""
-    names = []
-
-    def do(*steps: dict[str, Any], deadline_ms: int = 5000, **more: Any) -> str:
-        name = f"e2e-{uuid.uuid4().hex[:8]}"
-        spec = {"name": name, "owner": "e2e", "steps": steps, "deadline_ms": deadline_ms, **more}
-        made = stack.http.post("/graphs", json=spec)
-        assert made.status_code == 201, made.text
-        names.append(name)
-        return name
-
-    yield do
-    for name in names:
-        stack.http.delete(f"/graphs/{name}")
 
 
 @pytest.fixture
@@ -79,34 +57,11 @@ def chain(models: dict[str, str], **second: Any) -> tuple[dict[str, Any], ...]:
     )
 
 
-def states(answer: httpx.Response) -> dict[str, str]:
-    """What became of each step and member."""
-    return {step["name"]: step["state"] for step in answer.json()["steps"]}
-
-
 def warm(stack: Stack, models: dict[str, str]) -> None:
     """Each model has one process that is idle."""
     row = rows_of("iris", 1)[0][0]
     for model in models.values():
         assert stack.infer(model, {"records": [row]}).status_code == 200
-
-
-@contextmanager
-def down(stack: Stack, model: str) -> Iterator[None]:
-    """Nobody can ask the model; afterwards it has come back, which takes its servers seconds."""
-    with stack.unloadable(model):
-        yield
-    body = {"records": rows_of("iris", 1)[0]}
-    wait_until(
-        lambda: stack.infer(model, body).status_code == 200, seconds=60, what=f"{model} is back"
-    )
-
-
-def timed(ask: Callable[[], httpx.Response]) -> tuple[httpx.Response, float]:
-    """An answer, and the seconds that its caller waited."""
-    started = time.monotonic()
-    answer = ask()
-    return answer, time.monotonic() - started
 
 
 # Slow
@@ -175,7 +130,7 @@ def test_hop_is_named_when_a_member_is_needed(
     stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
 ) -> None:
     name = register(team(models), deadline_ms=15_000)
-    with down(stack, models["versicolor"]):
+    with down(stack, models["versicolor"], flowers[0]):
         answer = stack.ask(name, *flowers)
     assert answer.status_code == 503, answer.text
     assert answer.json()["hop"] == "team"
@@ -187,7 +142,7 @@ def test_quorum_answers_and_the_missing_one_is_named_when_one_is_down(
     stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
 ) -> None:
     name = register(team(models, quorum=2), deadline_ms=15_000)
-    with down(stack, models["versicolor"]):
+    with down(stack, models["versicolor"], flowers[0]):
         answer = stack.ask(name, *flowers)
     assert answer.status_code == 200, answer.text
     rows = answer.json()["predictions"]
@@ -199,7 +154,7 @@ def test_hop_is_named_when_a_step_is_down(
     stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
 ) -> None:
     name = register(*chain(models), deadline_ms=15_000)
-    with down(stack, models["setosa"]):
+    with down(stack, models["setosa"], flowers[0]):
         answer = stack.ask(name, *flowers)
     assert answer.status_code == 503, answer.text
     assert answer.json()["hop"] == "first"
@@ -211,7 +166,7 @@ def test_rows_that_do_not_need_it_are_answered_when_a_stop_is_allowed(
 ) -> None:
     steps = chain(models, on_failure="stop")
     name = register(*steps, output=["second"], deadline_ms=15_000)
-    with down(stack, models["versicolor"]):
+    with down(stack, models["versicolor"], flowers[0]):
         answer = stack.ask(name, *flowers, params={"steps": "true"})
     assert answer.status_code == 200, answer.text
     body = answer.json()
@@ -227,7 +182,7 @@ def test_default_stands_in_and_is_marked_when_there_is_one(
     default = {"class": "no", "probabilities": {"no": 1.0, "yes": 0.0}}
     steps = chain(models, on_failure="default", default=default)
     name = register(*steps, deadline_ms=15_000)
-    with down(stack, models["versicolor"]):
+    with down(stack, models["versicolor"], flowers[0]):
         answer = stack.ask(name, *flowers)
     assert answer.status_code == 200, answer.text
     body = answer.json()
@@ -240,34 +195,11 @@ def test_everything_is_answered_again_when_the_model_is_back(
     stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
 ) -> None:
     name = register(team(models), deadline_ms=15_000)
-    with down(stack, models["versicolor"]):
+    with down(stack, models["versicolor"], flowers[0]):
         assert stack.ask(name, *flowers).status_code == 503
     answer = stack.ask(name, *flowers)
     assert answer.status_code == 200, answer.text
     assert [row["class"] for row in answer.json()["predictions"]] == ["setosa", "virginica"]
-
-
-@pytest.fixture(scope="module")
-def renamed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A model by name, and what makes it answer other classes from then on."""
-    name = f"garbage-{uuid.uuid4().hex[:6]}"
-    spec = stack.spec("iris-versicolor", name=name)
-    assert stack.train(spec)["outcome"] == "registered"
-    assert stack.release(name)["state"] == "succeeded"
-    changed = {**spec, "data": {**spec["data"]}}
-    data = tmp_path_factory.mktemp("data") / "renamed.csv"
-    _rename(EXAMPLES / "data" / "iris_rest.csv", data)
-    changed["data"]["uri"] = str(data)
-    changed["data"]["columns"] = [
-        {**c, "categories": ["never", "sure"]} if c["name"] == "versicolor" else c
-        for c in spec["data"]["columns"]
-    ]
-
-    def rename() -> None:
-        assert stack.train(changed)["outcome"] == "registered"
-        assert stack.release(name)["state"] == "succeeded"
-
-    return name, rename
 
 
 # Garbage: a release renames the classes that graphs count on
@@ -315,15 +247,3 @@ def test_hop_is_named_when_an_answer_is_not_what_was_checked(
 
 def _unless(answer: httpx.Response, status: int) -> httpx.Response | None:
     return None if answer.status_code == status else answer
-
-
-def _rename(source: Path, target: Path) -> None:
-    """The same flowers; of a versicolor it says sure and never, in place of yes and no."""
-    with source.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    with target.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        for row in rows:
-            word = "sure" if row["versicolor"] == "yes" else "never"
-            writer.writerow({**row, "versicolor": word})
