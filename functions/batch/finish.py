@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from servery.edge.batch import tell_end
-from servery.edge.batch_steps import observed
+from servery.edge.batch_steps import observed, tell_end
 from servery.edge.steps import step
 from servery.usecases.batch.finish import Finished, FinishEvent, finish
 from servery.wiring import batch as wiring

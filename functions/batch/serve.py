@@ -6,7 +6,8 @@ from functools import cache
 from typing import Any
 
 from servery.edge.api import Api
-from servery.edge.batch import SERVICE, BatchApi
+from servery.edge.batch import BatchApi
+from servery.edge.batch_steps import SERVICE
 from servery.edge.cors import Cors
 from servery.edge.http import Response
 from servery.edge.telemetry import Telemetry

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from servery.edge.batch import tell_start
+from servery.edge.batch_steps import tell_start
 from servery.edge.steps import step
 from servery.usecases.batch.start import ObjectCreated, Started, start
 from servery.wiring import batch as wiring

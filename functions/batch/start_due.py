@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from servery.edge.batch import SERVICE
+from servery.edge.batch_steps import SERVICE
 from servery.edge.steps import step
 from servery.edge.telemetry import log_error
 from servery.errors import ServeryError

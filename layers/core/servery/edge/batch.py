@@ -1,4 +1,4 @@
-"""Batches over HTTP, and what their steps tell about themselves."""
+"""Batches over HTTP."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ from servery.domain.batches import BatchState
 from servery.edge.api import Call
 from servery.edge.http import Answer, Request
 from servery.edge.strict import check_query, read_body, read_choice, read_page
-from servery.edge.telemetry import emit, logger
 from servery.usecases.batch.reading import list_batches, read_batch
 from servery.usecases.batch.rerun import RerunRequest, rerun
-from servery.usecases.batch.start import Started
 from servery.usecases.batch.views import BatchView, batch_view
 
 if TYPE_CHECKING:
     from servery.ports import BatchQueue, BatchStore, Registry
 
-SERVICE = "batch"
 ACCEPTED = 202
 _POLL_SECONDS = "1"
 
@@ -73,32 +70,6 @@ class BatchApi:
         # Relative, since the path has the stage before it on the API's own address.
         headers = {"location": f"../{batch.id}", "retry-after": _POLL_SECONDS}
         return _about(batch_view(batch, self._bucket), headers, ACCEPTED)
-
-
-def tell_start(started: Started, key: str) -> None:
-    """Count and log what a file that was dropped became."""
-    name = "Batches" if started.batch else "FilesIgnored"
-    emit(
-        SERVICE,
-        {name: (1, "Count")},
-        {"model": started.model},
-        {"correlation_id": started.batch, "state": started.state},
-    )
-    if not started.batch:
-        logger().warning("a file is no request of a batch", key=key, reason=started.reason)
-
-
-def tell_end(batch: str, state: str, reason: str) -> None:
-    """Count and log how a run of a batch ended."""
-    emit(
-        SERVICE,
-        {
-            "BatchesSucceeded": (int(state == BatchState.SUCCEEDED), "Count"),
-            "BatchesFailed": (int(state == BatchState.FAILED), "Count"),
-        },
-        properties={"correlation_id": batch, "state": state},
-    )
-    logger().info(f"batch {state}", correlation_id=batch, reason=reason)
 
 
 def _about(view: BatchView, headers: dict[str, str], status: int = 200) -> Answer:

@@ -1,60 +1,43 @@
-"""What a step of a batch tells about itself: one line of metrics, and the error if it is ours."""
+"""What the steps of batches tell about themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from time import perf_counter
-from typing import Protocol, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING
 
-from servery.edge.telemetry import emit, log_error
-from servery.errors import RejectedError
+from servery.domain.batches import BatchState
+from servery.edge.observed import observed as _observed
+from servery.edge.telemetry import emit, logger
 
-_SERVICE = "batch"
+if TYPE_CHECKING:
+    from servery.usecases.batch.start import Started
 
+SERVICE = "batch"
 
-class _Event(Protocol):
-    @property
-    def batch(self) -> str: ...
-
-
-Event = TypeVar("Event", bound=_Event)
-Result = TypeVar("Result")
+observed = partial(_observed, service=SERVICE, identity="batch")
 
 
-def observed(name: str) -> Callable[[Callable[[Event], Result]], Callable[[Event], Result]]:
-    """Measure a step and tell its end, under the batch's id as correlation id.
+def tell_start(started: Started, key: str) -> None:
+    """Count and log what a file that was dropped became."""
+    name = "Batches" if started.batch else "FilesIgnored"
+    emit(
+        SERVICE,
+        {name: (1, "Count")},
+        {"model": started.model},
+        {"correlation_id": started.batch, "state": started.state},
+    )
+    if not started.batch:
+        logger().warning("a file is no request of a batch", key=key, reason=started.reason)
 
-    Args:
-        name: Of the step, a dimension of its metrics.
-    """
 
-    def decorate(run: Callable[[Event], Result]) -> Callable[[Event], Result]:
-        cold = True
-
-        @wraps(run)
-        def step(event: Event) -> Result:
-            nonlocal cold
-            start, ending = perf_counter(), "done"
-            try:
-                return run(event)
-            except RejectedError:
-                ending = "refused"
-                raise
-            except Exception as error:
-                ending = "failed"
-                log_error(error, request_id=event.batch, route=name)
-                raise
-            finally:
-                metrics = {
-                    "StepDuration": (round((perf_counter() - start) * 1000, 1), "Milliseconds"),
-                    "StepFailures": (int(ending == "failed"), "Count"),
-                    "ColdStart": (int(cold), "Count"),
-                }
-                cold = False
-                properties = {"correlation_id": event.batch, "ending": ending}
-                emit(_SERVICE, metrics, {"step": name}, properties)
-
-        return step
-
-    return decorate
+def tell_end(batch: str, state: str, reason: str) -> None:
+    """Count and log how a run of a batch ended."""
+    emit(
+        SERVICE,
+        {
+            "BatchesSucceeded": (int(state == BatchState.SUCCEEDED), "Count"),
+            "BatchesFailed": (int(state == BatchState.FAILED), "Count"),
+        },
+        properties={"correlation_id": batch, "state": state},
+    )
+    logger().info(f"batch {state}", correlation_id=batch, reason=reason)
