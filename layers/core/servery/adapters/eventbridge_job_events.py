@@ -55,6 +55,7 @@ class EventBridgeJobEvents:
             "status": job.status,
             "tries": job.tries,
             "request_id": job.request_id,
+            "stage": job.stage,
             "created": job.created,
             "finished": job.finished,
             "href": f"/jobs/{job.id}",

@@ -64,6 +64,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         callback_url: Whom to tell.
         callback: How far telling is.
         callback_tries: How often it was tried.
+        stage: `heavy` where it is the second answer to a staged request, else empty.
     """
 
     id: str
@@ -80,6 +81,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     callback_url: str = ""
     callback: CallbackState = CallbackState.NONE
     callback_tries: int = 0
+    stage: str = ""
 
 
 class Job(Listed, frozen=True, kw_only=True):

@@ -38,6 +38,7 @@ class Submission:
         key: The caller's idempotency key; None for none.
         callback_url: Whom to tell; None for nobody.
         request_id: What every log knows the request by.
+        stage: `heavy` where it is the second answer to a staged request, else empty.
     """
 
     model: str
@@ -45,6 +46,7 @@ class Submission:
     key: str | None = None
     callback_url: str | None = None
     request_id: str = ""
+    stage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +133,15 @@ def _record(submission: Submission, ports: SubmitPorts) -> Job:
         body_key=body_key,
         due=now.timestamp() + GRACE_SECONDS,
         callback_url=submission.callback_url or "",
+        stage=submission.stage,
     )
 
 
 def _id(submission: Submission, now: datetime, entropy: Callable[[], str]) -> str:
-    """The same for the same key of the same model; else random, and in the order of time."""
+    """The same for the same key of the same model and stage; else random, by time."""
     if submission.key is not None:
-        return digest_value([submission.model, submission.key])[:ID_LENGTH]
+        staged = [submission.stage] if submission.stage else []
+        return digest_value([submission.model, submission.key, *staged])[:ID_LENGTH]
     return f"{int(now.timestamp() * 1000):012x}{entropy()}"[:ID_LENGTH]
 
 

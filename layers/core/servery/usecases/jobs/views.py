@@ -49,6 +49,7 @@ class JobView(_View, frozen=True, kw_only=True):
         error: The problem document of a job that has failed, else null.
         reason: Why it failed, was cancelled or goes round again; a sentence.
         callback: Who is told; null where no address was given.
+        stage: `heavy` where it is the second answer to a staged request, else empty.
     """
 
     id: str
@@ -65,6 +66,7 @@ class JobView(_View, frozen=True, kw_only=True):
     error: msgspec.Raw | None = None
     reason: str = ""
     callback: CallbackView | None = None
+    stage: str = ""
 
 
 class JobList(_View, frozen=True, kw_only=True):
@@ -103,6 +105,7 @@ def listed_view(job: Listed) -> JobView:
         model_version=job.model_version,
         reason=job.reason,
         callback=callback,
+        stage=job.stage,
     )
 
 

@@ -1,0 +1,118 @@
+"""What takes jobs, for every room that has some of its work done later."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from servery.wiring.aws import patience, quick_registry
+from servery.wiring.settings import SystemClock, optional_setting, setting
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+    from servery.adapters.ssm_secret import SsmSecret
+    from servery.ports import Caller, Deployments, Documents, JobQueue, JobStore
+    from servery.usecases.jobs.submit import SubmitPorts
+
+_ID_BYTES = 7  # of what is random in an id; the rest of it is the time
+
+
+@cache
+def job_store() -> JobStore:
+    """The table of jobs."""
+    import boto3  # noqa: PLC0415
+
+    from servery.adapters.dynamodb_job_lists import AT_ONCE  # noqa: PLC0415
+    from servery.adapters.dynamodb_jobs import DynamoDbJobs  # noqa: PLC0415
+
+    config = patience(connect_s=1, read_s=3, attempts=3, connections=AT_ONCE)
+    return DynamoDbJobs(boto3.client("dynamodb", config=config), setting("JOBS_TABLE"))
+
+
+@cache
+def documents() -> Documents:
+    """The exchange bucket, for what is too large for the table."""
+    import boto3  # noqa: PLC0415
+
+    from servery.adapters.s3_object_store import S3ObjectStore  # noqa: PLC0415
+
+    config = patience(connect_s=1, read_s=5, attempts=3)
+    return S3ObjectStore(boto3.client("s3", config=config), setting("EXCHANGE_BUCKET"))
+
+
+@cache
+def deployments() -> Deployments:
+    """Who answers for which model."""
+    from servery.adapters.kept_deployments import KeptDeployments  # noqa: PLC0415
+
+    return KeptDeployments(quick_registry(), SystemClock())
+
+
+@cache
+def queues() -> SQSClient:
+    """SQS. A queue that does not answer is given up soon: the record is there, a sweep sends it."""
+    import boto3  # noqa: PLC0415
+
+    return boto3.client("sqs", config=patience(connect_s=1, read_s=3, attempts=2))
+
+
+@cache
+def job_queue() -> JobQueue:
+    """The worker's queue."""
+    from servery.adapters.sqs_jobs import SqsJobQueue  # noqa: PLC0415
+
+    return SqsJobQueue(queues(), setting("JOBS_QUEUE_URL"))
+
+
+@cache
+def caller() -> Caller:
+    """Who calls back, and knows where nobody may; only a call reads the secret."""
+    from servery.adapters.https_caller import HttpsCaller  # noqa: PLC0415
+    from servery.domain.addresses import parse_networks  # noqa: PLC0415
+
+    allowed = parse_networks(optional_setting("CALLBACK_ALLOWED_NETWORKS"))
+    return HttpsCaller(_secret, SystemClock(), allowed=allowed)
+
+
+@cache
+def _signing_secret() -> SsmSecret:
+    import boto3  # noqa: PLC0415
+    from aws_lambda_powertools.utilities.parameters import SSMProvider  # noqa: PLC0415
+
+    from servery.adapters.ssm_secret import SsmSecret  # noqa: PLC0415
+
+    client = boto3.client("ssm", config=patience(connect_s=1, read_s=3, attempts=3))
+    return SsmSecret(client, SSMProvider(boto3_client=client), setting("CALLBACK_SECRET"))
+
+
+def _secret() -> str:
+    return _signing_secret().read()
+
+
+def _entropy() -> str:
+    import secrets  # noqa: PLC0415
+
+    return secrets.token_hex(_ID_BYTES)
+
+
+def retention_days() -> int:
+    """How long a job and its result can be read."""
+    return int(setting("JOB_RETENTION_DAYS"))
+
+
+@cache
+def submit_ports() -> SubmitPorts:
+    """What taking a job works with."""
+    from servery.usecases.jobs.submit import SubmitPorts  # noqa: PLC0415
+
+    return SubmitPorts(
+        deployments=deployments(),
+        store=job_store(),
+        documents=documents(),
+        queue=job_queue(),
+        caller=caller(),
+        clock=SystemClock(),
+        entropy=_entropy,
+        retention_days=retention_days(),
+    )
