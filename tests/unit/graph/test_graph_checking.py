@@ -176,12 +176,12 @@ class TestStructure:
         "step",
         [
             {"name": "a"},
-            {**model("a", "yes-a"), **lookup("a", "request.k", ("x", "int"))},
+            {"preprocessor": "yes-a", **lookup("a", "request.k", ("x", "int"))},
             {**group("a", "all", "yes-a", "yes-b"), "model": "yes-a"},
         ],
     )
     def test_refused_when_a_step_is_not_exactly_one_thing(self, shop, step):
-        assert "exactly one of model, lookup and group" in shop.wrong(step)["steps[0]"]
+        assert "a is none of these: a model, a preprocessor" in shop.wrong(step)["steps[0]"]
 
     def test_refused_when_a_name_is_taken(self, shop):
         wrong = shop.wrong(model("a", "yes-a"), model("a", "yes-a"), model("request", "yes-a"))

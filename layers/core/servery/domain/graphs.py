@@ -144,7 +144,7 @@ class Group(_Part, frozen=True, kw_only=True):
     quorum: Annotated[int, Meta(ge=1, le=MOST_MEMBERS)] | None = None
     slow: Slow = Slow.WAIT
     wait_ms: Milliseconds | None = None
-    named: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,47}$(?!\n)")] = ""
+    named: Annotated[str, Meta(pattern=r"^([a-z][a-z0-9_]{0,47})?$(?!\n)")] = ""
 
 
 class Step(_Part, frozen=True, kw_only=True):

@@ -8,18 +8,12 @@ from typing import Any
 
 from servery.domain.graph_records import StepReport, StepState
 from servery.domain.graphs import Aggregator, Group, Slow
-from servery.errors import (
-    BadAnswerError,
-    DeadlineExceededError,
-    HopUnavailableError,
-    RejectedError,
-    ServeryError,
-)
-from servery.usecases.graph.aggregating import aggregate
+from servery.domain.named_aggregators import NamedAggregator
+from servery.errors import DeadlineExceededError, RejectedError, ServeryError
 from servery.usecases.graph.calling import Inference
 from servery.usecases.graph.lookups import fill
+from servery.usecases.graph.outcomes import Outcome, least, together
 from servery.usecases.graph.plans import StepPlan
-from servery.usecases.graph.values import Row
 
 NOT_NEEDED = "the answer did not wait for it"
 GROUP_WENT_ON = "the group went on without it"
@@ -76,14 +70,6 @@ class Part:
 
 
 @dataclass(slots=True)
-class Outcome:
-    """What came of a step: for each of its rows an answer, or None and the reason for it."""
-
-    rows: list[Row | None]
-    error: ServeryError | None = None
-
-
-@dataclass(slots=True)
 class Running:
     """A step that runs.
 
@@ -93,11 +79,13 @@ class Running:
         parts: What was asked, by name of the hop, in declared order.
         late_at: When members that are not in are late, where the group goes on.
         keys: The key of each row (lookup).
+        named: The aggregators of the deploy's allow-list.
     """
 
     plan: StepPlan
     rows: list[int]
     started: float
+    named: Mapping[str, NamedAggregator] = field(default_factory=dict)
     parts: dict[str, Part] = field(default_factory=dict)
     late_at: float | None = None
     keys: list[str] = field(default_factory=list)
@@ -165,25 +153,14 @@ class Running:
         return [part.name for part in self.parts.values() if part.result is not None]
 
     def _together(self, group: Group) -> Outcome:
-        name = self.plan.name
-        if not self._reached():
-            return Outcome([None] * len(self.rows), _why(name, group, self.failed))
         answered = {
-            part.name.removeprefix(f"{name}."): part.result.rows
+            part.name.removeprefix(f"{self.plan.name}."): part.result.rows
             for part in self.parts.values()
             if part.result is not None
         }
-        rows = aggregate(group, answered)
-        if all(row is not None for row in rows):
-            return Outcome(rows)
-        return Outcome(rows, BadAnswerError(name, f"{name}: its members do not come to one answer"))
-
-
-def least(group: Group) -> int:
-    """How many members have to be in before there can be an answer."""
-    if group.aggregate is Aggregator.ANY:
-        return 1
-    return group.quorum or len(group.members)
+        return together(
+            self.plan.name, group, answered, self.failed, rows=len(self.rows), named=self.named
+        )
 
 
 def state_of(error: ServeryError) -> StepState:
@@ -208,18 +185,3 @@ def _enough(group: Group, running: Running, now: float) -> bool:
         first = next(part for part in parts if part.error is None)
         return first.result is not None
     return False
-
-
-def _why(name: str, group: Group, failed: list[ServeryError]) -> ServeryError:
-    """The failure of a group that has too few members in: that of the first of them, its hop's."""
-    told = f"{name}: fewer than {least(group)} of {len(group.members)} members answered"
-    first = failed[0]
-    if isinstance(first, DeadlineExceededError):
-        return DeadlineExceededError(name, first.seconds)
-    return _of(name, f"{told}; {first}", first)
-
-
-def _of(name: str, message: str, error: ServeryError) -> ServeryError:
-    if isinstance(error, HopUnavailableError):
-        return HopUnavailableError(name, message, retry_after=error.retry_after)
-    return BadAnswerError(name, message)

@@ -8,6 +8,9 @@ from servery.domain.graphs import REQUEST, Aggregator, GraphSpec, OnFailure, Ste
 from servery.errors import Violation
 from servery.usecases.graph.parts import places
 
+_KINDS = (
+    "a model, a preprocessor, both of them, a lookup, a model with a lookup of its own, a group"
+)
 _MISSING = "missing"  # the member of an answer that lists who is not in
 
 
@@ -52,7 +55,7 @@ def _names(spec: GraphSpec) -> list[Violation]:
 def _kind(index: int, step: Step) -> list[Violation]:
     where, kind = f"steps[{index}]", kind_of(step)
     if kind is None:
-        return [Violation(where, f"{step.name} is exactly one of model, lookup and group")]
+        return [Violation(where, f"{step.name} is none of these: {_KINDS}")]
     found = []
     if kind != "model":
         given = [name for name in ("version", "inputs") if getattr(step, name)]
