@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
+from servery.domain.graph_records import GraphRecord
 from servery.domain.graphs import MOST_MEMBERS, GraphSpec, Group
-from servery.errors import ConflictError
+from servery.errors import ConflictError, Violation
 
 MAX_PART_TRIES = 4
 """How often a part is tried before it has failed."""
@@ -49,31 +50,20 @@ class PartState(StrEnum):
     FAILED = "failed"
 
 
-class GraphJob(msgspec.Struct, frozen=True, kw_only=True):
-    """One asynchronous request to a graph.
+class ListedGraphJob(msgspec.Struct, frozen=True, kw_only=True):
+    """What a list shows of a job; too little to write it back.
 
     Attributes:
         id: Unique; the same for the same idempotency key of the same graph.
         graph: Name of the graph.
         graph_revision: The revision by which it was accepted, and by which it is carried out.
-        spec: The graph as it was then, so that a change of it changes no job on its way.
         state: Where it is.
-        revision: Raised by one with every change; a stale writer loses.
         created: ISO 8601, UTC.
         finished: When it ended, ISO 8601.
         expires: When it may be forgotten, seconds since the epoch.
         settle_at: When it ends with what is in, seconds since the epoch.
-        due: When a sweep has to look at it, seconds since the epoch; None for never.
-        request_id: As everywhere.
-        digest: SHA-256 (hex) of the request's body.
-        body: The request's body, or
-        body_key: where it is in the exchange bucket, when it is large.
-        sent: Whether its parts were published.
-        told: Whether its end was published.
         partial: Whether it ended without all parts.
-        missing: The parts without which it ended.
-        result: The predictions as JSON (done), or the problem document (failed), or
-        result_key: where they are in the exchange bucket, when they are large.
+        missing: The parts without which it ended: those that had failed, or were not in.
         reason: Why it failed, a sentence.
         origin: `JOB/MEMBER` whose answer set it going; empty for a caller's own.
     """
@@ -81,13 +71,38 @@ class GraphJob(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     graph: str
     graph_revision: int
-    spec: GraphSpec
     state: GraphJobState = GraphJobState.OPEN
-    revision: int = 1
     created: str
     finished: str = ""
     expires: float
     settle_at: float
+    partial: bool = False
+    missing: list[str] = []
+    reason: str = ""
+    origin: str = ""
+
+
+class GraphJob(ListedGraphJob, frozen=True, kw_only=True):
+    """One asynchronous request to a graph.
+
+    Attributes:
+        record: The graph as it was then, so that a change of it changes no job on its way.
+        revision: Raised by one with every change; a stale writer loses.
+        due: When a sweep has to look at it, seconds since the epoch; None for never.
+        request_id: As everywhere.
+        digest: SHA-256 (hex) of the request's body.
+        body: The request's body, or
+        body_key: where it is in the exchange bucket, when it is large.
+        sent: Whether its parts were published.
+        told: Whether its end was published.
+        arrived: The parts that were in when it ended, whatever had become of them.
+        result: The answer as JSON (done), or the problem document (failed), or
+        result_key: where it is in the exchange bucket, when it is large.
+        depth: How many jobs, each set going by the one before, came before it.
+    """
+
+    record: GraphRecord
+    revision: int = 1
     due: float | None = None
     request_id: str = ""
     digest: str
@@ -95,12 +110,15 @@ class GraphJob(msgspec.Struct, frozen=True, kw_only=True):
     body_key: str = ""
     sent: bool = False
     told: bool = False
-    partial: bool = False
-    missing: list[str] = []
+    arrived: list[str] = []
     result: str = ""
     result_key: str = ""
-    reason: str = ""
-    origin: str = ""
+    depth: int = 0
+
+    @property
+    def spec(self) -> GraphSpec:
+        """The graph as it was declared then."""
+        return self.record.spec
 
 
 class PartResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,21 +128,26 @@ class PartResult(msgspec.Struct, frozen=True, kw_only=True):
         job: Id of the job.
         part: Name of the member, or `WHOLE`.
         state: What became of it.
-        late: Whether it came after the job had ended.
         model: Name of the model; that of the graph for `WHOLE`.
         model_version: The version that answered.
         arrived: ISO 8601, UTC.
         tries: How often it was tried.
         ms: Milliseconds of the last try.
-        rows: The answer for each row as JSON (done), or
+        rows: The answer for each row as JSON (done), null for a row that it does not concern, or
         rows_key: where it is in the exchange bucket, when it is large.
+        partial: Whether a row has no answer that should have one (`WHOLE` only).
+        degraded: Whether a default or another version stood in.
         reason: Why it failed, a sentence without values of the caller.
+        error: Class of the error (failed).
+        hop: Who of the graph failed, where the error names one.
+        violations: What the caller has to mend.
+        writer: Who wrote it; different for each try.
+        told: Whether it was published.
     """
 
     job: str
     part: str
     state: PartState
-    late: bool = False
     model: str = ""
     model_version: str = ""
     arrived: str = ""
@@ -132,7 +155,14 @@ class PartResult(msgspec.Struct, frozen=True, kw_only=True):
     ms: float = 0.0
     rows: str = ""
     rows_key: str = ""
+    partial: bool = False
+    degraded: bool = False
     reason: str = ""
+    error: str = ""
+    hop: str = ""
+    violations: list[Violation] = []
+    writer: str = ""
+    told: bool = False
 
 
 class PartMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,3 +207,45 @@ def ended(
         due=now + TELL_SECONDS,
         **outcome,
     )
+
+
+def listed(job: GraphJob) -> ListedGraphJob:
+    """What a list shows of a job."""
+    return ListedGraphJob(**{n: getattr(job, n) for n in ListedGraphJob.__struct_fields__})
+
+
+def order_of(job: ListedGraphJob) -> str:
+    """Where a job is in lists: they are in the reverse order of this text."""
+    return f"{job.created} {job.id}"
+
+
+def is_late(job: GraphJob, part: str) -> bool:
+    """Whether a part that is in came after the job had ended."""
+    return job.state.final and part not in job.arrived
+
+
+def mark_sent(job: GraphJob) -> GraphJob:
+    """Its parts are published; a sweep looks again when its time is up.
+
+    Raises:
+        ConflictError: it has ended.
+    """
+    if job.state.final:
+        raise ConflictError(f"job {job.id} has ended")
+    return msgspec.structs.replace(job, revision=job.revision + 1, sent=True, due=job.settle_at)
+
+
+def mark_told(job: GraphJob) -> GraphJob:
+    """Its end is published; nobody has to look at it any more.
+
+    Raises:
+        ConflictError: it has not ended, or was told before.
+    """
+    if not job.state.final or job.told:
+        raise ConflictError(f"there is nothing to tell of job {job.id}")
+    return msgspec.structs.replace(job, revision=job.revision + 1, told=True, due=None)
+
+
+def put_off(job: GraphJob, until: float) -> GraphJob:
+    """What a sweep wanted to do cannot be done now; it looks again at `until`."""
+    return msgspec.structs.replace(job, revision=job.revision + 1, due=until)

@@ -3,7 +3,14 @@
 from servery.ports.batch import BatchEvents, BatchQueue, BatchStore, Files
 from servery.ports.clock import Clock
 from servery.ports.formats import Footer, Inflate, Packer, RowGroups
-from servery.ports.graphs import EntityStore, Graphs, GraphStore
+from servery.ports.graphs import (
+    EntityStore,
+    GraphEvents,
+    GraphJobStore,
+    Graphs,
+    GraphStore,
+    PartTopic,
+)
 from servery.ports.jobs import Caller, DeadJobs, Documents, JobEvents, JobQueue, JobStore
 from servery.ports.model import (
     ArtifactSource,
@@ -37,6 +44,8 @@ __all__ = [
     "EntityStore",
     "Files",
     "Footer",
+    "GraphEvents",
+    "GraphJobStore",
     "GraphStore",
     "Graphs",
     "InferenceCodec",
@@ -49,6 +58,7 @@ __all__ = [
     "ModelServers",
     "ObjectStore",
     "Packer",
+    "PartTopic",
     "PredictionLog",
     "Registry",
     "ReleaseQueue",

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from servery.domain.graph_jobs import GraphJob, GraphJobState, PartMessage, PartResult
+    from servery.domain.graph_jobs import (
+        GraphJob,
+        GraphJobState,
+        ListedGraphJob,
+        PartMessage,
+        PartResult,
+    )
     from servery.domain.graph_records import GraphRecord
 
 
@@ -82,25 +88,41 @@ class GraphJobStore(Protocol):
         """Write the next revision; `ConflictError` unless the stored one is exactly one lower."""
         ...
 
-    def add_result(self, result: PartResult) -> PartResult:
-        """Keep what a part came to; where that is known already, the first is given back."""
+    def add_result(self, result: PartResult, *, expires: float) -> PartResult:
+        """Keep what a part came to; where that is known already, the first is given back.
+
+        Args:
+            result: What it came to.
+            expires: When its job may be forgotten, seconds since the epoch.
+        """
+        ...
+
+    def result(self, job_id: str, part: str) -> PartResult | None:
+        """What a part of a job came to; None where that is not known yet."""
         ...
 
     def results(self, job_id: str) -> list[PartResult]:
-        """What the parts of a job came to so far, each as it is now."""
+        """What the parts of a job came to so far; the list sees every write before it."""
+        ...
+
+    def mark_told(self, result: PartResult) -> None:
+        """Note that what a part came to is published; twice is as good as once."""
         ...
 
     def page(
         self, graph: str, state: GraphJobState | None, *, limit: int, before: str
-    ) -> list[GraphJob]:
-        """A graph's jobs, newest first, without bodies, specs of steps, or results.
+    ) -> list[ListedGraphJob]:
+        """A graph's jobs, newest first; fewer than `limit` only where there are no more.
 
-        `before` is `created id` of the last one seen; empty for the first page.
+        `before` is the `order_of` of the last one seen; empty for the first page.
         """
         ...
 
     def due(self, now: float, *, limit: int) -> list[str]:
-        """Ids of jobs that a sweep has to look at by `now`, the longest waiting first."""
+        """Ids of jobs that a sweep has to look at by `now`, the longest waiting first.
+
+        They may be a moment old.
+        """
         ...
 
 
@@ -116,7 +138,10 @@ class GraphEvents(Protocol):
     """Tells the event bus."""
 
     def answered(self, job: GraphJob, result: PartResult) -> None:
-        """One part of a job is in, or has failed; `UnavailableError` where nobody was told."""
+        """One part of a job is in, or has failed; `UnavailableError` where nobody was told.
+
+        Whether it is late goes by the job as it is given.
+        """
         ...
 
     def finished(self, job: GraphJob) -> None:
