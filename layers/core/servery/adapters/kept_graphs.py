@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
-from dataclasses import dataclass
 
+from servery.adapters.kept_records import KeptRecords
 from servery.domain.graph_records import GraphRecord
 from servery.domain.spec import MODEL_NAME
 from servery.errors import NotFoundError
 from servery.ports import Clock, GraphStore
 
-FRESH_SECONDS = 2.0
-STALE_SECONDS = 60.0
 MOST_NAMES = 256
 
 _is_name = re.compile(MODEL_NAME).fullmatch
-
-
-@dataclass(slots=True)
-class _Kept:
-    record: GraphRecord | None  # None: there is no graph of this name
-    read: float
-    tried: float
 
 
 class KeptGraphs:
@@ -34,9 +24,7 @@ class KeptGraphs:
     """
 
     def __init__(self, store: GraphStore, clock: Clock) -> None:
-        self._store = store
-        self._clock = clock
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._records = KeptRecords(store.get, clock, most=MOST_NAMES)
 
     def get(self, name: str) -> GraphRecord:
         """The newest revision of a graph.
@@ -44,28 +32,7 @@ class KeptGraphs:
         Raises:
             NotFoundError: there is no graph of that name.
         """
-        if not _is_name(name):
+        record = self._records.get(name) if _is_name(name) else None
+        if record is None:
             raise NotFoundError("there is no such graph")
-        now = self._clock.now().timestamp()
-        kept = self._kept.get(name)
-        if kept is None or now - kept.tried >= FRESH_SECONDS:
-            kept = self._read(name, kept, now)
-        if kept.record is None:
-            raise NotFoundError("there is no such graph")
-        return kept.record
-
-    def _read(self, name: str, kept: _Kept | None, now: float) -> _Kept:
-        try:
-            fresh = _Kept(self._store.get(name), now, now)
-        except NotFoundError:
-            fresh = _Kept(None, now, now)
-        except Exception:
-            if kept is None or now - kept.read > STALE_SECONDS:
-                raise
-            kept.tried = now
-            return kept
-        self._kept[name] = fresh
-        self._kept.move_to_end(name)
-        if len(self._kept) > MOST_NAMES:
-            self._kept.popitem(last=False)
-        return fresh
+        return record

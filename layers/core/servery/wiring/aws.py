@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from mypy_boto3_lambda import LambdaClient
 
+    from servery.adapters.kept_deployments import KeptDeployments
     from servery.adapters.lambda_model_servers import LambdaModelServers
     from servery.adapters.lambda_server_publisher import LambdaServerPublisher
     from servery.ports import ObjectStore, Registry
@@ -48,6 +49,14 @@ def registry() -> Registry:
 def quick_registry() -> Registry:
     """The registry for who answers predictions: given up soon, the last record is at hand."""
     return _registry(patience(connect_s=1, read_s=1, attempts=2))
+
+
+@cache
+def deployments() -> KeptDeployments:
+    """Who answers for which model, at most two seconds old."""
+    from servery.adapters.kept_deployments import KeptDeployments  # noqa: PLC0415
+
+    return KeptDeployments(quick_registry(), SystemClock())
 
 
 def _registry(config: Config) -> Registry:
@@ -88,6 +97,7 @@ def server_publisher() -> LambdaServerPublisher:
     return LambdaServerPublisher(
         client,
         setting("PREDICTOR_FUNCTION"),
+        setting("PREPROCESSOR_FUNCTION"),
         core_layer=setting("CORE_LAYER_ARN"),
         runtime_layers={
             Runtime.ONNX: setting("ONNX_LAYER_ARN"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import model_servers, quick_registry
+from servery.wiring.aws import deployments, model_servers
 from servery.wiring.monitoring import after_response, prediction_recorder
 from servery.wiring.settings import SystemClock, allowed_origins, in_lambda
 
@@ -24,11 +24,9 @@ __all__ = [
 @cache
 def gateway() -> Gateway:
     """Who answers predictions."""
-    from servery.adapters.kept_deployments import KeptDeployments  # noqa: PLC0415
     from servery.domain.spec import Serving  # noqa: PLC0415
     from servery.usecases.gateway import Gateway  # noqa: PLC0415
 
-    clock = SystemClock()
     servers = model_servers()
     servers.prepare(Serving().deadline_ms / 1000)
-    return Gateway(KeptDeployments(quick_registry(), clock), servers, clock)
+    return Gateway(deployments(), servers, SystemClock())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
-from servery.wiring.aws import object_store, patience, quick_registry, registry
+from servery.wiring.aws import deployments, object_store, patience, registry
 from servery.wiring.monitoring import after_response, prediction_recorder
 from servery.wiring.settings import SystemClock, allowed_origins, in_lambda, setting
 
@@ -95,13 +95,10 @@ def graph_asker() -> GraphAsker:
     """What takes rows through graphs."""
     import time  # noqa: PLC0415
 
-    from servery.adapters.kept_deployments import KeptDeployments  # noqa: PLC0415
     from servery.adapters.kept_graphs import KeptGraphs  # noqa: PLC0415
     from servery.adapters.thread_crew import ThreadCrew  # noqa: PLC0415
     from servery.usecases.graph.asking import GraphAsker  # noqa: PLC0415
     from servery.usecases.graph.calling import ModelCaller  # noqa: PLC0415
 
-    clock = SystemClock()
-    deployments = KeptDeployments(quick_registry(), clock)
-    caller = ModelCaller(deployments, side_by_side(), time.monotonic)
-    return GraphAsker(KeptGraphs(graphs(), clock), caller, entities(), ThreadCrew)
+    caller = ModelCaller(deployments(), side_by_side(), time.monotonic)
+    return GraphAsker(KeptGraphs(graphs(), SystemClock()), caller, entities(), ThreadCrew)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import model_servers, patience, registry
+from servery.wiring.aws import deployments, model_servers, patience, registry
 from servery.wiring.monitoring import prediction_log, prediction_recorder
 from servery.wiring.settings import SystemClock, allowed_origins, setting
 from servery.wiring.submitting import (
     caller,
-    deployments,
     documents,
     job_queue,
     job_store,

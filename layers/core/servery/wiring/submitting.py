@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import patience, quick_registry
+from servery.wiring.aws import deployments, patience
 from servery.wiring.settings import SystemClock, optional_setting, setting
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from servery.adapters.ssm_secret import SsmSecret
-    from servery.ports import Caller, Deployments, Documents, JobQueue, JobStore
+    from servery.ports import Caller, Documents, JobQueue, JobStore
     from servery.usecases.jobs.submit import SubmitPorts
 
 _ID_BYTES = 7  # of what is random in an id; the rest of it is the time
@@ -39,14 +39,6 @@ def documents() -> Documents:
 
     config = patience(connect_s=1, read_s=5, attempts=3)
     return S3ObjectStore(boto3.client("s3", config=config), setting("EXCHANGE_BUCKET"))
-
-
-@cache
-def deployments() -> Deployments:
-    """Who answers for which model."""
-    from servery.adapters.kept_deployments import KeptDeployments  # noqa: PLC0415
-
-    return KeptDeployments(quick_registry(), SystemClock())
 
 
 @cache
