@@ -218,7 +218,7 @@ def test_worker_reaches_published_versions_only_when_it_invokes():
     }
 
 
-@pytest.mark.parametrize("function", ["GatewayFunction", "GraphFunction"])
+@pytest.mark.parametrize("function", ["GatewayFunction", "GraphServeFunction"])
 def test_proxy_reaches_published_versions_only_when_it_invokes(function):
     assert _grants(function, "lambda") == {
         "lambda:InvokeFunction": {'{"Fn::Sub": "${PredictorFunction.Arn}:*"}'}
@@ -228,7 +228,7 @@ def test_proxy_reaches_published_versions_only_when_it_invokes(function):
 def test_graphs_are_all_it_may_change_when_a_graph_reaches_the_registry():
     changes = [
         statement
-        for statement in _statements(ROLES["GraphFunctionRole"])
+        for statement in _statements(ROLES["GraphServeFunctionRole"])
         if statement.get("Resource") == {"Fn::GetAtt": "RegistryTable.Arn"}
         and set(statement["Action"]) - {"dynamodb:GetItem", "dynamodb:Query"}
     ]
@@ -239,14 +239,14 @@ def test_graphs_are_all_it_may_change_when_a_graph_reaches_the_registry():
 
 
 def test_graph_reads_models_only_when_it_reaches_the_artifacts():
-    assert _grants("GraphFunction", "s3") == {
+    assert _grants("GraphServeFunction", "s3") == {
         "s3:GetObject": {'{"Fn::Sub": "${ArtifactsBucket.Arn}/models/*"}'}
     }
 
 
 def test_entities_are_the_graphs_alone_when_roles_are_read():
     assert {name for name, role in ROLES.items() if "FeaturesTable" in json.dumps(role)} == {
-        "GraphFunctionRole"
+        "GraphServeFunctionRole"
     }
 
 

@@ -25,7 +25,7 @@ FUNCTION_OF_ROOM = {
     "registry": "RegistryFunction",
     "jobs": "JobsServeFunction",
     "batch": "BatchServeFunction",
-    "graph": "GraphFunction",
+    "graph": "GraphServeFunction",
     "web_single": "WebSingleFunction",
 }
 

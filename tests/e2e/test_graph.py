@@ -343,7 +343,7 @@ def test_no_value_is_logged_when_graphs_and_entities_are_asked(
     logs = stack.client("logs")
 
     def text() -> str | None:
-        group = f"/aws/lambda/{stack.status['functions']['GraphFunction']}"
+        group = f"/aws/lambda/{stack.status['functions']['GraphServeFunction']}"
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
         found = "\n".join(e["message"] for page in pages for e in page["events"])
         return found if all(request in found for request in ids) else None

@@ -82,13 +82,13 @@ def test_a_function_is_refused_when_it_asks_for_more_than_its_policy(
         ("GatewayFunction", "s3", "get_object", {"Bucket": artifacts, "Key": "models/x"}),
         ("GatewayFunction", "lambda", "delete_function", {"FunctionName": predictor}),
         (
-            "GraphFunction",
+            "GraphServeFunction",
             "s3",
             "put_object",
             {"Bucket": artifacts, "Key": "models/x", "Body": ""},
         ),
-        ("GraphFunction", "lambda", "delete_function", {"FunctionName": predictor}),
-        ("GraphFunction", "dynamodb", "update_item", {"TableName": table, "Key": key}),
+        ("GraphServeFunction", "lambda", "delete_function", {"FunctionName": predictor}),
+        ("GraphServeFunction", "dynamodb", "update_item", {"TableName": table, "Key": key}),
         (
             "GatewayFunction",
             "dynamodb",
