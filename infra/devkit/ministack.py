@@ -10,8 +10,8 @@ EventBridge hears from S3 which object was written, but not which version of it.
 A number that a template takes from a parameter arrives as a text. As the MaximumConcurrency of one
 queue it would stop the deliveries of all queues.
 
-Who may send a message may send ten at once: AWS has no action of its own for SendMessageBatch and
-its like. MiniStack asks for one.
+Who may send a message, or publish one, may do so with ten at once: AWS has no action of its own for
+SendMessageBatch, PublishBatch and their like. MiniStack asks for one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Execute = Callable[[dict[str, Any], Any, str], dict[str, Any]]
     Limit = Callable[..., int]
-    Action = Callable[[dict[str, Any]], str | None]
+    Action = Callable[..., str | None]
     Fire = Callable[..., None]
     Dispatch = Callable[..., Any]
 
@@ -43,7 +43,7 @@ _DIED = (
 _version: ContextVar[str | None] = ContextVar("version", default=None)
 _TEN_AT_ONCE = {
     f"{action}Batch": action
-    for action in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")
+    for action in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility", "Publish")
 }
 
 
@@ -111,8 +111,8 @@ def counting_workers(limit: Limit) -> Limit:
 def permitting_batches(action: Action) -> Action:
     """Wrap what says which action a request needs, so that ten at once need that of one."""
 
-    def run(headers: dict[str, Any]) -> str | None:
-        needed = action(headers)
+    def run(*request: Any) -> str | None:  # noqa: ANN401 - headers, or parameters and body
+        needed = action(*request)
         return _TEN_AT_ONCE.get(needed, needed) if needed else None
 
     return run
@@ -129,6 +129,7 @@ def main() -> None:
     s3._fire_s3_event = remembering_version(s3._fire_s3_event)  # noqa: SLF001
     eventbridge._dispatch_event = telling_version(eventbridge._dispatch_event)  # noqa: SLF001
     iam_actions._action_from_target = permitting_batches(iam_actions._action_from_target)  # noqa: SLF001
+    iam_actions._action_from_query = permitting_batches(iam_actions._action_from_query)  # noqa: SLF001
     serve()
 
 

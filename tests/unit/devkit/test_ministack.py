@@ -80,6 +80,8 @@ def test_ten_messages_need_what_one_needs_when_permissions_are_asked_for() -> No
     assert of({"action": "ChangeMessageVisibilityBatch"}) == "ChangeMessageVisibility"
     assert of({"action": "PutRecordBatch"}) == "PutRecordBatch"
     assert of({}) is None
+    query = permitting_batches(lambda params, body, kind: params["Action"])
+    assert query({"Action": "PublishBatch"}, b"", "form") == "Publish"
 
 
 @pytest.mark.parametrize(
