@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from servery.domain.digest import digest_bytes
-from servery.domain.manifest import ModelRef, Runtime
+from servery.domain.manifest import ModelRef, Runtime, read_manifest
 from servery.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -66,10 +66,10 @@ def image_ref(
     """The reference of the model in the image, from what the server is pinned to.
 
     The digest of the manifest is that of the packaged file: a request brings the one that the
-    registry recorded, and is answered only if they are the same.
+    registry recorded, and is answered only if they are the same. So is the pair.
 
     Raises:
-        ArtifactError: there is no manifest in the image.
+        ArtifactError: there is no manifest in the image, or none that can be read.
     """
     ref = ModelRef(
         model=model,
@@ -80,4 +80,7 @@ def image_ref(
         manifest_digest="",
         runtime=runtime,
     )
-    return replace(ref, manifest_digest=digest_bytes(source.read(ref, MANIFEST)))
+    content = source.read(ref, MANIFEST)
+    ref = replace(ref, manifest_digest=digest_bytes(content))
+    pair = read_manifest(content, ref).pair
+    return ref if pair is None else replace(ref, part=pair.part, pair=pair.id)

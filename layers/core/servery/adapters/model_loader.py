@@ -17,6 +17,7 @@ import numpy as np
 from servery.domain.digest import digest_bytes
 from servery.domain.inference import Prediction
 from servery.domain.manifest import Manifest
+from servery.domain.pairs import check_manifest
 from servery.domain.signature import Task
 from servery.domain.spec import Limits
 from servery.errors import (
@@ -75,8 +76,9 @@ class Model:
         if self.manifest.signature.task is Task.CLASSIFICATION:
             same = prediction.answers.tolist() == recorded.classes
             scores = prediction.probabilities
-        else:
-            same, scores = True, np.asarray(prediction.answers, np.float64).reshape(-1, 1)
+        else:  # a value, or features, of each row
+            values = np.asarray(prediction.answers, np.float64)
+            same, scores = True, values.reshape(len(values), -1)
         if recorded.scores:
             expected = np.array(recorded.scores)
             same = same and scores is not None and scores.shape == expected.shape
@@ -109,7 +111,8 @@ class ModelLoader:
         """Read, check, build and prove a model.
 
         Raises:
-            ArtifactError: a file is missing, or is not the one that the registry recorded.
+            ArtifactError: a file is missing, or is not the one that the registry recorded, or
+                the pair that it is half of is not the one that the reference names.
             IncompatibleRuntimeError: the libraries do not fit, or the sample is not reproduced.
             UnavailableError: the files cannot be read at the moment.
         """
@@ -141,6 +144,7 @@ class ModelLoader:
             raise ArtifactError(f"{MANIFEST} of {ref.model} is that of {manifest.model}")
         if manifest.files.get(ref.runtime.filename) != ref.digest:
             raise ArtifactError(f"{MANIFEST} of {ref.model} {ref.version} names another model file")
+        check_manifest(ref, manifest)
         return manifest
 
     def _sample(self, manifest: Manifest) -> Question:

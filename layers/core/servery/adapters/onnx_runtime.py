@@ -1,9 +1,9 @@
 """ONNX models in onnxruntime, on one thread.
 
 The graph takes the inputs `numeric` (float32, shape (rows, k), in signature order) and `text`
-(string, shape (rows, m)), whichever the signature has. Its first output is the label or the
-value; its second, where there is one, a float tensor of shape (rows, classes): export classifiers
-with `zipmap` off.
+(string, shape (rows, m)), whichever the signature has. Its first output is the label, the value, or
+of a preprocessor the features (float32, shape (rows, features)); its second, where there is one, a
+float tensor of shape (rows, classes): export classifiers with `zipmap` off.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _CLASS_TYPE: dict[Dtype, type[np.generic]] = {
     Dtype.STRING: np.object_,
 }
 _ERRORS_ONLY = 3
+_MATRIX = 2
 _REFUSALS = (Fail, InvalidArgument, RuntimeException)
 
 
@@ -42,6 +43,8 @@ class OnnxRuntime:
         self._outputs = self._outputs[: 2 if self._scored else 1]
         self._class_type = _CLASS_TYPE.get(signature.output.dtype, np.object_)
         self._classifies = signature.task is Task.CLASSIFICATION
+        prepares = signature.task is Task.PREPROCESSING
+        self._shape = (-1, len(signature.output.features or ())) if prepares else (-1,)
         _check_shapes(session, signature, self._outputs, scored=self._scored)
 
     @classmethod
@@ -93,7 +96,7 @@ class OnnxRuntime:
             answers = self._run(self._outputs, feed)
         except _REFUSALS as error:
             raise InvalidInputError("the model refuses a value that it was not made for") from error
-        first = answers[0].reshape(-1)
+        first = answers[0].reshape(self._shape)
         if not self._classifies:
             return first, None
         classes = first.astype(self._class_type, copy=False)
@@ -113,3 +116,19 @@ def _check_shapes(session: Any, signature: Signature, outputs: list[str], *, sco
         )
     if scored and len(outputs) < len(("label", "probabilities")):
         raise IncompatibleRuntimeError("the signature has probabilities, the graph gives none")
+    if signature.task is Task.PREPROCESSING:
+        _check_features(session.get_outputs()[0], len(signature.output.features or ()))
+
+
+def _check_features(output: Any, features: int) -> None:  # noqa: ANN401
+    """Features have to be float32: that is how they travel, and what the predictor was cut at."""
+    width = output.shape[1] if len(output.shape or ()) == _MATRIX else 0
+    if (
+        output.type != "tensor(float)"
+        or not features
+        or (isinstance(width, int) and width != features)
+    ):
+        raise IncompatibleRuntimeError(
+            f"the graph gives {output.type} of shape {output.shape}, the signature has "
+            f"{features} features"
+        )

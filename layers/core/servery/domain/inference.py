@@ -44,7 +44,7 @@ class Prediction:
     """What a model says about rows.
 
     Attributes:
-        answers: Classes or values, shape (rows,).
+        answers: Classes or values, shape (rows,); features, shape (rows, features).
         probabilities: Shape (rows, classes), or None.
     """
 
@@ -63,6 +63,7 @@ class AnswerContext:
         served_by: The route: `champion`, `version`, ...
         cache: What the prediction cache did: `off`, `hit` or `miss`.
         degraded: Whether a stand-in answered.
+        pair: Id of the pair that the model is half of; empty for a whole model.
     """
 
     model: str
@@ -71,3 +72,4 @@ class AnswerContext:
     served_by: str
     cache: str = "off"
     degraded: bool = False
+    pair: str = ""

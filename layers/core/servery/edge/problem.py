@@ -16,6 +16,8 @@ _STATUS: dict[type[Exception], HTTPStatus] = {
     errors.NotFoundError: HTTPStatus.NOT_FOUND,
     errors.MethodNotAllowedError: HTTPStatus.METHOD_NOT_ALLOWED,
     errors.ConflictError: HTTPStatus.CONFLICT,
+    errors.PairMismatchError: HTTPStatus.CONFLICT,
+    errors.ReleaseOrderError: HTTPStatus.CONFLICT,
     errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedMediaError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.RejectedError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -62,6 +64,8 @@ def problem(error: Exception, *, request_id: str) -> dict[str, Any]:
     }
     if isinstance(error, RejectedError) and error.violations:
         document["errors"] = [{"field": v.field, "message": v.message} for v in error.violations]
+    if isinstance(error, errors.ReleaseOrderError) and error.first:
+        document["first"] = error.first
     if isinstance(error, _OF_HOPS):
         document["hop"] = error.hop
     return document

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -30,8 +32,8 @@ class ModelRuntime(Protocol):
                 string where a nullable one is null.
 
         Returns:
-            Classes of shape (rows,) with probabilities of shape (rows, classes) or None; or
-            values of shape (rows,) and None.
+            Classes of shape (rows,) with probabilities of shape (rows, classes) or None;
+            values of shape (rows,) and None; or features of shape (rows, features) and None.
         """
         ...
 
@@ -93,6 +95,14 @@ class LoadedModel(Protocol):
 
     def verify(self) -> None:
         """Reproduce the recorded sample; `IncompatibleRuntimeError` where that fails."""
+        ...
+
+
+class EntityReader(Protocol):
+    """Data of entities, as a model server that looks them up by itself reads them."""
+
+    def get_many(self, entity: str, keys: Collection[str]) -> dict[str, Mapping[str, Any]]:
+        """The data of those entities that there are, by key; a `RetryableError` where not now."""
         ...
 
 

@@ -11,8 +11,10 @@ from msgspec import UNSET, UnsetType
 from servery.domain.inference import Form, Question
 from servery.domain.inputs import Columns
 from servery.domain.json_text import count_strings
+from servery.domain.signature import Task
 from servery.edge.inference.answers import AnswerWriter
 from servery.edge.inference.examination import Examination
+from servery.edge.inference.features import FeatureWriter
 from servery.edge.inference.records import RecordReader
 from servery.edge.inference.refusal import check_rows, refuse
 from servery.edge.inference.schema import (
@@ -49,7 +51,8 @@ class Codec:
         self._decoder = body_decoder(self._columns)
         self._records = RecordReader(self._columns)
         self._tensors = TensorReader(self._columns, limits.max_rows)
-        self._writer = AnswerWriter(signature)
+        prepares = signature.task is Task.PREPROCESSING
+        self._writer = FeatureWriter(signature) if prepares else AnswerWriter(signature)
 
     def decode(self, body: bytes) -> Question:
         """Turn a body into rows that fit the signature.

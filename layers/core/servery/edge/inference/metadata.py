@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from servery.domain.manifest import Runtime
 from servery.domain.signature import Task
 from servery.edge.inference.datatypes import DATATYPE_OF
+from servery.edge.inference.features import FEATURES
 
 if TYPE_CHECKING:
     from servery.domain.manifest import Manifest, ModelRef
@@ -19,7 +20,8 @@ def describe(ref: ModelRef, manifest: Manifest) -> dict[str, Any]:
     """Model metadata: name, versions, platform, inputs and outputs with datatypes and shapes.
 
     Beyond the protocol each tensor has `parameters`: unit, allowed range or categories, an
-    example, the classes. A dimension of -1 is the number of rows.
+    example, the classes, the names of features; half of a pair says of which. A dimension of -1
+    is the number of rows.
     """
     signature = manifest.signature
     return {
@@ -37,8 +39,16 @@ def describe(ref: ModelRef, manifest: Manifest) -> dict[str, Any]:
             "metrics": manifest.metrics,
             "max_rows": manifest.limits.max_rows,
             "max_body_kb": manifest.limits.max_body_kb,
+            **_pair(manifest),
         },
     }
+
+
+def _pair(manifest: Manifest) -> dict[str, Any]:
+    pair = manifest.pair
+    if pair is None:
+        return {}
+    return {"pair": {"id": pair.id, "part": pair.part, "partner": pair.partner}}
 
 
 def _input(field: Field) -> dict[str, Any]:
@@ -62,6 +72,9 @@ def _input(field: Field) -> dict[str, Any]:
 
 def _outputs(signature: Signature) -> list[dict[str, Any]]:
     output = signature.output
+    if signature.task is Task.PREPROCESSING:
+        names = list(output.features or [])
+        return [_output(FEATURES, "FP32", [-1, len(names)], output, features=names)]
     if signature.task is Task.REGRESSION:
         return [_output("value", "FP32", [-1], output, unit=output.unit)]
     classes = list(output.classes or [])

@@ -16,6 +16,7 @@ import msgspec
 
 from servery.domain.chunks import Chunk, ChunkResult
 from servery.domain.manifest import ModelRef
+from servery.domain.pairs import check_direct
 from servery.edge.predictor.events import log_ours
 from servery.edge.steps import step
 
@@ -54,6 +55,7 @@ def answer_chunk(
     """
 
     def run(event: ChunkEvent) -> ChunkResult:
+        check_direct(event.ref)
         started = time.perf_counter()
         chosen = shelf().choose(event.ref, exact=True)
         result = chunks().predict(chosen.model, event.layout, event.chunk, retries=event.retries)

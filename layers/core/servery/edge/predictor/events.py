@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from servery.domain.entities import EntityColumn
 from servery.domain.manifest import ModelRef
 from servery.edge.problem import problem, status_of
 from servery.edge.telemetry import log_error
@@ -30,8 +31,39 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     base64: bool = False
 
 
+class Next(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a preprocessor hands its features on to: the function to invoke, and the model."""
+
+    function: str
+    ref: ModelRef
+
+
+class KeyedLookup(msgspec.Struct, frozen=True, kw_only=True):
+    """The data that a model server looks up by itself: for each record that of one key."""
+
+    entity: str
+    columns: list[EntityColumn]
+    keys: list[str]
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One event: a verb, the model that it is for, and what the verb needs."""
+    """One event: a verb, the model that it is for, and what the verb needs.
+
+    Attributes:
+        verb: `infer`, `infer_many`, `hand_on`, `ready`, `metadata`; for `chunk` see there.
+        ref: The model.
+        request_id: For correlation.
+        route: Why this server is asked.
+        cache: What the prediction cache did.
+        body: The body of the request.
+        base64: Whether it is in base64.
+        exact: Whether no other version may stand in.
+        items: Many requests (infer_many).
+        pair: Id of the preprocessor that made the features; empty for a whole model's inputs.
+        lookup: What is looked up for the records before they are read (infer).
+        then: Who predicts (hand_on).
+        seconds: How long the caller waits for both (hand_on).
+    """
 
     verb: str
     ref: ModelRef
@@ -42,6 +74,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     base64: bool = False
     exact: bool = False
     items: Annotated[list[Item], msgspec.Meta(max_length=MOST_ITEMS)] = []
+    pair: str = ""
+    lookup: KeyedLookup | None = None
+    then: Next | None = None
+    seconds: float = 0.0
 
 
 def content_of(body: str, *, base64_encoded: bool) -> bytes:

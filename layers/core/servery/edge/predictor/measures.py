@@ -20,10 +20,12 @@ class Measures:
 
     Args:
         init_ms: Milliseconds that the environment took to come up.
+        service: The room that the server is of.
     """
 
-    def __init__(self, init_ms: float) -> None:
+    def __init__(self, init_ms: float, service: str = "predictor") -> None:
         self._init_ms = init_ms
+        self._service = service
         self._cold = True
 
     def request(
@@ -78,4 +80,4 @@ class Measures:
         if chosen is not None and (chosen.loaded or self._cold):
             metrics["LoadMilliseconds"] = (chosen.model.load_ms, "Milliseconds")
         self._cold = False
-        emit("predictor", metrics, dimensions, properties)
+        emit(self._service, metrics, dimensions, properties)

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from servery.domain.entities import Lookup
+from servery.domain.pairs import check_direct
 from servery.edge.inference.metadata import describe
 from servery.edge.predictor.events import (
     MOST_ANSWER_BYTES,
     Answer,
     Event,
+    KeyedLookup,
     carried_size,
     content_of,
     encode,
@@ -23,10 +26,12 @@ from servery.edge.predictor.events import (
 from servery.edge.predictor.measures import Measures
 from servery.edge.telemetry import log_error
 from servery.errors import ConflictError, FaultError, MalformedError, TooLargeError
-from servery.usecases.predictor import Asked, Chosen, Shelf, infer
+from servery.usecases.predictor import Answered, Asked, Chosen, Shelf, infer
 
 if TYPE_CHECKING:
+    from servery.ports import EntityReader
     from servery.usecases.predictor.chunk import ChunkPredictor
+    from servery.usecases.preprocessor import HandOn
 
 
 class ModelServer:
@@ -35,6 +40,9 @@ class ModelServer:
     Args:
         shelf: Gives the models of this server, made on first use.
         chunks: Gives what predicts chunks of batches, made on first use; None where nothing does.
+        entities: Gives where data of entities are looked up; None where nothing is.
+        hand_on: Gives what asks predictors about features; None where nothing does.
+        service: The room that this server is of.
         code: Identity of the code that runs here.
         init_ms: Milliseconds that the environment took to come up.
     """
@@ -44,16 +52,22 @@ class ModelServer:
         shelf: Callable[[], Shelf],
         *,
         chunks: Callable[[], ChunkPredictor] | None = None,
+        entities: Callable[[], EntityReader] | None = None,
+        hand_on: Callable[[], HandOn] | None = None,
+        service: str = "predictor",
         code: str = "",
         init_ms: float = 0.0,
     ) -> None:
         self._shelf = shelf
         self._chunks = chunks
+        self._entities = entities
+        self._hand_on = hand_on
         self._code = code
-        self._measures = Measures(init_ms)
+        self._measures = Measures(init_ms, service)
         self._verbs = {
             "infer": self._infer,
             "infer_many": self._infer_many,
+            "hand_on": self._hand,
             "ready": self._ready,
             "metadata": self._metadata,
         }
@@ -83,7 +97,9 @@ class ModelServer:
         try:
             chosen = self._choose(event)
             content = content_of(event.body, base64_encoded=event.base64)
-            answered = infer(chosen, Asked(content, event.request_id, event.route, event.cache))
+            asked = Asked(content, event.request_id, event.route, event.cache, event.pair)
+            keyed = event.lookup
+            answered = infer(chosen, asked) if keyed is None else self._keyed(chosen, asked, keyed)
             answer = {
                 "status": int(HTTPStatus.OK),
                 "body": _passable(answered.body),
@@ -95,6 +111,8 @@ class ModelServer:
             answer = refusal(error, event.request_id)
         answer["model_version"] = chosen.model.ref.version if chosen else ""
         answer["degraded"] = chosen.degraded if chosen else False
+        if chosen is not None and chosen.model.ref.pair:
+            answer["pair"] = chosen.model.ref.pair
         self._measures.request(event, chosen, answer, rejected=int(is_rejected(answer)))
         return answer
 
@@ -103,6 +121,7 @@ class ModelServer:
 
         chosen: Chosen | None = None
         try:
+            check_direct(event.ref)
             chosen = self._choose(event)
             answer = answer_many(chosen, event)
         except Exception as error:
@@ -120,6 +139,21 @@ class ModelServer:
         if self._chunks is None:
             raise FaultError("this server does not predict chunks of batches")
         return answer_chunk(value, self._shelf, self._chunks, self._measures)
+
+    def _keyed(self, chosen: Chosen, asked: Asked, keyed: KeyedLookup) -> Answered:
+        from servery.usecases.predictor.looking_up import infer_keyed  # noqa: PLC0415
+
+        if self._entities is None:
+            raise MalformedError("this server looks up no data")
+        lookup = Lookup(entity=keyed.entity, key="request", columns=keyed.columns)
+        return infer_keyed(chosen, asked, lookup, keyed.keys, self._entities())
+
+    def _hand(self, event: Event) -> Answer:
+        from servery.edge.predictor.hand_on import answer_hand_on  # noqa: PLC0415
+
+        if self._hand_on is None:
+            raise MalformedError("this server hands nothing on")
+        return answer_hand_on(event, self._choose, self._hand_on(), self._measures)
 
     def _choose(self, event: Event) -> Chosen:
         chosen = self._shelf().choose(event.ref, exact=event.exact)

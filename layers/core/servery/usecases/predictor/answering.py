@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from servery.domain.inference import AnswerContext
-from servery.errors import InvalidInputError, UnavailableError
+from servery.domain.pairs import check_pair
+from servery.errors import InvalidInputError, RejectedError, UnavailableError
 from servery.usecases.predictor.shelf import FIRST_PAUSE
 
 if TYPE_CHECKING:
@@ -23,12 +24,14 @@ class Asked:
         request_id: For correlation.
         route: Why this server was asked: `champion`, `version`, ...
         cache: What the prediction cache did.
+        pair: Id of the pair whose features the body holds; empty where it holds none.
     """
 
     body: bytes
     request_id: str
     route: str
     cache: str
+    pair: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +54,12 @@ def infer(chosen: Chosen, asked: Asked) -> Answered:
 
     Raises:
         RejectedError: the body is not acceptable.
+        PairMismatchError: it holds the features of another preprocessor than the model's own.
         UnavailableError: it does not fit the model that stands in, which says nothing about it.
     """
     model = chosen.model
+    if asked.pair != model.ref.pair:
+        _check_pair(chosen, asked.pair)
     try:
         question = model.codec.decode(asked.body)
         started = time.perf_counter()
@@ -65,6 +71,15 @@ def infer(chosen: Chosen, asked: Asked) -> Answered:
             raise misfit() from error
         raise
     return Answered(body, question.rows, round(model_ms, 3))
+
+
+def _check_pair(chosen: Chosen, pair: str) -> None:
+    try:
+        check_pair(chosen.model.ref, chosen.model.manifest.pair, pair)
+    except RejectedError as error:
+        if chosen.degraded:
+            raise misfit() from error
+        raise
 
 
 def misfit() -> UnavailableError:
@@ -82,4 +97,5 @@ def context_of(chosen: Chosen, asked: Asked) -> AnswerContext:
         served_by=asked.route,
         cache=asked.cache,
         degraded=chosen.degraded,
+        pair=ref.pair,
     )

@@ -161,4 +161,4 @@ class Shelf:
 
 
 def _identity(ref: ModelRef) -> tuple[str, ...]:
-    return (ref.version, ref.training, ref.digest, ref.manifest_digest)
+    return (ref.version, ref.training, ref.digest, ref.manifest_digest, ref.pair)
