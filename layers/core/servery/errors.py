@@ -102,6 +102,21 @@ class PairMismatchError(RejectedError):
     """Two halves, preprocessor and predictor, that were not trained together."""
 
 
+class ReleaseOrderError(RejectedError):
+    """A half of a pair whose change would leave the two without one another.
+
+    Args:
+        message: One sentence, which says what comes first.
+        first: What comes first, as a request to the registry says it: `kind` (release or
+            roll_back), `model` and, of a release, `version` and `training`. Empty where nothing
+            would help.
+    """
+
+    def __init__(self, message: str, first: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.first = first or {}
+
+
 class DataQualityError(RejectedError):
     """Too much of the data is bad to train on."""
 
