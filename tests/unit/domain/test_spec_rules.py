@@ -268,3 +268,53 @@ def test_message_says_what_is_allowed_when_a_value_is_of_the_wrong_kind(
     with pytest.raises(InvalidSpecError) as caught:
         read_spec(spec(**{path: value}))
     assert told in caught.value.violations[0].message
+
+
+def test_task_of_a_half_is_refused_when_a_spec_names_it():
+    with pytest.raises(InvalidSpecError, match="preprocessing is none of classification"):
+        read_spec(spec(task="preprocessing"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"pair": {"preprocessor": "iris"}}, "pair.preprocessor"),
+        ({"serving": {"second_stage": "iris"}}, "serving.second_stage"),
+        (
+            {"pair": {"preprocessor": "other"}, "serving": {"second_stage": "heavy"}},
+            "serving.second_stage",
+        ),
+        (
+            {
+                "pair": {"preprocessor": "other"},
+                "batch": {"schedule": {"every_hours": 1, "source": "s3://bucket/a/"}},
+            },
+            "batch.schedule",
+        ),
+    ],
+)
+def test_servers_are_refused_when_they_could_not_work_together(changes, field):
+    with pytest.raises(InvalidSpecError) as refused:
+        read_spec(spec(name="iris", **changes))
+
+    assert [v.field for v in refused.value.violations] == [field]
+
+
+def test_preprocessing_is_the_same_logic_when_only_the_estimators_parameters_change():
+    forest = "sklearn.ensemble.RandomForestClassifier"
+    one, other = (
+        read_spec(spec(estimator={"class": forest, "params": {"n_estimators": count}}))
+        for count in (10, 20)
+    )
+    linear = read_spec(spec(estimator={"class": "sklearn.linear_model.LogisticRegression"}))
+
+    assert one.preprocessing_digest() == other.preprocessing_digest()
+    assert one.logic_digest() != other.logic_digest()
+    assert one.preprocessing_digest() != linear.preprocessing_digest()
+
+
+def test_features_are_unlogged_when_they_are_made_of_a_person():
+    columns = [{"name": "a", "personal": True}, {"name": "b", "role": "target"}]
+
+    assert unlogged({"data": {"columns": columns}}) == ["input"]
+    assert unlogged({"data": {"columns": columns}}, preprocessor=True) == ["input", "output"]

@@ -58,8 +58,23 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     example: float | int | bool | str | None = None
 
 
-class Output(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+def _said() -> str:
+    return "1"
+
+
+def _unsaid() -> None:
+    return None
+
+
+class Output(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """What a model answers for a row.
+
+    Features are left out where there are none: a model server that was published before there
+    were pairs refuses a manifest with a field that it does not know, and the digest of a whole
+    model's signature stays as it was. The other defaults are made by functions, so that they are
+    always written.
 
     Attributes:
         name: The target's name in the training data.
@@ -73,9 +88,9 @@ class Output(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     name: str
     dtype: Dtype
-    unit: str = "1"
-    classes: list[str | int | bool] | None = None
-    probabilities: bool = False
+    unit: str = msgspec.field(default_factory=_said)
+    classes: list[str | int | bool] | None = msgspec.field(default_factory=_unsaid)
+    probabilities: bool = msgspec.field(default_factory=bool)
     features: list[str] | None = None
 
 
@@ -111,6 +126,4 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         for entry in plain["inputs"]:
             entry.pop("description")
             entry.pop("example")
-        if plain["output"]["features"] is None:
-            plain["output"].pop("features")
         return digest_value(plain)

@@ -20,6 +20,10 @@ ColumnName = Annotated[str, Meta(pattern=COLUMN_NAME)]
 Sentence = Annotated[str, Meta(min_length=1, max_length=500)]
 
 
+SPOKEN = (Task.CLASSIFICATION, Task.REGRESSION)
+"""The tasks that a spec can name."""
+
+
 class Role(StrEnum):
     """What a column is for."""
 
@@ -285,30 +289,41 @@ class ModelSpec(_Part, frozen=True, kw_only=True):
         paired = [] if self.pair is None else [self.pair]
         return digest_value([self.preprocessing, self.estimator, self.task, *paired])
 
+    def preprocessing_digest(self) -> str:
+        """Digest of what the spec says about the preprocessing alone.
+
+        What is usual (`auto`) depends on the estimator's class, not on its parameters.
+        """
+        usual = self.estimator.class_path if self.preprocessing == "auto" else ""
+        return digest_value([self.preprocessing, usual])
+
 
 class _Marked(msgspec.Struct):
     role: Role = Role.FEATURE
     personal: bool = False
 
 
-def unlogged(spec: dict[str, Any]) -> list[str]:
+def unlogged(spec: dict[str, Any], *, preprocessor: bool = False) -> list[str]:
     """What the prediction log leaves out because it is about persons: `input`, `output`.
 
     Args:
         spec: As it is kept with a training; of one that cannot be read, both are left out.
+        preprocessor: Whether it is about the preprocessor of the pair, whose output are features
+            made of the input.
     """
     try:
         columns = msgspec.convert(spec.get("data", {}).get("columns", []), list[_Marked])
     except (msgspec.ValidationError, AttributeError):
         return ["input", "output"]
     roles = {column.role for column in columns if column.personal}
-    parts = (("input", Role.FEATURE), ("output", Role.TARGET))
+    parts = (("input", Role.FEATURE), ("output", Role.FEATURE if preprocessor else Role.TARGET))
     return [part for part, role in parts if role in roles]
 
 
 def spec_json_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of the spec, for editors."""
     schema = msgspec.json.schema(ModelSpec)
+    schema["$defs"]["Task"]["enum"] = [task.value for task in SPOKEN]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Servery model spec",

@@ -11,12 +11,12 @@ import msgspec
 from servery.domain.estimators import MOST, TOLERANT, check_estimator, check_transformer
 from servery.domain.metrics import HIGHER_IS_BETTER, higher_is_better
 from servery.domain.signature import Dtype, Task
-from servery.domain.spec import Column, Mode, ModelSpec, OnFault, Role, Step
+from servery.domain.spec import SPOKEN, Column, Mode, ModelSpec, OnFault, Role, Step
 from servery.errors import InvalidSpecError, RejectedError, Violation
 
 _AT = re.compile(r"^(?P<message>.*?)(?: - at `\$\.?(?P<field>.*)`)?$", re.DOTALL)
 _LARGEST = 200_000  # bytes of JSON: the state of an execution ends at 256 KiB, results included
-_CHOICES = {"dtype": Dtype, "role": Role, "task": Task, "mode": Mode, "on_fault": OnFault}
+_CHOICES = {"dtype": Dtype, "role": Role, "task": SPOKEN, "mode": Mode, "on_fault": OnFault}
 _PLAIN = (str, int, float, bool, type(None))
 
 
@@ -38,7 +38,7 @@ def read_spec(value: Any) -> ModelSpec:  # noqa: ANN401 - anything that JSON or 
             f"the spec is not valid: {field}: {message}", (Violation(field, message),)
         ) from error
     _check_keepable(value)
-    violations = [*_columns(spec), *_target(spec), *_metric(spec), *_steps(spec)]
+    violations = [*_columns(spec), *_target(spec), *_task(spec), *_servers(spec)]
     if violations:
         first = violations[0]
         raise InvalidSpecError(
@@ -131,6 +131,32 @@ def _target(spec: ModelSpec) -> list[Violation]:
     if spec.task is Task.CLASSIFICATION and target.dtype is Dtype.FLOAT:
         return [Violation("data.target", "classification predicts text, whole numbers or bool")]
     return []
+
+
+def _task(spec: ModelSpec) -> list[Violation]:
+    if spec.task not in SPOKEN:
+        message = f"{spec.task} is none of {', '.join(SPOKEN)}; `pair` makes a preprocessor"
+        return [Violation("task", message)]
+    return [*_metric(spec), *_steps(spec)]
+
+
+def _servers(spec: ModelSpec) -> list[Violation]:
+    """What more than one model server, or a server that takes features, cannot do."""
+    found: list[Violation] = []
+    if spec.serving.second_stage == spec.name:
+        found.append(Violation("serving.second_stage", "is this model itself; name a heavier one"))
+    if spec.pair is None:
+        return found
+    if spec.pair.preprocessor == spec.name:
+        message = "is the name of the model itself; the preprocessor needs one of its own"
+        found.append(Violation("pair.preprocessor", message))
+    if spec.serving.second_stage is not None:
+        message = "the predictor of a pair takes features, which a second stage does not"
+        found.append(Violation("serving.second_stage", message))
+    if spec.batch.schedule is not None:
+        message = "the halves of a pair predict no files; ask a graph, /v2/graphs/{graph}/jobs"
+        found.append(Violation("batch.schedule", message))
+    return found
 
 
 def _metric(spec: ModelSpec) -> list[Violation]:
