@@ -18,6 +18,7 @@ def _api() -> Api:
     registry = RegistryApi(
         wiring.registry_reader(),
         registry=wiring.registry(),
+        objects=wiring.object_store(),
         queue=wiring.release_queue(),
         servers=wiring.model_servers(),
         clock=wiring.SystemClock(),

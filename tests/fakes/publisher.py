@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fakes.registry import MemoryRegistry
 from servery.domain.deployment import Server
-from servery.domain.manifest import ModelRef, Runtime
+from servery.domain.manifest import ModelRef, Part, Runtime
 from servery.domain.releases import PUBLISH_LEASE
 from servery.domain.spec import Mode
 
@@ -44,8 +44,9 @@ class MemoryPublisher:
         self.failures: list[Exception] = []
         self.sweep_failure: Exception | None = None
 
-    def code(self, runtime: Runtime) -> str:
-        return f"{self.deployed}-{runtime}"
+    def code(self, runtime: Runtime, part: Part | None = None) -> str:
+        kind = f"-{part}" if part is Part.PREPROCESSOR else ""
+        return f"{self.deployed}-{runtime}{kind}"
 
     def publish(self, ref: ModelRef, mode: Mode, release_id: str, image: str = "") -> Server:
         held = self._registry.leases.get(PUBLISH_LEASE)
@@ -56,10 +57,11 @@ class MemoryPublisher:
             if made.publish_id == release_id:
                 return made.server
         self._count += 1
+        function = "preprocessor" if ref.part is Part.PREPROCESSOR else "predictor"
         server = Server(
-            function=f"predictor:{self._count}",
+            function=f"{function}:{self._count}",
             function_version=str(self._count),
-            code=self.code(ref.runtime),
+            code=self.code(ref.runtime, ref.part),
             mode=mode,
             layer=f"layer:{ref.model}:{self._count}" if image else "",
         )

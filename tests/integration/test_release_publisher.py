@@ -79,6 +79,7 @@ def publisher(cloud, layers):
     return LambdaServerPublisher(
         cloud,
         "predictor",
+        "preprocessor",
         core_layer=layers["core"],
         runtime_layers={Runtime.ONNX: layers["onnx"], Runtime.JOBLIB: layers["sklearn"]},
         model_layers=LambdaModelLayers(cloud, prefix="stack-model-", bucket="artifacts"),

@@ -186,7 +186,11 @@ class TestRecordThatMovedOn:
     def test_next_champion_answers_when_the_old_server_holds_another_model(
         self, gateway, servers, released
     ):
-        servers.by_function["predictor:2"] = lambda event: {"status": 409, "body": "{}"}
+        servers.by_function["predictor:2"] = lambda event: {
+            "status": 409,
+            "mismatch": True,
+            "body": "{}",
+        }
         assert infer(gateway).model_version == NEXT
 
     def test_time_is_not_given_twice_when_another_server_is_asked(
@@ -212,7 +216,7 @@ class TestRecordThatMovedOn:
         assert len(servers.asked) == 1
 
     def test_fault_when_the_right_server_holds_another_model(self, gateway, servers):
-        servers.answer = lambda event: {"status": 409, "body": "{}"}
+        servers.answer = lambda event: {"status": 409, "mismatch": True, "body": "{}"}
         with pytest.raises(ModelServerError):
             infer(gateway)
 

@@ -53,6 +53,7 @@ class Office:
         room = RegistryApi(
             reader,
             registry=self.registry,
+            objects=self.objects,
             queue=self.queue,
             servers=self.servers,
             clock=self.clock,

@@ -69,6 +69,7 @@ class Room:
             model,
             ReleaseRequest(**request),
             registry=self.registry,
+            objects=self.objects,
             queue=self.queue,
             clock=self.clock,
             entropy=self.entropy,

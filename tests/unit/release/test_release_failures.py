@@ -237,7 +237,7 @@ def test_it_waits_its_turn_when_another_model_is_being_published(room):
 def test_it_comes_back_later_when_publishing_is_busy_for_long(room):
     room.registry.take_lease(PUBLISH_LEASE, "wine", seconds=500)
     record = room.ask()
-    with pytest.raises(UnavailableError, match="other releases are publishing"):
+    with pytest.raises(UnavailableError, match="other releases are under way"):
         room.run(record)
     assert stored(room, record).state is ReleaseState.RUNNING
 

@@ -1,4 +1,6 @@
-"""Publishes model servers: Lambda versions of the predictor, each with its own environment.
+"""Publishes model servers: Lambda versions of a function, each with its own environment.
+
+Preprocessors are served by versions of a function of their own, everything else by the predictor.
 
 Every version is published through the one unpublished configuration of the function, so whoever
 publishes holds a lease. A version of a function is always named `name:version`, so that a policy
@@ -17,7 +19,7 @@ from servery.adapters.aws_errors import aws_errors, code_of
 from servery.adapters.lambda_model_layers import LambdaModelLayers
 from servery.domain.deployment import Server
 from servery.domain.digest import digest_value
-from servery.domain.manifest import ModelRef, Runtime
+from servery.domain.manifest import ModelRef, Part, Runtime
 from servery.domain.spec import Mode
 from servery.errors import FaultError, TooLargeError, UnavailableError
 
@@ -33,11 +35,12 @@ Config = Any  # the answer of get_function_configuration and its siblings
 
 
 class LambdaServerPublisher:
-    """Model servers as published versions of one function.
+    """Model servers as published versions of two functions.
 
     Args:
         client: Client of Lambda.
-        function: Name of the predictor.
+        predictor: Name of the function that serves models, and the predictors of pairs.
+        preprocessor: Name of the function that serves the preprocessors of pairs.
         core_layer: ARN of the library's layer version.
         runtime_layers: ARN of the layer version of each runtime.
         model_layers: The layers that models are packed in.
@@ -47,7 +50,8 @@ class LambdaServerPublisher:
     def __init__(
         self,
         client: LambdaClient,
-        function: str,
+        predictor: str,
+        preprocessor: str,
         *,
         core_layer: str,
         runtime_layers: dict[Runtime, str],
@@ -55,20 +59,22 @@ class LambdaServerPublisher:
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
-        self._function = function
+        self._predictor = predictor
+        self._preprocessor = preprocessor
         self._core_layer = core_layer
         self._runtime_layers = runtime_layers
         self._model_layers = model_layers
         self._pause = pause
 
-    def code(self, runtime: Runtime) -> str:
-        """Identity of the code that a server published now would run.
+    def code(self, runtime: Runtime, part: Part | None = None) -> str:
+        """Identity of the code that a server of such a model would run, published now.
 
         It is made of the function's own code and of the layers that this deploy brought; the
         layers of the unpublished function say nothing, since publishing changes them.
         """
-        with aws_errors("reading the predictor"):
-            config = self._client.get_function_configuration(FunctionName=self._function)
+        function = self._function(part)
+        with aws_errors("reading the function of model servers"):
+            config = self._client.get_function_configuration(FunctionName=function)
         return self._identity(config["CodeSha256"], runtime)
 
     def publish(self, ref: ModelRef, mode: Mode, release_id: str, image: str = "") -> Server:
@@ -84,7 +90,7 @@ class LambdaServerPublisher:
             except ClientError as error:
                 if code_of(error) in _BUSY:
                     raise UnavailableError(
-                        "another change of the predictor is under way"
+                        f"another change of {self._function(ref.part)} is under way"
                     ) from error
                 if "maximum allowed size" in str(error):
                     raise TooLargeError(
@@ -108,47 +114,52 @@ class LambdaServerPublisher:
         with aws_errors("deleting model servers"):
             gone = [
                 name
-                for name, variables in self._versions()
+                for function in (self._predictor, self._preprocessor)
+                for name, variables in self._versions(function)
                 if variables.get(f"{PREFIX}MODEL") == model and name not in kept
             ]
             for name in gone:
                 self._delete(name)
             return gone + self._model_layers.sweep(model, {server.layer for server in keep})
 
+    def _function(self, part: Part | None) -> str:
+        return self._preprocessor if part is Part.PREPROCESSOR else self._predictor
+
     def _publish(self, ref: ModelRef, mode: Mode, release_id: str, image: str) -> Server:
+        function = self._function(ref.part)
         layer = self._model_layers.add(ref.model, release_id, image) if image else ""
         layers = [self._core_layer, self._runtime_layers[ref.runtime], *([layer] if layer else [])]
         published = next(
-            (n for n, v in self._versions() if v.get(f"{PREFIX}RELEASE") == release_id), ""
+            (n for n, v in self._versions(function) if v.get(f"{PREFIX}RELEASE") == release_id), ""
         )
         if published:
             config = self._client.get_function_configuration(FunctionName=published)
         else:
-            config = self._freeze(_environment(ref, mode, release_id), layers)
+            config = self._freeze(function, _environment(ref, mode, release_id), layers)
         return Server(
-            function=f"{self._function}:{config['Version']}",
+            function=f"{function}:{config['Version']}",
             function_version=config["Version"],
             code=self._identity(config["CodeSha256"], ref.runtime),
             mode=mode,
             layer=layer,
         )
 
-    def _freeze(self, environment: dict[str, str], layers: list[str]) -> Config:
+    def _freeze(self, function: str, environment: dict[str, str], layers: list[str]) -> Config:
         """Put environment and layers on the function and publish exactly that."""
-        before = self._await(self._function, "LastUpdateStatus", {"Successful"})
+        before = self._await(function, "LastUpdateStatus", {"Successful"})
         variables = before.get("Environment", {}).get("Variables", {})
         own = {name: value for name, value in variables.items() if not name.startswith(PREFIX)}
         self._client.update_function_configuration(
-            FunctionName=self._function,
+            FunctionName=function,
             Environment={"Variables": {**own, **environment}},
             Layers=layers,
             **_unchanged_since(before),
         )
-        ready = self._await(self._function, "LastUpdateStatus", {"Successful"})
+        ready = self._await(function, "LastUpdateStatus", {"Successful"})
         if ready.get("Environment", {}).get("Variables", {}) != {**own, **environment}:
-            raise UnavailableError("another change of the predictor came in between")
+            raise UnavailableError(f"another change of {function} came in between")
         return self._client.publish_version(
-            FunctionName=self._function,
+            FunctionName=function,
             CodeSha256=before["CodeSha256"],
             **_unchanged_since(ready),
             Description=f"{environment[PREFIX + 'MODEL']} by {environment[PREFIX + 'RELEASE']}",
@@ -168,13 +179,13 @@ class LambdaServerPublisher:
             pause = min(pause * 2, _LONGEST_PAUSE)
         raise UnavailableError(f"{function} takes too long to become ready")
 
-    def _versions(self) -> list[tuple[str, dict[str, str]]]:
-        """Name and environment of every published version."""
+    def _versions(self, function: str) -> list[tuple[str, dict[str, str]]]:
+        """Name and environment of every published version of a function."""
         pages = self._client.get_paginator("list_versions_by_function").paginate(
-            FunctionName=self._function
+            FunctionName=function
         )
         return [
-            (f"{self._function}:{v['Version']}", v.get("Environment", {}).get("Variables", {}))
+            (f"{function}:{v['Version']}", v.get("Environment", {}).get("Variables", {}))
             for page in pages
             for v in page["Versions"]
             if v["Version"] != "$LATEST"

@@ -38,11 +38,13 @@ class Served(_Record, frozen=True, kw_only=True):
         ref: Which model.
         server: Where it runs.
         unlogged: What the prediction log leaves out: `input`, `output`.
+        partner: Name of the other half's model; empty for a whole model.
     """
 
     ref: ModelRef
     server: Server
     unlogged: list[str] = []
+    partner: str = ""
 
 
 class Retired(_Record, frozen=True, kw_only=True):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-ALLOWED_HEADERS = "content-type, x-api-key, x-request-id, idempotency-key"
-EXPOSED_HEADERS = "x-request-id, x-model-version, retry-after, location"
+ALLOWED_HEADERS = "content-type, x-api-key, x-request-id, x-pair, idempotency-key"
+EXPOSED_HEADERS = "x-request-id, x-model-version, x-pair, retry-after, location"
 MAX_AGE_SECONDS = 600
 
 

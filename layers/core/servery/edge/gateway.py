@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from servery import __version__
+from servery.domain.pairs import PAIR_HEADER
 from servery.edge.api import Call, refuse
 from servery.edge.http import JSON, Answer, Request, check_media
 from servery.edge.problem import CONTENT_TYPE
@@ -71,9 +72,17 @@ class GatewayApi:
         attempt = _Attempt(request)
         try:
             check_media(request.headers)
-            attempt.target = self._gateway.locate(parameters["model"], parameters.get("version"))
+            pair = request.headers.get(PAIR_HEADER, "")
+            attempt.target = self._gateway.locate(
+                parameters["model"], parameters.get("version"), pair
+            )
             ask = Ask(
-                request.body, request.base64, request.size, request.request_id, request.seconds
+                body=request.body,
+                base64=request.base64,
+                size=request.size,
+                request_id=request.request_id,
+                seconds=request.seconds,
+                pair=pair,
             )
             attempt.prediction = self._gateway.infer(attempt.target, ask)
             answer = _predicted(attempt.target, attempt.prediction)
@@ -142,6 +151,8 @@ def _server(request: Request, parameters: dict[str, str]) -> Answer:  # noqa: AR
 
 def _predicted(target: Target, prediction: Prediction) -> Answer:
     headers = {"x-model-version": prediction.model_version}
+    if prediction.pair:
+        headers[PAIR_HEADER] = prediction.pair
     if prediction.status in TRY_AGAIN:
         headers["retry-after"] = "1"
     return Answer(

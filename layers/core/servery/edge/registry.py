@@ -14,7 +14,7 @@ from servery.usecases.registry.reading import RegistryReader
 from servery.usecases.registry.returning import RollBackRequest, return_to_last_good
 
 if TYPE_CHECKING:
-    from servery.ports import Clock, ModelServers, Registry, ReleaseQueue
+    from servery.ports import Clock, ModelServers, ObjectStore, Registry, ReleaseQueue
 
 ACCEPTED = 202
 _POLL_SECONDS = "1"
@@ -26,6 +26,7 @@ class RegistryApi:
     Args:
         reader: Answers questions.
         registry: Where changes are recorded.
+        objects: The manifests.
         queue: Who carries releases out.
         servers: Asked before a roll back.
         clock: The time.
@@ -37,6 +38,7 @@ class RegistryApi:
         reader: RegistryReader,
         *,
         registry: Registry,
+        objects: ObjectStore,
         queue: ReleaseQueue,
         servers: ModelServers,
         clock: Clock,
@@ -44,6 +46,7 @@ class RegistryApi:
     ) -> None:
         self._reader = reader
         self._registry = registry
+        self._objects = objects
         self._queue = queue
         self._servers = servers
         self._clock = clock
@@ -88,6 +91,7 @@ class RegistryApi:
             parameters["model"],
             read_body(request, ReleaseRequest),
             registry=self._registry,
+            objects=self._objects,
             queue=self._queue,
             clock=self._clock,
             entropy=self._entropy,

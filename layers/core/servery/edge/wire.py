@@ -41,10 +41,20 @@ class Wrong(_Document, frozen=True, kw_only=True):
     message: str
 
 
+class ChangeFirst(_Document, frozen=True, kw_only=True):
+    """A change of another model that has to come first: `release` or `roll_back`."""
+
+    kind: str
+    model: str
+    version: str = ""
+    training: str = ""
+
+
 class Problem(_Document, frozen=True, kw_only=True):
     """An error (RFC 9457). `instance` names the request; `hop` who failed or was slow.
 
-    `steps`: what became of each step of a graph.
+    `steps`: what became of each step of a graph. `first`: what has to be released, or rolled
+    back, before half of a pair can be.
     """
 
     type: str
@@ -55,6 +65,7 @@ class Problem(_Document, frozen=True, kw_only=True):
     errors: list[Wrong] = []
     hop: str = ""
     steps: list[StepReport] = []
+    first: ChangeFirst | None = None
 
 
 class ServerMetadata(_Document, frozen=True, kw_only=True):

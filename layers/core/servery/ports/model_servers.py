@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from servery.domain.deployment import Server
-    from servery.domain.manifest import ModelRef, Runtime
+    from servery.domain.manifest import ModelRef, Part, Runtime
     from servery.domain.spec import Mode
 
 
@@ -25,10 +25,13 @@ class ModelServers(Protocol):
 
 
 class ServerPublisher(Protocol):
-    """Publishes and removes model servers (Lambda versions of the predictor)."""
+    """Publishes and removes model servers (Lambda versions of the predictor).
 
-    def code(self, runtime: Runtime) -> str:
-        """Identity of the code that a server published now would run."""
+    Preprocessors have servers of their own: versions of another function.
+    """
+
+    def code(self, runtime: Runtime, part: Part | None = None) -> str:
+        """Identity of the code that a server of such a model would run, published now."""
         ...
 
     def publish(self, ref: ModelRef, mode: Mode, release_id: str, image: str = "") -> Server:

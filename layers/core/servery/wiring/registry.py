@@ -17,6 +17,7 @@ __all__ = [
     "allowed_origins",
     "entropy",
     "model_servers",
+    "object_store",
     "registry",
     "registry_reader",
     "release_queue",

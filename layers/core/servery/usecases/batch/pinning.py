@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from servery.domain.manifest import MANIFEST, Manifest, read_manifest
+from servery.domain.pairs import check_direct
 from servery.errors import InvalidInputError, NotFoundError
 from servery.usecases.batch.options import rules_of
 
@@ -52,11 +53,13 @@ def pin(batch: Batch, *, registry: Registry, objects: ObjectStore, clock: Clock)
 
     Raises:
         NotFoundError: nothing of that model is released.
-        InvalidInputError: the model that the batch began with is no longer served.
+        InvalidInputError: the model that the batch began with is no longer served, or the
+            champion is half of a pair.
     """
     deployment = registry.deployment(batch.model)
     served = deployment.champion if batch.ref is None else _same(batch, deployment)
     ref = served.ref
+    check_direct(ref)
     return Pinned(
         served=served,
         manifest=read_manifest(objects.get(f"{ref.prefix}/{MANIFEST}"), ref),

@@ -13,6 +13,7 @@ from servery.errors import (
     DeadlineExceededError,
     MalformedError,
     ModelServerError,
+    NotFoundError,
     TooLargeError,
     UnavailableError,
 )
@@ -28,7 +29,7 @@ LEAST_SECONDS = 0.05  # with less than this left, asking is of no use
 MOST_ANSWER_BYTES = 6 * 1024 * 1024 - 8 * 1024  # what the answer of a function may have
 
 _OK = 200
-_GONE = frozenset({409})  # the server is pinned to another model than the record says
+_CONFLICT = 409
 
 
 class _Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -40,6 +41,7 @@ class _Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     body: str = ""
     base64: bool = False
     exact: bool = False
+    pair: str = ""
 
 
 class _Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +57,16 @@ class _Reply(msgspec.Struct, frozen=True, kw_only=True):
     runtime: str = ""
     code: str = ""
     load_ms: float = 0.0
+    pair: str = ""
+    mismatch: bool = False
+
+    @property
+    def gone(self) -> bool:
+        """Whether the server is pinned to another model than the record says.
+
+        That features are of another pair is a conflict too, which no other server would end.
+        """
+        return self.status == _CONFLICT and self.mismatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,7 @@ class Ask:
         size: Its bytes, decoded.
         request_id: What every log knows the request by.
         seconds: How long this function may still run.
+        pair: Whose features the rows are, as the caller says; empty where they are none.
     """
 
     body: str
@@ -94,6 +107,7 @@ class Ask:
     size: int
     request_id: str
     seconds: float
+    pair: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +121,7 @@ class Prediction:
         rows: Rows predicted.
         model_ms: Milliseconds that the model took.
         degraded: Whether another version stood in.
+        pair: Id of the pair that the one who answered is half of.
     """
 
     status: int
@@ -115,6 +130,7 @@ class Prediction:
     rows: int
     model_ms: float
     degraded: bool
+    pair: str = ""
 
 
 class ModelReady(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,16 +163,22 @@ class Gateway:
         """Make sure that requests can be served at all; `UnavailableError` where they cannot."""
         self._deployments.probe()
 
-    def locate(self, model: str, version: str | None = None) -> Target:
+    def locate(self, model: str, version: str | None = None, pair: str = "") -> Target:
         """Who a request for a model, or for one version of it, goes to.
+
+        Features go to the predictor that was trained with who made them, which while a pair is
+        being released may be the last good one.
 
         Raises:
             NotFoundError: nobody serves that.
         """
         deployment = self._deployments.get(model)
-        if version is None:
-            return Target(deployment, deployment.champion, CHAMPION)
-        return Target(deployment, deployment.served(version), PINNED)
+        if version is not None:
+            return Target(deployment, deployment.served(version), PINNED)
+        half, champion = _half(deployment, pair), deployment.champion
+        if half is None or half.ref.pair == champion.ref.pair:
+            return Target(deployment, champion, CHAMPION)
+        return Target(deployment, half, PINNED)
 
     def infer(self, target: Target, ask: Ask) -> Prediction:
         """Have the rows of a body predicted.
@@ -172,7 +194,13 @@ class Gateway:
         reply = self._ask(target, "infer", ask)
         version = reply.model_version or target.version
         return Prediction(
-            reply.status, reply.body, version, reply.rows, reply.model_ms, reply.degraded
+            reply.status,
+            reply.body,
+            version,
+            reply.rows,
+            reply.model_ms,
+            reply.degraded,
+            reply.pair,
         )
 
     def metadata(self, target: Target, *, request_id: str, seconds: float) -> dict[str, Any]:
@@ -215,13 +243,15 @@ class Gateway:
         try:
             reply = self._call(target, verb, ask, allowed)
             failure: Exception | None = None
-            if reply.status not in _GONE:
+            if not reply.gone:
                 return reply
         except UnavailableError as error:
             failure = error
         self._deployments.forget(target.deployment.model)
         now = self.locate(
-            target.deployment.model, None if target.route == CHAMPION else target.version
+            target.deployment.model,
+            None if target.route == CHAMPION else target.version,
+            ask.pair,
         )
         if now.served == target.served:
             raise failure or ModelServerError("the model server is pinned to another model")
@@ -240,11 +270,12 @@ class Gateway:
             body=ask.body,
             base64=ask.base64,
             exact=target.route == PINNED,
+            pair=ask.pair,
         )
         try:
             payload = msgspec.json.encode(call)
         except UnicodeEncodeError as error:
-            raise MalformedError("the body is no UTF-8 text") from error
+            raise MalformedError("the body, or the pair, is no UTF-8 text") from error
         answer = self._servers.call(target.served.server, payload, timeout=seconds)
         if len(answer) > MOST_ANSWER_BYTES:
             raise TooLargeError("the answer would be too large; send fewer rows")
@@ -252,3 +283,11 @@ class Gateway:
             return msgspec.json.decode(answer, type=_Reply)
         except msgspec.DecodeError as error:
             raise ModelServerError("the model server answered what nobody can read") from error
+
+
+def _half(deployment: Deployment, pair: str) -> Served | None:
+    """Who serves the half of a pair; None where nobody does, or none was said."""
+    try:
+        return deployment.paired(pair) if pair else None
+    except NotFoundError:
+        return None

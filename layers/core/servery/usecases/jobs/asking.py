@@ -14,6 +14,7 @@ import msgspec
 
 from servery.domain.deployment import Deployment, Served
 from servery.domain.manifest import ModelRef
+from servery.domain.pairs import check_direct
 from servery.errors import ModelServerError, UnavailableError
 from servery.ports import Deployments, ModelServers
 from servery.usecases.jobs.grouping import Loaded
@@ -99,6 +100,7 @@ def ask(
 
     Raises:
         NotFoundError: nothing of the model is released.
+        InvalidInputError: the model has become half of a pair.
         ThrottledError: the platform takes no more calls; nobody was asked.
         UnavailableError: the server cannot be reached, or has no model that it could ask.
         DeadlineExceededError: no answer in time.
@@ -108,6 +110,7 @@ def ask(
     model = group[0].job.model
     deployment = deployments.get(model)
     served = deployment.champion
+    check_direct(served.ref)
     failure: Exception = ModelServerError("the model server is pinned to another model")
     try:
         replies = _call(servers, served, group, seconds)
@@ -120,6 +123,7 @@ def ask(
     if deployment.champion == served:
         raise failure
     served = deployment.champion
+    check_direct(served.ref)
     return Asked(deployment, served, _checked(_call(servers, served, group, seconds), group))
 
 

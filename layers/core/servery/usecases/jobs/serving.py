@@ -6,7 +6,13 @@ import time
 from collections.abc import Mapping, Sequence
 
 from servery.domain.deployment import Deployment
-from servery.errors import NotFoundError, ThrottledError, TooLargeError, UnavailableError
+from servery.errors import (
+    InvalidInputError,
+    NotFoundError,
+    ThrottledError,
+    TooLargeError,
+    UnavailableError,
+)
 from servery.usecases.jobs.asking import ask
 from servery.usecases.jobs.grouping import Loaded
 from servery.usecases.jobs.outcomes import Grouped, Worked
@@ -105,7 +111,7 @@ class Serving:
         """A call came to nothing. A group that may have a bad one in it is asked one by one."""
         if isinstance(error, ThrottledError):
             self.put_back(group, sentence(error))
-        elif isinstance(error, NotFoundError):
+        elif isinstance(error, (NotFoundError, InvalidInputError)):
             self._refuse(group, error)
         elif len(group) > 1 and not isinstance(error, UnavailableError):
             for loaded in group:

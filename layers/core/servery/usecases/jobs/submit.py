@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from servery.domain.digest import digest_bytes, digest_value
 from servery.domain.job_changes import GRACE_SECONDS, mark_sent
 from servery.domain.jobs import Job, JobState
+from servery.domain.pairs import check_direct
 from servery.errors import ConflictError, TooLargeError
 from servery.usecases.jobs.checks import KEY_HEADER, check_body, check_callback, check_key
 from servery.usecases.jobs.documents import keep_body
@@ -98,12 +99,14 @@ def submit(submission: Submission, ports: SubmitPorts) -> Submitted:
         NotFoundError: nothing is released under the name of the model.
         TooLargeError: more bytes than the model takes.
         MalformedError: the body is no JSON.
-        InvalidInputError: it is no request, or the key or the callback's address is not
-            acceptable.
+        InvalidInputError: it is no request, the key or the callback's address is not
+            acceptable, or the model is half of a pair.
         ConflictError: the key was used for another request.
         RetryableError: it could not be written down; it is not accepted.
     """
-    most = ports.deployments.get(submission.model).limits.max_body_kb * 1000
+    deployment = ports.deployments.get(submission.model)
+    check_direct(deployment.champion.ref)
+    most = deployment.limits.max_body_kb * 1000
     if len(submission.body) > most:
         raise TooLargeError(f"the body has {len(submission.body)} bytes; this model takes {most}")
     check_body(submission.body)

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
+from servery.domain.manifest import MANIFEST, read_manifest
 from servery.domain.records import RegisteredTraining, ReleaseKind, ReleaseRecord, ReleaseState
+from servery.domain.release_order import check_order
 from servery.domain.releases import LEASE_SECONDS, ended, release_id, release_lease
 from servery.domain.spec import Mode
 from servery.domain.versioning import Stage
 from servery.errors import (
+    ArtifactError,
     ConflictError,
     InvalidInputError,
     NotFoundError,
@@ -21,8 +24,9 @@ from servery.errors import (
 )
 
 if TYPE_CHECKING:
+    from servery.domain.manifest import ModelRef
     from servery.domain.records import VersionRecord
-    from servery.ports import Clock, Registry, ReleaseQueue
+    from servery.ports import Clock, ObjectStore, Registry, ReleaseQueue
 
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 
@@ -48,6 +52,7 @@ def ask_release(
     request: ReleaseRequest,
     *,
     registry: Registry,
+    objects: ObjectStore,
     queue: ReleaseQueue,
     clock: Clock,
     entropy: Callable[[], str],
@@ -58,6 +63,7 @@ def ask_release(
         model: Name of the model.
         request: What is asked for.
         registry: Where everything is recorded.
+        objects: The manifests.
         queue: Who carries it out.
         clock: The time.
         entropy: A few random characters, for the id.
@@ -70,11 +76,14 @@ def ask_release(
         InvalidInputError: there is no such version or training, or a roll names one.
         ConflictError: another change of the deployment is under way, or there is nothing to
             release or to roll.
+        ReleaseOrderError: half of a pair that another change has to come before.
         RetryableError: it could not be started; nothing is left of it.
     """
     registry.model(model)
     now = clock.now()
     version, training = _subject(model, request, registry)
+    if request.kind is ReleaseKind.RELEASE:
+        _check_order(registry.version(model, version), training, registry, objects)
     record = ReleaseRecord(
         id=release_id(now, entropy()),
         model=model,
@@ -104,6 +113,26 @@ def _give_up(record: ReleaseRecord, error: ServeryError, registry: Registry, clo
         registry.put_release(ended(record, now=clock.now(), reason=f"it was not started: {error}"))
     finally:
         registry.end_lease(release_lease(record.model), record.id)
+
+
+def _check_order(
+    version: VersionRecord, training: str, registry: Registry, objects: ObjectStore
+) -> None:
+    """Refuse half of a pair at once where the release would, and say what comes first."""
+    trainings = registry.trainings(version.model, version.promoted_from or version.version)
+    for ref in (t.ref for t in trainings if t.ref.training == training):
+        try:
+            check_order(ref, _partner(ref, objects), registry)
+        except ArtifactError:
+            return  # the release says so, and keeps a record of it
+
+
+def _partner(ref: ModelRef, objects: ObjectStore) -> str:
+    """Name of the other half's model; empty for a whole model."""
+    if ref.part is None:
+        return ""
+    pair = read_manifest(objects.get(f"{ref.prefix}/{MANIFEST}"), ref).pair
+    return "" if pair is None else pair.partner
 
 
 def _subject(model: str, request: ReleaseRequest, registry: Registry) -> tuple[str, str]:

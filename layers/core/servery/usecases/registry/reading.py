@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from servery.domain.manifest import MANIFEST, ModelRef, Runtime, read_manifest
+from servery.domain.manifest import MANIFEST, ModelRef, Part, Runtime, read_manifest
+from servery.domain.release_order import answers_for, current
 from servery.domain.releases import seen_at
 from servery.errors import NotFoundError
 from servery.usecases.registry.views import (
@@ -17,6 +19,7 @@ from servery.usecases.registry.views import (
     ModelList,
     ModelSummary,
     ModelView,
+    PairView,
     ReleaseList,
     RunList,
     VersionView,
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from servery.ports import Clock, ObjectStore, Registry
 
 T = TypeVar("T")
+Code = Callable[[Runtime, Part | None], str]
 RECENT = 10
 
 
@@ -40,7 +44,8 @@ class RegistryReader:
     Args:
         registry: The records.
         objects: The manifests.
-        code: Identity of the code that a server of a runtime would run if published now.
+        code: Identity of the code that a server of a runtime, of a half of a pair too, would run
+            if published now.
         clock: The time, by which a release counts as given up.
     """
 
@@ -49,7 +54,7 @@ class RegistryReader:
         registry: Registry,
         objects: ObjectStore,
         *,
-        code: Callable[[Runtime], str],
+        code: Code,
         clock: Clock,
     ) -> None:
         self._registry = registry
@@ -62,11 +67,8 @@ class RegistryReader:
         records = [m for m in self._registry.models() if m.name > after]
         page, more = _page(records, limit)
         deployments = {d.model: d for d in self._registry.deployments()}
-        deployed = {
-            r: self._code(r)
-            for r in {s.ref.runtime for d in deployments.values() for s in serving(d)}
-        }
-        listed = [self._summary(m, deployments.get(m.name), deployed.__getitem__) for m in page]
+        code = cache(self._code)
+        listed = [self._summary(m, deployments.get(m.name), code) for m in page]
         return ModelList(models=listed, next=page[-1].name if more else "")
 
     def model(self, name: str, limit: int, after: str) -> ModelView:
@@ -90,6 +92,7 @@ class RegistryReader:
             trainings=[run_view(run) for run in self._registry.runs(name, RECENT)],
             releases=self.releases(name, RECENT, "").releases,
             deployment=DeploymentView(current=deployment, behind=self._behind(deployment)),
+            pair=self._pair(deployment),
         )
 
     def version(self, model: str, version: str) -> VersionView:
@@ -143,16 +146,26 @@ class RegistryReader:
         return seen_at(self._registry.release(model, release_id), self._clock.now())
 
     def _deployment(self, model: str) -> Deployment | None:
-        try:
-            return self._registry.deployment(model)
-        except NotFoundError:
+        return current(model, self._registry)
+
+    def _pair(self, deployment: Deployment | None) -> PairView | None:
+        champion = None if deployment is None else deployment.champion
+        part = None if champion is None else champion.ref.part
+        if champion is None or part is None:
             return None
+        half = answers_for(self._deployment(champion.partner), champion.ref.pair)
+        return PairView(
+            id=champion.ref.pair,
+            part=part,
+            partner=champion.partner,
+            partner_version="" if half is None else half.ref.version,
+        )
 
     def _behind(self, deployment: Deployment | None) -> list[Behind]:
         return [] if deployment is None else _behind(deployment, self._code)
 
     def _summary(
-        self, record: ModelRecord, deployment: Deployment | None, code: Callable[[Runtime], str]
+        self, record: ModelRecord, deployment: Deployment | None, code: Code
     ) -> ModelSummary:
         behind = deployment is not None and bool(_behind(deployment, code))
         return summary(record, deployment, behind)
@@ -162,16 +175,16 @@ class RegistryReader:
         return msgspec.convert(manifest, ManifestSummary, from_attributes=True)
 
 
-def _behind(deployment: Deployment, code: Callable[[Runtime], str]) -> list[Behind]:
+def _behind(deployment: Deployment, code: Code) -> list[Behind]:
     return [
         Behind(
             version=served.ref.version,
             function=served.server.function,
             code=served.server.code,
-            deployed=code(served.ref.runtime),
+            deployed=code(served.ref.runtime, served.ref.part),
         )
         for served in serving(deployment)
-        if served.server.code != code(served.ref.runtime)
+        if served.server.code != code(served.ref.runtime, served.ref.part)
     ]
 
 

@@ -9,7 +9,9 @@ import msgspec
 from msgspec import Meta
 
 from servery.domain.deployment import Deployment, Served, roll_back
+from servery.domain.manifest import Part
 from servery.domain.readiness import ready_answer, ready_question
+from servery.domain.release_order import ORDER_SECONDS, check_predictor, order_lease
 from servery.domain.releases import release_id, release_lease
 from servery.errors import ConflictError, ModelServerError
 
@@ -47,10 +49,13 @@ def return_to_last_good(
     Raises:
         NotFoundError: nothing of the model is released.
         ConflictError: there is no last good version, it is not ready, or another change of the
-            deployment is under way.
+            deployment, or of the other half of a pair, is under way.
+        ReleaseOrderError: it takes the features of a preprocessor that nobody serves any more.
         RetryableError: its server did not answer in time.
     """
-    roll_back(registry.deployment(model), reason="")
+    target = roll_back(registry.deployment(model), reason="").champion
+    if target.ref.part is Part.PREDICTOR:
+        check_predictor(target.ref, target.partner, registry)
     now = clock.now()
     lease, owner = release_lease(model), f"rollback-{release_id(now, entropy())}"
     try:
@@ -62,10 +67,32 @@ def return_to_last_good(
         after = roll_back(registry.deployment(model), reason=told)
         _check_ready(after.champion, servers)
         after = msgspec.structs.replace(after, changed=clock.now().isoformat())
-        registry.put_deployment(after)
+        _write(after, owner, registry)
     finally:
         registry.end_lease(lease, owner)
     return after
+
+
+def _write(after: Deployment, owner: str, registry: Registry) -> None:
+    """Write the change; of a predictor while nobody changes the preprocessor of its pair.
+
+    A preprocessor that is rolled back changes places with the last good one, so no predictor
+    loses it.
+    """
+    ref, partner = after.champion.ref, after.champion.partner
+    if ref.part is not Part.PREDICTOR:
+        registry.put_deployment(after)
+        return
+    lease = order_lease(ref, partner)
+    try:
+        registry.take_lease(lease, owner, seconds=ORDER_SECONDS)
+    except ConflictError as error:
+        raise ConflictError(f"a change of {partner} is under way: {error}") from error
+    try:
+        check_predictor(ref, partner, registry)
+        registry.put_deployment(after)
+    finally:
+        registry.end_lease(lease, owner)
 
 
 def _check_ready(served: Served, servers: ModelServers) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from servery.domain.deployment import Deployment, Served
-from servery.domain.manifest import Lineage, Parity, Runtime, RuntimeFigures
+from servery.domain.manifest import Lineage, Pair, Parity, Part, Runtime, RuntimeFigures
 from servery.domain.records import (
     ModelRecord,
     Outcome,
@@ -29,6 +29,8 @@ class ModelSummary(_View, frozen=True, kw_only=True):
 
     Attributes:
         champion: The version that answers.
+        part: Which half of a pair the champion is; empty for a whole model.
+        partner: Name of the other half's model.
         code: Identity of the code that the champion runs.
         behind: Whether a serving model server runs older code than the deployed one.
     """
@@ -46,6 +48,8 @@ class ModelSummary(_View, frozen=True, kw_only=True):
     behind: bool = False
     last_good: str = ""
     revision: int = 0
+    part: str = ""
+    partner: str = ""
 
 
 class ModelList(_View, frozen=True, kw_only=True):
@@ -110,6 +114,23 @@ class ReleaseList(_View, frozen=True, kw_only=True):
     next: str = ""
 
 
+class PairView(_View, frozen=True, kw_only=True):
+    """The pair that a champion is half of.
+
+    Attributes:
+        id: Of the pair.
+        part: Which half the champion is.
+        partner: Name of the other half's model.
+        partner_version: The version of it that belongs to the champion and answers; empty
+            where none does.
+    """
+
+    id: str
+    part: Part
+    partner: str
+    partner_version: str = ""
+
+
 class ModelView(_View, frozen=True, kw_only=True):
     """One model, whole.
 
@@ -121,6 +142,7 @@ class ModelView(_View, frozen=True, kw_only=True):
         trainings: The last runs of training.
         releases: The last releases.
         deployment: Who answers, without its history.
+        pair: The pair that the champion is half of; None for a whole model.
     """
 
     model: ModelSummary
@@ -130,6 +152,7 @@ class ModelView(_View, frozen=True, kw_only=True):
     trainings: list[RunView]
     releases: list[ReleaseRecord]
     deployment: DeploymentView
+    pair: PairView | None = None
 
 
 class ManifestSummary(_View, frozen=True, kw_only=True):
@@ -147,6 +170,7 @@ class ManifestSummary(_View, frozen=True, kw_only=True):
     figures: dict[str, RuntimeFigures]
     parity: Parity
     lineage: Lineage
+    pair: Pair | None = None
 
 
 class VersionView(_View, frozen=True, kw_only=True):
@@ -192,6 +216,8 @@ def summary(record: ModelRecord, deployment: Deployment | None, behind: bool) ->
         behind=behind,
         last_good="" if last_good is None else last_good.ref.version,
         revision=deployment.revision,
+        part=str(champion.ref.part or ""),
+        partner=champion.partner,
     )
 
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from servery.domain.deployment import Deployment, Served, crown
+from servery.domain.release_order import ORDER_SECONDS, check_order, order_lease
 from servery.errors import ConflictError
 from servery.usecases.release.change import clean, current_deployment, write_change
 from servery.usecases.release.placement import place
 from servery.usecases.release.target import Target, find_target
+from servery.usecases.release.turns import turn
 
 if TYPE_CHECKING:
     from servery.usecases.release.journal import Journal, ReleasePorts
@@ -33,6 +35,8 @@ def release(journal: Journal, ports: ReleasePorts) -> None:
         if deployment is not None and _is_champion(target, deployment, ports):
             journal.did("unchanged", f"{ref.version} is champion already", released_as=ref.version)
             return
+        # Here already, so that nothing is made in vain; what counts is the look before the change.
+        check_order(ref, target.partner, ports.registry)
         deployment = _crown(target, deployment, journal, ports)
     journal.did("crown", f"revision {deployment.revision}", released_as=ref.version)
     clean(deployment, journal, ports)
@@ -43,7 +47,7 @@ def _is_champion(target: Target, deployment: Deployment, ports: ReleasePorts) ->
     return (deployment.champion.ref, server.mode, server.code) == (
         target.ref,
         target.mode,
-        ports.publisher.code(target.ref.runtime),
+        ports.publisher.code(target.ref.runtime, target.ref.part),
     )
 
 
@@ -62,11 +66,21 @@ def _crown(
     with suppress(ConflictError):  # registered by an earlier release or attempt
         ports.registry.add_version(target.production)
     journal.did("promote", f"{target.production.version} from {target.production.promoted_from}")
-    served = Served(ref=target.ref, server=server, unlogged=target.unlogged)
+    served = Served(ref=target.ref, server=server, unlogged=target.unlogged, partner=target.partner)
     after = crown(before, served, now=ports.clock.now().timestamp(), reason=journal.reason)
     settings = {
         "deadline_ms": target.serving.deadline_ms,
         "limits": target.manifest.limits,
         "log_sample": target.log.sample,
+        "second_stage": target.second_stage,
     }
-    return write_change(msgspec.structs.replace(after, **settings), journal, ports)
+    return _write_in_order(msgspec.structs.replace(after, **settings), journal, ports)
+
+
+def _write_in_order(after: Deployment, journal: Journal, ports: ReleasePorts) -> Deployment:
+    """Write the change while nobody changes the other half of a pair."""
+    ref, partner = after.champion.ref, after.champion.partner
+    lease, owner = order_lease(ref, partner), journal.record.id
+    with turn(lease, owner, ports, seconds=ORDER_SECONDS):
+        check_order(ref, partner, ports.registry)
+        return write_change(after, journal, ports)

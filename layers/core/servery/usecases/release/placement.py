@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from servery.domain.manifest import Part
 from servery.domain.readiness import ready_answer, ready_question
 from servery.domain.releases import PUBLISH_LEASE
 from servery.domain.spec import Mode
-from servery.errors import ConflictError, ModelServerError, RetryableError, UnavailableError
+from servery.errors import ModelServerError, RetryableError
 from servery.usecases.release.image import image_key, pack_image
+from servery.usecases.release.turns import FIRST_PAUSE, LONGEST_PAUSE, turn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,10 +20,8 @@ if TYPE_CHECKING:
     from servery.usecases.release.journal import Journal, ReleasePorts
 
 HOLD_SECONDS = 180.0
-WAIT_SECONDS = 90.0
 READY_SECONDS = 120.0
 CALL_SECONDS = 60.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 
 
 def place(
@@ -47,7 +47,7 @@ def place(
         ModelServerError: the server is not ready; the sentence says why.
         UnavailableError: publishing, or the server, takes too long.
     """
-    code = ports.publisher.code(ref.runtime)
+    code = ports.publisher.code(ref.runtime, ref.part)
     server = _fitting(ref, mode, code, candidates)
     if server is None:
         image = ""
@@ -66,10 +66,15 @@ def place(
 
 
 def _fitting(ref: ModelRef, mode: Mode, code: str, candidates: Sequence[Served]) -> Server | None:
-    """A server that loads models loads any of its runtime; one with an image has only its own."""
+    """A server that loads models loads any of its runtime; one with an image has only its own.
+
+    Preprocessors and all others are served by different functions.
+    """
     for there in candidates:
         server = there.server
         if (server.code, server.mode, there.ref.runtime) != (code, mode, ref.runtime):
+            continue
+        if (there.ref.part is Part.PREPROCESSOR) != (ref.part is Part.PREPROCESSOR):
             continue
         if mode is Mode.LOAD or there.ref == ref:
             return server
@@ -77,29 +82,14 @@ def _fitting(ref: ModelRef, mode: Mode, code: str, candidates: Sequence[Served])
 
 
 def _publish(ref: ModelRef, mode: Mode, publish_id: str, image: str, ports: ReleasePorts) -> Server:
-    """Publish while holding the lease on the one configuration that all models share."""
-    _take_turn(publish_id, ports)
-    try:
+    """Publish while holding the lease on the configurations that all models share."""
+    with turn(PUBLISH_LEASE, publish_id, ports, seconds=HOLD_SECONDS):
         return ports.publisher.publish(ref, mode, publish_id, image)
-    finally:
-        ports.registry.end_lease(PUBLISH_LEASE, publish_id)
-
-
-def _take_turn(owner: str, ports: ReleasePorts) -> None:
-    started, pause = ports.clock.now(), _FIRST_PAUSE
-    while True:
-        try:
-            return ports.registry.take_lease(PUBLISH_LEASE, owner, seconds=HOLD_SECONDS)
-        except ConflictError as error:
-            if (ports.clock.now() - started).total_seconds() + pause > WAIT_SECONDS:
-                raise UnavailableError(f"other releases are publishing: {error}") from error
-        ports.pause(pause)
-        pause = min(pause * 1.5, _LONGEST_PAUSE)
 
 
 def _await_ready(server: Server, ref: ModelRef, ports: ReleasePorts) -> None:
     """Ask until there is an answer; an answer that says no is the end."""
-    question, started, pause = ready_question(ref), ports.clock.now(), _FIRST_PAUSE
+    question, started, pause = ready_question(ref), ports.clock.now(), FIRST_PAUSE
     while True:
         try:
             answer = ready_answer(ref, ports.servers.call(server, question, timeout=CALL_SECONDS))
@@ -113,4 +103,4 @@ def _await_ready(server: Server, ref: ModelRef, ports: ReleasePorts) -> None:
                 return
             raise ModelServerError(f"{server.function} is not ready: {answer.reason}")
         ports.pause(pause)
-        pause = min(pause * 1.5, _LONGEST_PAUSE)
+        pause = min(pause * 1.5, LONGEST_PAUSE)

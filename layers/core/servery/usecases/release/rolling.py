@@ -45,7 +45,7 @@ def roll(journal: Journal, ports: ReleasePorts) -> None:
 
 def is_behind(served: Served, ports: ReleasePorts) -> bool:
     """Whether a server runs other code than a server published now would."""
-    return served.server.code != ports.publisher.code(served.ref.runtime)
+    return served.server.code != ports.publisher.code(served.ref.runtime, served.ref.part)
 
 
 def _roll(before: Deployment, journal: Journal, ports: ReleasePorts) -> Deployment:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from servery.domain.manifest import MANIFEST, Manifest, ModelRef, Runtime, read_manifest
+from servery.domain.manifest import MANIFEST, Manifest, ModelRef, Part, Runtime, read_manifest
 from servery.domain.records import VersionRecord
 from servery.domain.spec import Log, Mode, Serving, unlogged
 from servery.domain.versioning import Stage, Version, promoted
@@ -30,6 +30,8 @@ class Target:
         serving: What the spec says about serving.
         log: What the spec says about the prediction log.
         unlogged: What that log leaves out.
+        partner: Name of the other half's model; empty for a whole model.
+        second_stage: Who answers staged requests later; empty for nobody.
     """
 
     ref: ModelRef
@@ -39,6 +41,8 @@ class Target:
     serving: Serving
     log: Log
     unlogged: list[str]
+    partner: str
+    second_stage: str
 
 
 def find_target(
@@ -54,7 +58,8 @@ def find_target(
 
     Raises:
         NotFoundError: there is no such version or training.
-        InvalidInputError: an imported artifact would have to be unpickled.
+        InvalidInputError: an imported artifact would have to be unpickled, or the model would
+            be its own second stage.
         ArtifactError: the artifact is not the one that was registered.
     """
     asked = registry.version(record.model, record.version)
@@ -86,8 +91,44 @@ def find_target(
         mode=Mode(record.mode) if record.mode else serving.mode,
         serving=serving,
         log=log,
-        unlogged=unlogged(manifest.lineage.spec),
+        unlogged=_unlogged(manifest),
+        partner=partner_of(manifest),
+        second_stage=_second_stage(manifest, serving),
     )
+
+
+def partner_of(manifest: Manifest) -> str:
+    """Name of the other half's model; empty for a whole model."""
+    return "" if manifest.pair is None else manifest.pair.partner
+
+
+def _unlogged(manifest: Manifest) -> list[str]:
+    """What the prediction log leaves out; features are about persons where their sources are."""
+    parts = unlogged(manifest.lineage.spec)
+    if not _prepares(manifest):
+        return parts
+    return ["input", "output"] if "input" in parts else []
+
+
+def _second_stage(manifest: Manifest, serving: Serving) -> str:
+    """Who answers staged requests later; of a pair that is a matter of the predictor.
+
+    Raises:
+        InvalidInputError: the model itself, or the other half of it.
+    """
+    second = serving.second_stage or ""
+    if not second or _prepares(manifest):
+        return ""
+    if second in (manifest.model, partner_of(manifest)):
+        raise InvalidInputError(
+            f"serving.second_stage of {manifest.model} is {second}; it is another model, which "
+            "answers later"
+        )
+    return second
+
+
+def _prepares(manifest: Manifest) -> bool:
+    return manifest.pair is not None and manifest.pair.part is Part.PREPROCESSOR
 
 
 def _production(
