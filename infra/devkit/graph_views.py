@@ -56,21 +56,24 @@ def show(screen: Screen, record: GraphRecord, lines: Sequence[str]) -> None:
 
 def show_answer(screen: Screen, answer: Mapping[str, Any]) -> None:
     """One line for each row, what each step said of it where it was asked for, and the steps."""
-    shown = list(enumerate(answer["predictions"], start=1))[:_MOST_SHOWN]
-    screen.show(table(["row", "answer", ""], [[str(i), *line(row)] for i, row in shown]))
-    if len(answer["predictions"]) > _MOST_SHOWN:
-        screen.say(
-            f"... and {len(answer['predictions']) - _MOST_SHOWN} more; --json gives all of them"
-        )
-    said = [[str(i), n, *line(r)] for i, row in shown for n, r in _steps_of(row).items()]
-    if said:
-        screen.say()
-        screen.show(table(["row", "step", "said", ""], said))
+    show_rows(screen, answer["predictions"])
     screen.say()
     show_steps(screen, answer.get("steps") or [])
     marks = [mark for mark in ("partial", "degraded") if answer.get(mark)]
     about = [f"{answer['graph']} revision {answer['graph_revision']}", *marks]
     screen.say(f"{', '.join(about)}, request {answer['request_id']}", style="dim")
+
+
+def show_rows(screen: Screen, rows: Sequence[Mapping[str, Any] | None]) -> None:
+    """One line for each row, and what each step said of it where it was asked for."""
+    shown = list(enumerate(rows, start=1))[:_MOST_SHOWN]
+    screen.show(table(["row", "answer", ""], [[str(i), *line(row)] for i, row in shown]))
+    if len(rows) > _MOST_SHOWN:
+        screen.say(f"... and {len(rows) - _MOST_SHOWN} more; --json gives all of them")
+    said = [[str(i), n, *line(r)] for i, row in shown for n, r in _steps_of(row).items()]
+    if said:
+        screen.say()
+        screen.show(table(["row", "step", "said", ""], said))
 
 
 def show_steps(screen: Screen, steps: Sequence[Mapping[str, Any]]) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from devkit.screen import Screen
 
 STATES = ("queued", "running", "done", "failed", "cancelled", "expired")
-_UNFINISHED = ("queued", "running")
+_UNFINISHED = ("queued", "running", "open")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 2.0
 _SHOWN = 2_000
 
@@ -98,17 +98,39 @@ def wait(
     Raises:
         LeftAloneError: somebody pressed Ctrl-C; the job goes on.
     """
+    hint = f"Look again: servery jobs show {job['id']}"
+    return until_over(job, lambda: get(api, job["id"]), hint=hint, looked=looked, sleep=sleep)
+
+
+def until_over(
+    job: dict[str, Any],
+    look: Callable[[], dict[str, Any]],
+    *,
+    hint: str,
+    looked: Callable[[dict[str, Any]], None] = lambda _: None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> dict[str, Any]:
+    """Look again and again, less and less often, until what is looked at is over.
+
+    Args:
+        job: As it is now.
+        look: How it is then.
+        hint: What somebody may do who does not want to wait.
+        looked: Is told how it was each time.
+        sleep: Waits for so many seconds.
+
+    Raises:
+        LeftAloneError: somebody pressed Ctrl-C; it goes on.
+    """
     pause = _FIRST_PAUSE
     try:
         while job["state"] in _UNFINISHED:
             sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
-            job = get(api, job["id"])
+            job = look()
             looked(job)
     except KeyboardInterrupt:
-        raise LeftAloneError(
-            "The job goes on by itself.", f"Look again: servery jobs show {job['id']}"
-        ) from None
+        raise LeftAloneError("The job goes on by itself.", hint) from None
     return job
 
 

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from devkit import graph_views, graphs
+from devkit import graph_jobs, graph_views, graphs
+from devkit.api import Api
 from devkit.command import command
 from devkit.commands import options
 from devkit.commands.options import Debug, Instance, Json, Limit
-from devkit.errors import DevkitError
+from devkit.errors import DevkitError, UsageError
 from devkit.screen import Screen
 
 group = typer.Typer(help="Several models as one.", no_args_is_help=True)
@@ -127,3 +128,88 @@ def ask(
         answer = graphs.ask(http, name, asked, steps=steps)
         graph_views.show_answer(screen, answer)
         screen.result(answer)
+
+
+@group.command()
+def submit(
+    name: Name,
+    *,
+    record: Annotated[
+        list[str] | None, typer.Option(help="A row as JSON; may be repeated.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="Rows: .json, .jsonl or .csv")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Idempotency key: the same again is the same job.")
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Until it has ended; status 1 unless done.")
+    ] = False,
+    instance: Instance = "demo",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Ask a graph, and be answered later."""
+    with command(machine=as_json, debug=debug) as screen, options.api_of(instance) as http:
+        asked = graphs.gather(http, name, screen, records=record, file=file)
+        submitted = graph_jobs.submit(http, name, asked, key=key)
+        if wait:
+            _await(http, screen, submitted)
+            return
+        screen.say(f"Job {submitted['id']} is {submitted['state']}.")
+        screen.say(f"Look at it: servery graphs job {name} {submitted['id']}")
+        screen.result(submitted)
+
+
+@group.command()
+def job(
+    name: Name,
+    job_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the job.")],
+    *,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Until it has ended; status 1 unless done.")
+    ] = False,
+    instance: Instance = "demo",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show one job of a graph: its parts and, once it has ended, its answer."""
+    with command(machine=as_json, debug=debug) as screen, options.api_of(instance) as http:
+        found = graph_jobs.get(http, name, job_id)
+        if wait:
+            _await(http, screen, found)
+            return
+        graph_jobs.show(screen, found)
+        screen.result(found)
+
+
+@group.command()
+def jobs(
+    name: Name,
+    *,
+    state: Annotated[
+        str | None, typer.Option(help=f"One of {', '.join(graph_jobs.STATES)}.")
+    ] = None,
+    limit: Limit = 20,
+    instance: Instance = "demo",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """List the jobs of a graph, the newest first."""
+    with command(machine=as_json, debug=debug) as screen:
+        if state not in (None, *graph_jobs.STATES):
+            known = ", ".join(graph_jobs.STATES)
+            raise UsageError(f"There is no state {state!r}.", f"Say {known}.")
+        with options.api_of(instance) as http:
+            found = http.listed(graph_jobs.jobs_path(name), "jobs", limit, state=state)
+        options.show_list(screen, graph_jobs.jobs_table(found), found, limit, "jobs")
+
+
+def _await(http: Api, screen: Screen, submitted: dict[str, Any]) -> None:
+    """Wait for the end of a job and show it; status 1 unless it is done."""
+    with screen.phase(f"Job of {submitted['graph']}") as phase:
+        ended = graph_jobs.wait(http, submitted)
+        phase.detail = f"{ended['state']} {ended['id']}"
+    graph_jobs.show(screen, ended)
+    screen.result(ended)
+    if ended["state"] != "done":
+        raise typer.Exit(1)
