@@ -1,10 +1,8 @@
-"""JSON to the letter: read with everything that is wrong in it, numbers at their shortest."""
+"""JSON to the letter: strings counted, numbers at their shortest."""
 
 from __future__ import annotations
 
-import json
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import orjson
@@ -12,22 +10,7 @@ import orjson
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_DIGITS = 1000
 _QUOTE = ord('"')
-
-
-class Pairs(list[Any]):
-    """A JSON object with its members in order, repeated ones too."""
-
-
-def read_pairs(text: str) -> Any:  # noqa: ANN401 - whatever it holds
-    """Read JSON with everything that is wrong still in it; objects become `Pairs`.
-
-    Raises:
-        RecursionError: it is nested too deeply.
-        json.JSONDecodeError: it is no JSON, even with NaN and infinities let through.
-    """
-    return json.loads(text, object_pairs_hook=Pairs, parse_int=_whole)
 
 
 def count_strings(content: bytes) -> int:
@@ -39,12 +22,6 @@ def count_strings(content: bytes) -> int:
     if b"\\" in content:
         content = content.replace(b"\\\\", b"").replace(b'\\"', b"")
     return int(np.count_nonzero(np.frombuffer(content, np.uint8) == _QUOTE)) // 2
-
-
-def _whole(digits: str) -> float:
-    if len(digits) <= _DIGITS:
-        return int(digits)
-    return math.copysign(math.inf, float(digits[:2] + "1"))
 
 
 def write_numbers(array: NDArray[np.generic]) -> bytes:

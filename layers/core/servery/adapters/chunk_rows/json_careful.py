@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from servery.adapters.chunk_rows.json_records import id_decoder, passed, unread
-from servery.domain.json_text import Pairs, read_pairs
+from servery.domain.json_pairs import Pairs, read_pairs, whole_or_infinite
 from servery.domain.rows import LONGEST_ROW, Rows
 from servery.domain.table import Reason, Rejection
 
@@ -82,7 +82,7 @@ class CarefulJson:
         if len(content) > LONGEST_ROW:
             raise _BadRowError("", Reason.TOO_LONG)
         try:
-            pairs = read_pairs(content.decode())
+            pairs = read_pairs(content.decode(), whole=whole_or_infinite)
         except UnicodeDecodeError as error:
             raise _BadRowError("", Reason.NOT_UTF8) from error
         except (json.JSONDecodeError, RecursionError) as error:

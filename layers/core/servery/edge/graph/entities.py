@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from servery.domain.json_pairs import Pairs, shown
 from servery.edge.api import Call
-from servery.edge.graph.json_members import Members, parse_members
+from servery.edge.findings import parse_pairs
 from servery.edge.http import Answer, Request, check_media
 from servery.edge.strict import MAX_BODY, check_query
 from servery.errors import InvalidInputError, TooLargeError, Violation
@@ -21,7 +22,6 @@ MOST_BYTES = 5_000_000
 NO_CONTENT = 204
 SECONDS = "seconds"
 _MOST_DIGITS = 9
-_FIELD_SHOWN = 64
 
 
 class EntitiesKept(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +84,7 @@ def _read(request: Request, most: int, *, depth: int) -> dict[str, Any]:
         raise TooLargeError(f"the body has more than {most // 1000} kB")
     check_media(request.headers)
     content = request.content()
-    value = _plain(parse_members(content), depth) if content.strip() else None
+    value = _plain(parse_pairs(content), depth) if content.strip() else None
     if not isinstance(value, dict):
         raise _wrong("body", "is not a JSON object")
     return value
@@ -96,11 +96,11 @@ def _plain(value: Any, depth: int, path: str = "") -> Any:
     Raises:
         InvalidInputError: an object has a name twice.
     """
-    if not (depth and isinstance(value, Members)):
+    if not (depth and isinstance(value, Pairs)):
         return value
     plain: dict[str, Any] = {}
     for name, member in value:
-        field = f"{path}{_shown(name)}"
+        field = f"{path}{shown(name)}"
         if name in plain:
             raise _wrong(field, "is there twice")
         plain[name] = _plain(member, depth - 1, f"{field}.")
@@ -110,7 +110,7 @@ def _plain(value: Any, depth: int, path: str = "") -> Any:
 def _check_members(body: dict[str, Any], known: Collection[str]) -> None:
     for name in body:
         if name not in known:
-            raise _wrong(_shown(name), "is not known here")
+            raise _wrong(shown(name), "is not known here")
     for name in known:
         if name not in body:
             raise _wrong(name, "is missing")
@@ -132,8 +132,3 @@ def _seconds(request: Request) -> int | None:
 def _wrong(field: str, message: str) -> InvalidInputError:
     found = Violation(field, message)
     return InvalidInputError(f"the request is not acceptable: {field}: {message}", (found,))
-
-
-def _shown(name: str) -> str:
-    printable = name.encode("ascii", "backslashreplace").decode()
-    return printable if len(printable) <= _FIELD_SHOWN else f"{printable[:_FIELD_SHOWN]}..."

@@ -8,16 +8,16 @@ from typing import Any
 import msgspec
 
 from servery.domain.entities import EntityColumn, complaint
+from servery.domain.json_pairs import Pairs
 from servery.domain.signature import Dtype
-from servery.edge.graph.json_members import Members, parse_members
+from servery.edge.findings import Findings, is_array, parse_pairs
 from servery.edge.http import Request, check_media
-from servery.errors import InvalidInputError, MalformedError, TooLargeError, Violation
+from servery.errors import InvalidInputError, MalformedError, TooLargeError
 from servery.usecases.graph.values import Row
 
 MOST_BYTES = 5_000_000
 MOST_ROWS = 10_000
 MOST_TOLD = 20
-_NAME_SHOWN = 64
 
 
 class _Body(msgspec.Struct, forbid_unknown_fields=True):
@@ -74,36 +74,36 @@ def _no_key_twice(content: bytes, body: _Body, columns: Sequence[EntityColumn]) 
     return content.count(b'"') == 2 * strings
 
 
-class _Examination:
+class _Examination(Findings):
     """Finds what is wrong with a body: the slow way, that only refused requests take."""
 
     def __init__(self, columns: Sequence[EntityColumn]) -> None:
+        super().__init__(MOST_TOLD)
         self._columns = {column.name: column for column in columns}
-        self._found: list[Violation] = []
 
     def run(self, content: bytes) -> None:
         """Refuse the body with what is wrong; nothing happens where nothing is found."""
-        value = parse_members(content)
-        if isinstance(value, Members):
-            members = self._members(value, "", ("records", "id"), "is not known here")
+        value = parse_pairs(content)
+        if isinstance(value, Pairs):
+            members = self.members(value, "", ("records", "id"))
             if not isinstance(members.get("id", ""), str) and members["id"] is not None:
-                self._add("id", "is not text")
+                self.add("id", "is not text")
             self._records(members.get("records"), there="records" in members)
         else:
-            self._add("body", "is not a JSON object")
-        if self._found:
-            first = self._found[0]
-            more = f" (and {len(self._found) - 1} more)" if len(self._found) > 1 else ""
+            self.add("body", "is not a JSON object")
+        if self.found:
+            first = self.found[0]
+            more = f" (and {len(self.found) - 1} more)" if len(self.found) > 1 else ""
             message = f"the request does not fit the graph: {first.field}: {first.message}{more}"
-            raise InvalidInputError(message, tuple(self._found))
+            raise InvalidInputError(message, tuple(self.found))
 
     def _records(self, records: Any, *, there: bool) -> None:
         if not there:
-            self._add("records", "is missing")
-        elif not isinstance(records, list) or isinstance(records, Members):
-            self._add("records", "is not an array of objects")
+            self.add("records", "is missing")
+        elif not is_array(records):
+            self.add("records", "is not an array of objects")
         elif not records:
-            self._add("records", "is empty")
+            self.add("records", "is empty")
         elif len(records) > MOST_ROWS:
             raise TooLargeError(f"there are too many rows; one request may have {MOST_ROWS}")
         else:
@@ -111,36 +111,17 @@ class _Examination:
                 self._record(f"records[{index}]", record)
 
     def _record(self, path: str, record: Any) -> None:
-        if len(self._found) >= MOST_TOLD:
+        if self.full:
             return
-        if not isinstance(record, Members):
-            self._add(path, "is not an object")
+        if not isinstance(record, Pairs):
+            self.add(path, "is not an object")
             return
         what = "is no column of this graph"
-        members = self._members(record, f"{path}.", self._columns, what)
+        members = self.members(record, f"{path}.", self._columns, what)
         for name, column in self._columns.items():
             if name not in members:
-                self._add(f"{path}.{name}", "is missing")
+                self.add(f"{path}.{name}", "is missing")
                 continue
             wrong = complaint(column, members[name])
             if wrong:
-                self._add(f"{path}.{name}", wrong)
-
-    def _members(self, pairs: Members, path: str, known: Any, what: str) -> dict[str, Any]:
-        members: dict[str, Any] = {}
-        for name, value in pairs:
-            if name not in known:
-                self._add(f"{path}{_shown(name)}", what)
-            elif name in members:
-                self._add(f"{path}{name}", "is there twice")
-            members[name] = value
-        return members
-
-    def _add(self, field: str, message: str) -> None:
-        if len(self._found) < MOST_TOLD:
-            self._found.append(Violation(field, message))
-
-
-def _shown(name: str) -> str:
-    printable = name.encode("ascii", "backslashreplace").decode()
-    return printable if len(printable) <= _NAME_SHOWN else f"{printable[:_NAME_SHOWN]}..."
+                self.add(f"{path}.{name}", wrong)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from servery.domain.json_pairs import shown
 from servery.domain.spec import COLUMN_NAME, MODEL_NAME
 from servery.errors import InvalidInputError, NotFoundError, TooLargeError, Violation
 
@@ -22,7 +23,6 @@ MOST_ENTITY_BYTES = 64_000
 LONGEST_SECONDS = 10 * 366 * 86_400
 MOST_TOLD = 20
 _MOST_WHOLE = 2**63
-_NAME_SHOWN = 64
 _is_entity = re.compile(MODEL_NAME).search
 _is_column = re.compile(COLUMN_NAME).search
 
@@ -101,7 +101,7 @@ def complaint_about_value(value: object) -> str | None:
 def _about_rows(entity: str, rows: Mapping[str, Any]) -> list[Violation]:
     found = list(_about_name(entity, "-"))
     for key, data in rows.items():
-        path = f"rows.{_shown(key)}"
+        path = f"rows.{shown(key)}"
         found += [Violation(path, wrong.message) for wrong in _about_key(key)]
         found += _about_data(f"{path}.", data)
         if len(found) >= MOST_TOLD:
@@ -130,7 +130,7 @@ def _about_data(path: str, data: Any) -> Iterator[Violation]:  # noqa: ANN401
     for name, value in data.items():
         wrong = complaint_about_value(value) if _is_column(name) else "is no name of a column"
         if wrong:
-            yield Violation(f"{path}{_shown(name)}", wrong)
+            yield Violation(f"{path}{shown(name)}", wrong)
 
 
 def _refuse(found: list[Violation]) -> None:
@@ -152,8 +152,3 @@ def _is_text(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _shown(name: str) -> str:
-    printable = name.encode("ascii", "backslashreplace").decode()
-    return printable if len(printable) <= _NAME_SHOWN else f"{printable[:_NAME_SHOWN]}..."
