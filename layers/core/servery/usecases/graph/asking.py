@@ -110,15 +110,9 @@ class GraphAsker:
             self._plans[key] = plan(record)
         return self._plans[key]
 
-    def ask(self, plan: Plan, asked: GraphAsk, crew: Crew | None = None) -> GraphOutcome:
-        """Take rows through a graph; it never takes longer than its deadline.
-
-        Args:
-            plan: Of the graph.
-            asked: The request.
-            crew: Who does the calls, where that is not a crew of this request's own.
-        """
-        crew = crew or self._crew()
+    def ask(self, plan: Plan, asked: GraphAsk) -> GraphOutcome:
+        """Take rows through a graph; it never takes longer than its deadline."""
+        crew = self._crew()
         allowed = min(plan.record.spec.deadline_ms / 1000, asked.seconds - MARGIN_SECONDS)
         schedule = Schedule(
             plan=plan,

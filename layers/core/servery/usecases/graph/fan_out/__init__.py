@@ -1,0 +1,1 @@
+"""Graphs asked as jobs: each part through a queue of its own, and one end for all of them."""
