@@ -56,6 +56,7 @@ def find(objects: ObjectStore, prefix: str, manifest_digest: str, version: str =
     if digest_bytes(content) != manifest_digest:
         raise ArtifactError(f"manifest.json in {prefix} is not the one that was registered")
     manifest = msgspec.json.decode(content, type=Manifest)
+    pair = manifest.pair
     return ModelRef(
         model=manifest.model,
         version=version or manifest.version,
@@ -64,6 +65,8 @@ def find(objects: ObjectStore, prefix: str, manifest_digest: str, version: str =
         digest=manifest.files[manifest.runtime.filename],
         manifest_digest=manifest_digest,
         runtime=manifest.runtime,
+        part=pair.part if pair else None,
+        pair=pair.id if pair else "",
     )
 
 

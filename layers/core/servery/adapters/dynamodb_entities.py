@@ -1,19 +1,23 @@
-"""The data of entities in DynamoDB: one item each, by entity and key.
-
-| pk | doc | expires_at |
-| --- | --- | --- |
-| entity#kind#key | the data as JSON | seconds since 1970; absent where the data stay |
-"""
+"""The data of entities in DynamoDB: one item each; `entity_items` says how they look."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from servery.adapters.aws_errors import aws_errors
+from servery.adapters.entity_items import (
+    MOST_READ,
+    Item,
+    asked_for,
+    data_of,
+    pieces,
+    place_of,
+    places_of,
+)
 from servery.errors import ThrottledError, TooLargeError, UnavailableError
 
 if TYPE_CHECKING:
@@ -21,18 +25,12 @@ if TYPE_CHECKING:
 
     from servery.ports.clock import Clock
 
-T = TypeVar("T")
-Item = dict[str, Any]
-
-MOST_READ = 100
-"""Keys of one BatchGetItem."""
 MOST_WRITTEN = 25
 """Items of one BatchWriteItem."""
 AT_ONCE = 8
 """Reads under way at the most, of whoever looks up."""
 MOST_BYTES = 380_000
 """Bytes of one document; DynamoDB takes items of 400 KB, keys and names included."""
-_LONGEST_KEY = 2048
 
 
 class DynamoDbEntities:
@@ -56,16 +54,11 @@ class DynamoDbEntities:
         Raises:
             ThrottledError: the table takes no more at the moment.
         """
-        places = {place: key for key in keys if (place := _place(entity, key))}
-        pieces = _pieces(list(places), MOST_READ)
-        ask = self._threads.map if len(pieces) > 1 else map
-        now = self._clock.now().timestamp()
-        return {
-            places[item["pk"]["S"]]: msgspec.json.decode(item["doc"]["S"])
-            for items in ask(self._read, pieces)
-            for item in items
-            if "expires_at" not in item or float(item["expires_at"]["N"]) > now
-        }
+        places = places_of(entity, keys)
+        parts = pieces(list(places), MOST_READ)
+        ask = self._threads.map if len(parts) > 1 else map
+        read = (item for items in ask(self._read, parts) for item in items)
+        return data_of(read, places, self._clock.now().timestamp())
 
     def put(
         self, entity: str, key: str, data: Mapping[str, Any], *, seconds: int | None = None
@@ -89,17 +82,17 @@ class DynamoDbEntities:
             UnavailableError: not all could be written.
         """
         items = [self._item(entity, key, data, seconds) for key, data in rows.items()]
-        for piece in _pieces(items, MOST_WRITTEN):
+        for piece in pieces(items, MOST_WRITTEN):
             self._write([{"PutRequest": {"Item": item}} for item in piece])
 
     def remove(self, entity: str, key: str) -> None:
         """Forget one entity; nothing happens where there is none."""
-        if place := _place(entity, key):
+        if place := place_of(entity, key):
             with aws_errors("forgetting an entity"):
                 self._client.delete_item(TableName=self._table, Key={"pk": {"S": place}})
 
     def _item(self, entity: str, key: str, data: Mapping[str, Any], seconds: int | None) -> Item:
-        place = _place(entity, key)
+        place = place_of(entity, key)
         content = msgspec.json.encode(data)
         if not place or len(content) > MOST_BYTES:
             raise TooLargeError(f"an entity of more than {MOST_BYTES // 1000} kB cannot be kept")
@@ -109,19 +102,17 @@ class DynamoDbEntities:
         return item
 
     def _read(self, places: Collection[str]) -> list[Item]:
-        return list(self._items([{"pk": {"S": place}} for place in places]))
+        return list(self._items(asked_for(self._table, places)))
 
-    def _items(self, keys: list[Item]) -> Iterator[Item]:
-        while keys:
+    def _items(self, asked: dict[str, Any]) -> Iterator[Item]:
+        while asked:
             with aws_errors("looking up entities"):
-                answer: Any = self._client.batch_get_item(
-                    RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
-                )
+                answer: Any = self._client.batch_get_item(RequestItems=asked)
             yield from answer["Responses"].get(self._table, [])
-            left = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
-            if len(left) == len(keys):
+            left: dict[str, Any] = answer.get("UnprocessedKeys", {})
+            if left and len(left[self._table]["Keys"]) == len(asked[self._table]["Keys"]):
                 raise ThrottledError("looking up entities is throttled")
-            keys = left
+            asked = left
 
     def _write(self, requests: list[Any]) -> None:
         while requests:
@@ -131,16 +122,3 @@ class DynamoDbEntities:
             if len(left) == len(requests):
                 raise UnavailableError("not all could be written; send them again")
             requests = left
-
-
-def _pieces(all_of_them: Sequence[T], most: int) -> list[Sequence[T]]:
-    return [all_of_them[first : first + most] for first in range(0, len(all_of_them), most)]
-
-
-def _place(entity: str, key: str) -> str:
-    """Where an entity is; empty where no item can have such a key."""
-    place = f"entity#{entity}#{key}"
-    try:
-        return place if key and len(place.encode()) <= _LONGEST_KEY else ""
-    except UnicodeEncodeError:
-        return ""

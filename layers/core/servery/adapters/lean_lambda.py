@@ -12,7 +12,7 @@ import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -31,12 +31,37 @@ from urllib3 import exceptions
 from servery.adapters.sigv4 import Credentials, quoted_path, sign
 
 if TYPE_CHECKING:
-    from botocore.credentials import Credentials as BotocoreCredentials
-
     from servery.ports import Clock
 
 CONNECT_SECONDS = 2.0
 _REFUSED = 300
+
+
+class Keys(Protocol):
+    """The credentials of one request, as botocore names their parts."""
+
+    @property
+    def access_key(self) -> str | None:
+        """Who asks."""
+        ...
+
+    @property
+    def secret_key(self) -> str | None:
+        """What is signed with."""
+        ...
+
+    @property
+    def token(self) -> str | None:
+        """What goes with them for a while."""
+        ...
+
+
+class KeySource(Protocol):
+    """Gives the credentials as they are now: botocore's, or whoever else knows them."""
+
+    def get_frozen_credentials(self) -> Keys:
+        """Those of the next request."""
+        ...
 
 
 class _Refusal(msgspec.Struct):
@@ -51,14 +76,14 @@ class LeanLambda:
     Attributes:
         endpoint: Address of Lambda, without a path.
         region: Its region.
-        credentials: Who calls, kept fresh by botocore; None where there are none.
+        credentials: Who calls; None where nobody is known.
         pool: The connections.
         clock: What requests are signed by.
     """
 
     endpoint: str
     region: str
-    credentials: BotocoreCredentials | None
+    credentials: KeySource | None
     pool: urllib3.PoolManager
     clock: Clock
 

@@ -1,16 +1,20 @@
-"""What loads models where they are served."""
+"""What loads models where they are served, and the server that both halves of a pair have."""
 
 from __future__ import annotations
 
+import time
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from servery.wiring.settings import SystemClock, optional_setting, setting
 
 if TYPE_CHECKING:
     from servery.adapters.model_loader import ModelLoader
     from servery.adapters.s3_http import S3Http
+    from servery.adapters.sigv4 import Credentials
+    from servery.edge.predictor import ModelServer
     from servery.ports import ArtifactSource
+    from servery.usecases.predictor import Shelf
 
 
 def model_loader(source: ArtifactSource) -> ModelLoader:
@@ -22,24 +26,35 @@ def model_loader(source: ArtifactSource) -> ModelLoader:
     return ModelLoader(source, load_runtime, Codec)
 
 
-@cache
-def s3() -> S3Http:
-    """S3 without boto3; credentials are read anew for each request."""
-    from servery.adapters.s3_http import S3Http  # noqa: PLC0415
+def credentials() -> Credentials:
+    """Who asks, without an SDK; read anew for each request."""
     from servery.adapters.sigv4 import Credentials  # noqa: PLC0415
 
-    def credentials() -> Credentials:
-        return Credentials(
-            setting("AWS_ACCESS_KEY_ID"),
-            setting("AWS_SECRET_ACCESS_KEY"),
-            optional_setting("AWS_SESSION_TOKEN"),
-        )
+    return Credentials(
+        setting("AWS_ACCESS_KEY_ID"),
+        setting("AWS_SECRET_ACCESS_KEY"),
+        optional_setting("AWS_SESSION_TOKEN"),
+    )
+
+
+def region() -> str:
+    """Where everything is."""
+    return optional_setting("AWS_REGION") or setting("AWS_DEFAULT_REGION")
+
+
+def endpoint(service: str) -> str:
+    """Address of a service of another cloud than AWS's; empty for AWS's own."""
+    of_service = optional_setting(f"AWS_ENDPOINT_URL_{service}")
+    return of_service or optional_setting("AWS_ENDPOINT_URL")
+
+
+@cache
+def s3() -> S3Http:
+    """S3 without boto3."""
+    from servery.adapters.s3_http import S3Http  # noqa: PLC0415
 
     return S3Http(
-        region=optional_setting("AWS_REGION") or setting("AWS_DEFAULT_REGION"),
-        credentials=credentials,
-        clock=SystemClock(),
-        endpoint=optional_setting("AWS_ENDPOINT_URL_S3") or optional_setting("AWS_ENDPOINT_URL"),
+        region=region(), credentials=credentials, clock=SystemClock(), endpoint=endpoint("S3")
     )
 
 
@@ -49,3 +64,62 @@ def s3_artifacts() -> ArtifactSource:
     from servery.adapters.s3_artifact_source import S3ArtifactSource  # noqa: PLC0415
 
     return S3ArtifactSource(s3(), setting("ARTIFACTS_BUCKET"))
+
+
+@cache
+def shelf() -> Shelf:
+    """The models of this server: the one in its image, or those that requests name."""
+    from servery.adapters.image_artifact_source import (  # noqa: PLC0415
+        ImageArtifactSource,
+        image_ref,
+    )
+    from servery.domain.manifest import Runtime  # noqa: PLC0415
+    from servery.domain.spec import Mode  # noqa: PLC0415
+    from servery.usecases.predictor import Pin, Shelf  # noqa: PLC0415
+
+    model, runtime = setting("SERVERY_MODEL"), Runtime(setting("SERVERY_RUNTIME"))
+    if Mode(setting("SERVERY_MODE")) is Mode.LOAD:
+        loader = model_loader(s3_artifacts())
+        return Shelf(loader.load, Pin(model, runtime), SystemClock())
+    source = ImageArtifactSource()
+    only = image_ref(
+        source,
+        model=model,
+        version=setting("SERVERY_VERSION"),
+        training=setting("SERVERY_TRAINING"),
+        digest=setting("SERVERY_DIGEST"),
+        runtime=runtime,
+    )
+    return Shelf(model_loader(source).load, Pin(model, runtime, only), SystemClock())
+
+
+def warm_server(service: str, **more: Any) -> ModelServer:  # noqa: ANN401
+    """A model server, warm: what can be loaded before a request is.
+
+    A server whose model does not load comes up all the same, and says so when it is asked.
+
+    Args:
+        service: The room that it is of.
+        more: What else it is made with, as `ModelServer` takes it.
+    """
+    from servery.edge.predictor import ModelServer  # noqa: PLC0415
+    from servery.edge.telemetry import log_error  # noqa: PLC0415
+
+    started = time.perf_counter()
+    try:
+        _warm_up()
+    except Exception as error:
+        log_error(error.__cause__ or error, request_id="init", route="init")
+    init_ms = round((time.perf_counter() - started) * 1000, 3)
+    code = optional_setting("AWS_LAMBDA_FUNCTION_VERSION")
+    return ModelServer(shelf, service=service, code=code, init_ms=init_ms, **more)
+
+
+def _warm_up() -> None:
+    if not optional_setting("SERVERY_MODE"):
+        return  # not published: it answers nobody
+    from servery.adapters.runtimes import installed_version  # noqa: PLC0415
+    from servery.domain.manifest import Runtime  # noqa: PLC0415
+
+    installed_version(Runtime(setting("SERVERY_RUNTIME")))
+    shelf().warm_up()

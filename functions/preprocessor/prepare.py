@@ -1,0 +1,17 @@
+"""The preprocessor of a pair: loads one model, makes features, and hands them on where asked to.
+
+Made at import, as the predictor is: the libraries of the runtime, and in image mode the model.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from servery.wiring import preprocessor as wiring
+
+_server = wiring.model_server()
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
+    """Answer one event: infer, hand_on, ready or metadata."""
+    return _server.handle(event)
