@@ -3,49 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from botocore.exceptions import ClientError, IncompleteReadError, ParamValidationError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from servery.adapters.aws_errors import aws_errors, code_of
 from servery.adapters.ranged_file import open_ranged
+from servery.adapters.s3_object_store import S3ObjectStore
 from servery.adapters.s3_parts import put_pieces
+from servery.adapters.s3_versions import read_metadata, read_range
 from servery.domain.batches import Source
-from servery.errors import (
-    ArtifactError,
-    ConflictError,
-    FaultError,
-    InvalidInputError,
-    NotFoundError,
-    UnavailableError,
-)
+from servery.errors import FaultError, InvalidInputError, NotFoundError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 STREAM_BLOCK = 8 * 1024 * 1024
 _DELETED_AT_ONCE = 1000
-_SKIPPED_AT_ONCE = 1024 * 1024
 _FORBIDDEN = frozenset({"403", "AccessDenied", "Forbidden"})
 # Without the permission to list a bucket, S3 answers 403 for what is not there.
 _ABSENT = _FORBIDDEN | {"404", "NoSuchKey", "NotFound"}
 _ELSEWHERE = frozenset({"NoSuchBucket", "InvalidBucketName", "PermanentRedirect", "301", "400"})
-# No such key or version; the version is a delete marker; another ETag; fewer bytes than before.
-_CHANGED = frozenset(
-    {
-        "404",
-        "405",
-        "412",
-        "416",
-        "InvalidRange",
-        "MethodNotAllowed",
-        "NoSuchKey",
-        "NoSuchVersion",
-        "NotFound",
-        "PreconditionFailed",
-    }
-)
 
 
 class S3Files:
@@ -59,6 +37,7 @@ class S3Files:
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
+        self._exchange = S3ObjectStore(client, bucket, what="a file of a batch")
 
     def stat(self, bucket: str, key: str) -> Source:
         """The object as it is now.
@@ -91,9 +70,7 @@ class S3Files:
         Raises:
             ConflictError: it is no longer there as it was.
         """
-        with _as_it_was(source):
-            head = self._client.head_object(**_exactly(source))
-        return {name.lower(): text for name, text in head["Metadata"].items()}
+        return read_metadata(self._client, source)
 
     def read(self, source: Source, start: int, end: int) -> bytes:
         """Bytes of exactly this version, as many as there are of those asked for.
@@ -102,19 +79,7 @@ class S3Files:
             ConflictError: it is no longer there as it was.
             FaultError: it may not be read.
         """
-        end = min(end, source.size)
-        if start >= end:
-            return b""
-        with _as_it_was(source):
-            answer = self._client.get_object(**_exactly(source), Range=f"bytes={start}-{end - 1}")
-            body = answer["Body"]
-            content = body.read() if "ContentRange" in answer else _window(body, start, end)
-        # Not every S3 heeds the condition on a read.
-        if answer["ETag"].strip('"') != source.etag:
-            raise _changed(source)
-        if len(content) != end - start:
-            raise UnavailableError(f"S3 gave less of {source.uri} than was asked for")
-        return content
+        return read_range(self._client, source, start, end)
 
     def stream(self, source: Source) -> BinaryIO:
         """All of its bytes, one after the other, read a block at a time; to be closed."""
@@ -142,18 +107,11 @@ class S3Files:
 
     def load(self, key: str) -> bytes:
         """A small object of the exchange bucket; `ArtifactError` where there is none."""
-        with aws_errors("reading a file of a batch"):
-            try:
-                return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
-            except ClientError as error:
-                if code_of(error) in _ABSENT:
-                    raise ArtifactError(f"{key} is missing, or may not be read") from error
-                raise
+        return self._exchange.get(key)
 
     def put(self, key: str, content: bytes) -> None:
         """Write an object of the exchange bucket whole."""
-        with aws_errors("writing a file of a batch"):
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=content)
+        self._exchange.put(key, content)
 
     def put_all(self, key: str, pieces: Iterable[bytes]) -> int:
         """Write an object of the exchange bucket piece by piece; how many bytes it has.
@@ -164,14 +122,7 @@ class S3Files:
 
     def exists(self, key: str) -> bool:
         """Whether the exchange bucket has an object."""
-        with aws_errors("looking for a file of a batch"):
-            try:
-                self._client.head_object(Bucket=self._bucket, Key=key)
-            except ClientError as error:
-                if code_of(error) in _ABSENT:
-                    return False
-                raise
-        return True
+        return self._exchange.exists(key)
 
     def delete(self, keys: Iterable[str]) -> None:
         """Remove objects of the exchange bucket; what is not there is no matter.
@@ -189,38 +140,6 @@ class S3Files:
                 )
             for failed in answer.get("Errors", []):
                 raise FaultError(f"{failed.get('Key')} is not removed: {failed.get('Code')}")
-
-
-@contextmanager
-def _as_it_was(source: Source) -> Iterator[None]:
-    with aws_errors("reading a file"):
-        try:
-            yield
-        except ClientError as error:
-            if code_of(error) in _CHANGED:
-                raise _changed(source) from error
-            raise
-        except IncompleteReadError as error:
-            raise UnavailableError(f"S3 broke off while reading {source.uri}") from error
-
-
-def _window(body: Any, start: int, end: int) -> bytes:  # noqa: ANN401 - botocore's stream
-    """A range out of the whole object: some S3 gives all of it where a version is named."""
-    left = start
-    while left > 0 and (skipped := len(body.read(min(left, _SKIPPED_AT_ONCE)))):
-        left -= skipped
-    content: bytes = body.read(end - start)
-    body.close()
-    return content
-
-
-def _exactly(source: Source) -> Any:  # noqa: ANN401 - of a call that is typed elsewhere
-    asked = {"Bucket": source.bucket, "Key": source.key, "IfMatch": f'"{source.etag}"'}
-    return {**asked, "VersionId": source.version_id} if source.version_id else asked
-
-
-def _changed(source: Source) -> ConflictError:
-    return ConflictError(f"{source.uri} is no longer what it was when the batch began")
 
 
 def _version(version_id: str | None) -> str:

@@ -27,16 +27,18 @@ _UNREACHABLE = _ABSENT | {
 
 
 class S3ObjectStore:
-    """The artifacts bucket; its keys are those of the port, without a prefix.
+    """The objects of a bucket; its keys are those of the port, without a prefix.
 
     Args:
         client: Client of S3.
-        bucket: Name of the artifacts bucket.
+        bucket: Name of the bucket, that of the artifacts first of all.
+        what: What its objects are, for the sentences of errors.
     """
 
-    def __init__(self, client: S3Client, bucket: str) -> None:
+    def __init__(self, client: S3Client, bucket: str, *, what: str = "an artifact") -> None:
         self._client = client
         self._bucket = bucket
+        self._what = what
 
     def get(self, key: str) -> bytes:
         """All bytes of an object.
@@ -44,7 +46,7 @@ class S3ObjectStore:
         Raises:
             ArtifactError: there is none, or this function may not read it.
         """
-        with aws_errors("reading an artifact"):
+        with aws_errors(f"reading {self._what}"):
             try:
                 return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
             except ClientError as error:
@@ -73,12 +75,12 @@ class S3ObjectStore:
 
     def put(self, key: str, content: bytes) -> None:
         """Write an object whole."""
-        with aws_errors("writing an artifact"):
+        with aws_errors(f"writing {self._what}"):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=content)
 
     def exists(self, key: str) -> bool:
         """Whether there is an object under the key that this function may read."""
-        with aws_errors("looking for an artifact"):
+        with aws_errors(f"looking for {self._what}"):
             try:
                 self._client.head_object(Bucket=self._bucket, Key=key)
             except ClientError as error:
@@ -93,7 +95,7 @@ class S3ObjectStore:
         Raises:
             ArtifactError: there is none under `source`.
         """
-        with aws_errors("copying an artifact"):
+        with aws_errors(f"copying {self._what}"):
             try:
                 self._client.copy_object(
                     Bucket=self._bucket,
@@ -108,7 +110,7 @@ class S3ObjectStore:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """All keys under a prefix, in the order of their UTF-8 bytes."""
-        with aws_errors("listing artifacts"):
+        with aws_errors("listing objects"):
             pages = self._client.get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
                 for entry in page.get("Contents", []):
@@ -116,5 +118,5 @@ class S3ObjectStore:
 
     def delete(self, key: str) -> None:
         """Remove an object; nothing happens where there is none."""
-        with aws_errors("removing an artifact"):
+        with aws_errors(f"removing {self._what}"):
             self._client.delete_object(Bucket=self._bucket, Key=key)
