@@ -13,7 +13,7 @@ from servery.edge.http import Answer, Request
 from servery.edge.strict import check_query
 from servery.errors import InvalidInputError, TooLargeError, Violation
 from servery.usecases.graph.asking import GraphAsk, GraphAsker, GraphOutcome
-from servery.usecases.graph.calling import ROUTE
+from servery.usecases.graph.messages import ROUTE
 from servery.usecases.graph.plans import Plan
 from servery.usecases.monitoring import Outcome, Recorder
 

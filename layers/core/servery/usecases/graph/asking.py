@@ -9,10 +9,12 @@ from typing import Any
 import msgspec
 
 from servery.domain.graph_records import GraphRecord, StepReport
+from servery.domain.named_aggregators import NamedAggregator
 from servery.errors import NotFoundError, ServeryError
 from servery.ports import EntityStore, Graphs
 from servery.ports.crew import Crew
-from servery.usecases.graph.calling import ROUTE, ModelCaller
+from servery.usecases.graph.calling import ModelCaller
+from servery.usecases.graph.messages import ROUTE
 from servery.usecases.graph.plans import Plan, plan
 from servery.usecases.graph.scheduling import Schedule
 from servery.usecases.graph.values import Known, Row
@@ -85,6 +87,7 @@ class GraphAsker:
         caller: Calls model servers.
         entities: Data to look up.
         crew: Gives the hands for one request.
+        named: The aggregators of the deploy's allow-list.
     """
 
     def __init__(
@@ -93,11 +96,13 @@ class GraphAsker:
         caller: ModelCaller,
         entities: EntityStore,
         crew: Callable[[], Crew],
+        named: Mapping[str, NamedAggregator] | None = None,
     ) -> None:
         self._graphs = graphs
         self._caller = caller
         self._entities = entities
         self._crew = crew
+        self._named = named or {}
         self._plans: dict[tuple[str, int, str], Plan] = {}
 
     def find(self, name: str) -> Plan:
@@ -122,6 +127,7 @@ class GraphAsker:
             crew=crew,
             request_id=asked.request_id,
             until=crew.now() + max(0.0, allowed),
+            named=self._named,
         )
         schedule.run()
         reports = schedule.reports()
@@ -156,8 +162,9 @@ class GraphAsker:
                 return ("input", "output")
             for served in (deployment.champion, deployment.last_good):
                 left |= set(served.unlogged if served is not None else ())
-        looked = any(step.step.lookup is not None for step in plan.steps)
-        if "input" in left and (steps or looked):
+        # Looked-up columns and features say what the input does, as the answer or within it.
+        repeats = any(step.step.lookup or step.step.preprocessor for step in plan.steps)
+        if "input" in left and (steps or repeats):
             left.add("output")
         return sorted(left)
 

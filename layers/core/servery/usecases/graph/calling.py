@@ -2,87 +2,49 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import UNSET
+from msgspec.structs import replace
 
-from servery.domain.deployment import Deployment, Served
-from servery.domain.manifest import ModelRef
+from servery.domain.deployment import Deployment
 from servery.errors import (
     BadAnswerError,
     DeadlineExceededError,
     HopUnavailableError,
-    InvalidInputError,
     ModelServerError,
     NotFoundError,
     RetryableError,
     ServeryError,
     TooLargeError,
     UnavailableError,
-    Violation,
 )
 from servery.ports import Deployments, ModelServers
-from servery.usecases.graph.plans import ModelHop
-from servery.usecases.graph.values import ABSENT, Row, find
+from servery.usecases.graph.hops import ModelHop
+from servery.usecases.graph.locating import Locator, Target
+from servery.usecases.graph.messages import Call, Keyed, Next, Reply, use_types_once
+from servery.usecases.graph.replies import GONE, Inference, read
+from servery.usecases.graph.values import Row
 
-ROUTE = "graph"
 LEAST_SECONDS = 0.005  # with less than this left, asking is of no use
 MOST_ANSWER_BYTES = 6 * 1024 * 1024 - 8 * 1024
 
-_OK, _GONE, _TOO_LARGE, _INVALID, _THROTTLED, _SLOW = 200, 409, 413, 422, 429, 504
-_SERVER_ERROR, _UNAVAILABLE = 500, 503
-
-
-class _Call(msgspec.Struct, frozen=True, kw_only=True):
-    ref: ModelRef
-    request_id: str
-    body: str
-    exact: bool
-    verb: str = "infer"
-    route: str = ROUTE
-    cache: str = "off"
-
-
-class _Reply(msgspec.Struct, frozen=True, kw_only=True):
-    status: int
-    body: str = ""
-    model_version: str = ""
-    model_ms: float = 0.0
-    degraded: bool = False
-    reason: str = ""
-
-
-class _Body(msgspec.Struct, frozen=True):
-    predictions: list[dict[str, Any]]
-
-
-class _Wrong(msgspec.Struct, frozen=True):
-    field: str
-    message: str
-
-
-class _Problem(msgspec.Struct, frozen=True):
-    errors: list[_Wrong] = []
-
 
 @dataclass(frozen=True, slots=True)
-class Inference:
-    """What a model answered.
+class Question:
+    """What a hop is asked about.
 
     Attributes:
-        rows: Its answer for each row, in order; every wanted path is there.
-        model_version: The version that answered.
-        model_ms: Milliseconds that the model took.
-        degraded: Whether another version stood in.
+        rows: Its inputs, or its features.
+        pair: The pair whose features they are; empty for inputs.
+        keys: The key of each row, where its server looks up the rest.
     """
 
     rows: list[Row]
-    model_version: str
-    model_ms: float
-    degraded: bool
+    pair: str = ""
+    keys: list[str] = field(default_factory=list)
 
 
 class ModelCaller:
@@ -97,28 +59,31 @@ class ModelCaller:
     def __init__(
         self, deployments: Deployments, servers: ModelServers, now: Callable[[], float]
     ) -> None:
-        self._deployments = deployments
+        self._locator = Locator(deployments)
         self._servers = servers
         self._now = now
-        _use_types_once()
+        use_types_once()
 
     def deployment(self, model: str) -> Deployment:
         """Who answers for a model; `NotFoundError` where nothing is released."""
-        return self._deployments.get(model)
+        return self._locator.deployment(model)
 
-    def ask(self, hop: ModelHop, rows: list[Row], *, request_id: str, until: float) -> Inference:
+    def ask(self, hop: ModelHop, question: Question, *, request_id: str, until: float) -> Inference:
         """Have the rows of a hop predicted, in one call.
 
         Raises:
-            InvalidInputError: the model refuses values; fields are those of its own input.
+            InvalidInputError: the model refuses values; fields are those of its own input, and
+                `lookup[3]` for a key that there are no data of.
             TooLargeError: the model takes fewer rows or bytes at once.
             DeadlineExceededError: no answer until the time that it was given.
             HopUnavailableError: it cannot be reached, or has no model to answer with.
-            BadAnswerError: it crashed, or answered what nobody can use.
+            BadAnswerError: it crashed, or answered what nobody can use, or as a half of another
+                pair.
         """
         started = self._now()
+        body = msgspec.json.encode({"records": question.rows}).decode()
         try:
-            reply = self._ask(hop, rows, request_id, until)
+            target, reply = self._ask(_Sending(hop, question, body, request_id, until))
         except DeadlineExceededError as error:
             raise DeadlineExceededError(hop.name, round(until - started, 3)) from error
         except NotFoundError as error:
@@ -131,122 +96,86 @@ class ModelCaller:
             raise TooLargeError(f"{hop.name}: {error.message}") from error
         except ServeryError as error:
             raise BadAnswerError(hop.name, f"{hop.name} failed: {error}") from error
-        return _read(hop, reply, len(rows), round(until - started, 3))
+        return read(
+            hop,
+            reply,
+            rows=len(question.rows),
+            pair=target.pair,
+            seconds=round(until - started, 3),
+        )
 
-    def _ask(self, hop: ModelHop, rows: list[Row], request_id: str, until: float) -> _Reply:
-        deployment, served = self._locate(hop)
-        body = msgspec.json.encode({"records": rows})
-        most = deployment.limits.max_body_kb * 1000
-        if len(body) > most:
-            raise TooLargeError(f"its rows have {len(body)} bytes; the model takes {most}")
-        text = body.decode()
-        failure: ServeryError = UnavailableError("the server is pinned to another model")
+    def _ask(self, sending: _Sending) -> tuple[Target, Reply]:
+        hop = sending.hop
+        target = self._locate(hop, sending.question.pair)
+        size, most = len(sending.body.encode()), target.most_bytes
+        if size > most:
+            raise TooLargeError(f"its rows have {size} bytes; the model takes {most}")
+        failure: ServeryError | None = None
+        reply = Reply(status=GONE)
         try:
-            reply = self._call(hop, served, text, request_id, until)
-            if reply.status != _GONE:
-                return reply
+            reply = self._send(sending, target)
+            if reply.status != GONE:
+                return target, reply
         except UnavailableError as error:
             failure = error
         # The record may be seconds old; meanwhile its server can have been retired.
-        self._deployments.forget(hop.model)
-        now = self._locate(hop)[1]
-        if now == served:
+        self._locator.forget(hop)
+        now = self._locator.locate(hop, sending.question.pair)
+        if now != target:
+            return now, self._send(sending, now)
+        if failure is not None:
             raise failure
-        return self._call(hop, now, text, request_id, until)
+        return target, reply
 
-    def _locate(self, hop: ModelHop) -> tuple[Deployment, Served]:
-        deployment = self._deployments.get(hop.model)
-        return deployment, deployment.served(hop.version) if hop.version else deployment.champion
+    def _locate(self, hop: ModelHop, pair: str) -> Target:
+        try:
+            return self._locator.locate(hop, pair)
+        except NotFoundError:
+            if not hop.paired:
+                raise
+        # The record of one half may be older than that of the other.
+        self._locator.forget(hop)
+        return self._locator.locate(hop, pair)
 
-    def _call(
-        self, hop: ModelHop, served: Served, body: str, request_id: str, until: float
-    ) -> _Reply:
-        left = until - self._now()
+    def _send(self, sending: _Sending, target: Target) -> Reply:
+        left = sending.until - self._now()
         if left < LEAST_SECONDS:
-            raise DeadlineExceededError(hop.name, 0.0)
-        call = _Call(ref=served.ref, request_id=request_id, body=body, exact=bool(hop.version))
-        answer = self._servers.call(served.server, msgspec.json.encode(call), timeout=left)
+            raise DeadlineExceededError(sending.hop.name, 0.0)
+        event = msgspec.json.encode(sending.call(target, left))
+        answer = self._servers.call(target.served.server, event, timeout=left)
         if len(answer) > MOST_ANSWER_BYTES:
             raise TooLargeError("the answer would be too large; send fewer rows")
         try:
-            return msgspec.json.decode(answer, type=_Reply)
+            return msgspec.json.decode(answer, type=Reply)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ModelServerError("it answered what nobody can read") from error
 
 
-def _read(hop: ModelHop, reply: _Reply, rows: int, seconds: float) -> Inference:
-    if reply.status == _OK:
-        answers = _predictions(hop, reply, rows)
-        return Inference(answers, reply.model_version, reply.model_ms, reply.degraded)
-    if reply.status == _INVALID:
-        raise _refusal(hop, reply)
-    if reply.status == _TOO_LARGE:
-        raise TooLargeError(f"{hop.name} does not take as many rows at once; send fewer")
-    if reply.status in (_GONE, _THROTTLED, _UNAVAILABLE):
-        reason = reply.reason or "the model server has no model at the moment"
-        raise HopUnavailableError(hop.name, f"{hop.name} cannot answer: {reason}")
-    if reply.status == _SLOW:
-        raise DeadlineExceededError(hop.name, seconds)
-    what = "failed" if reply.status >= _SERVER_ERROR else "did not understand what it was asked"
-    raise BadAnswerError(hop.name, f"{hop.name} {what} ({reply.status})")
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """A question on its way, to whomever it then is."""
 
+    hop: ModelHop
+    question: Question
+    body: str
+    request_id: str
+    until: float
 
-def _predictions(hop: ModelHop, reply: _Reply, rows: int) -> list[Row]:
-    try:
-        answers = msgspec.json.decode(reply.body, type=_Body).predictions
-    except msgspec.DecodeError as error:
-        message = f"{hop.name} answered what nobody can read"
-        raise BadAnswerError(hop.name, message) from error
-    if len(answers) != rows:
-        message = f"{hop.name} answered {len(answers)} rows instead of {rows}"
-        raise BadAnswerError(hop.name, message)
-    for answer in answers:
-        wrong = _wrong(hop, answer)
-        if wrong:
-            raise BadAnswerError(hop.name, f"{hop.name} answered badly: {wrong}")
-    return answers
-
-
-def _wrong(hop: ModelHop, answer: Row) -> str:
-    """What is wrong with the answer for a row; empty where nothing is."""
-    value = answer.get("class", answer.get("value"))
-    if value is None:
-        return "neither class nor value is there"
-    if "class" in answer and not isinstance(value, (str, int)):
-        return "the class is none"
-    if "class" not in answer and not _is_number(value):
-        return "the value is not a number"
-    scores = answer.get("probabilities", {})
-    if not isinstance(scores, dict) or not all(map(_is_number, scores.values())):
-        return "the probabilities are not numbers"
-    score = find(answer, hop.score) if hop.score else 0.0
-    if not _is_number(score):
-        return f"{hop.score} is {'missing' if score is ABSENT else 'not a number'}"
-    lacking = [path for path in hop.wanted if find(answer, path) is ABSENT]
-    return f"{lacking[0]} is missing" if lacking else ""
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _refusal(hop: ModelHop, reply: _Reply) -> ServeryError:
-    try:
-        found = msgspec.json.decode(reply.body, type=_Problem).errors
-    except msgspec.DecodeError:
-        return BadAnswerError(hop.name, f"{hop.name} refused its input and nobody can read why")
-    return InvalidInputError(
-        f"{hop.name} refuses its input", tuple(Violation(w.field, w.message) for w in found)
-    )
-
-
-def _use_types_once() -> None:
-    """Each type before any thread does: msgspec makes what it needs of a type on first use."""
-    msgspec.json.decode(b'{"status":0}', type=_Reply)
-    msgspec.json.decode(b'{"predictions":[]}', type=_Body)
-    msgspec.json.decode(b'{"errors":[{"field":"","message":""}]}', type=_Problem)
-    for kind in (_Call, ModelRef, Deployment):
-        try:
-            msgspec.json.decode(b"{}", type=kind)
-        except msgspec.ValidationError:
-            continue
+    def call(self, target: Target, left: float) -> Call:
+        """The event for a target that has so many seconds."""
+        lookup, then = self.hop.lookup, target.then
+        call = Call(
+            ref=target.served.ref,
+            request_id=self.request_id,
+            body=self.body,
+            exact=target.exact,
+            pair=self.question.pair or UNSET,
+        )
+        if lookup is not None:
+            keys = self.question.keys
+            keyed = Keyed(entity=lookup.entity, columns=lookup.columns, keys=keys)
+            call = replace(call, lookup=keyed)
+        if then is not None:
+            behind = Next(function=then.server.function, ref=then.ref)
+            call = replace(call, verb="hand_on", then=behind, seconds=left)
+        return call

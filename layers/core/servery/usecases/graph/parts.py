@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from servery.domain.entities import Reference
-from servery.domain.graphs import GraphSpec, Step
+from servery.domain.entities import EntityColumn, Reference
+from servery.domain.graphs import GraphSpec, Member, Step, kind_of
+from servery.domain.manifest import Part as Half
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class Asking:
         version: The version to ask; empty for the champion.
         inputs: Input of the model to the reference that it comes from.
         deadline_ms: How long it is waited for, where that is said.
+        half: Which half of a pair it has to be; None for a whole model.
+        looked_up: The columns that its server looks up.
     """
 
     name: str
@@ -30,6 +33,13 @@ class Asking:
     version: str
     inputs: dict[str, Reference]
     deadline_ms: int | None
+    half: Half | None = None
+    looked_up: tuple[EntityColumn, ...] = ()
+
+    @property
+    def field(self) -> str:
+        """Field of the declaration that names the model."""
+        return f"{self.where}.{'preprocessor' if self.half is Half.PREPROCESSOR else 'model'}"
 
 
 def askings(spec: GraphSpec) -> list[Asking]:
@@ -38,29 +48,59 @@ def askings(spec: GraphSpec) -> list[Asking]:
 
 
 def askings_of(index: int, step: Step) -> list[Asking]:
-    """The models that one step asks."""
+    """The models that one step asks; of a pair in a line the preprocessor first."""
     where = f"steps[{index}]"
-    found = []
-    if step.model is not None:
-        found.append(
-            Asking(
-                step.name, step.name, where, step.model, step.version, step.inputs, step.deadline_ms
-            )
+    whole = Asking(
+        name=step.name,
+        step=step.name,
+        where=where,
+        model=step.model or "",
+        version=step.version,
+        inputs=step.inputs,
+        deadline_ms=step.deadline_ms,
+    )
+    first = replace(
+        whole,
+        name=entry_of(step),
+        model=step.preprocessor or "",
+        version="",
+        half=Half.PREPROCESSOR,
+    )
+    match kind_of(step):
+        case "model" if step.features is None:
+            return [whole]
+        case "model":
+            return [replace(whole, inputs={}, half=Half.PREDICTOR)]
+        case "looking_up" if step.lookup is not None:
+            own = [c for c in step.lookup.columns if c.name not in step.inputs]
+            return [replace(whole, looked_up=tuple(own))]
+        case "preprocessor":
+            return [first]
+        case "pair":
+            return [first, replace(whole, inputs={}, half=Half.PREDICTOR)]
+    members = step.group.members if step.group is not None else []
+    return [
+        replace(
+            whole,
+            name=member.name,
+            where=f"{where}.group.members[{number}]",
+            model=member.model,
+            version=member.version,
+            inputs=member.inputs,
+            deadline_ms=member.deadline_ms,
         )
-    for number, member in enumerate(step.group.members if step.group is not None else []):
-        at = f"{where}.group.members[{number}]"
-        found.append(
-            Asking(
-                member.name,
-                step.name,
-                at,
-                member.model,
-                member.version,
-                member.inputs,
-                member.deadline_ms,
-            )
-        )
-    return found
+        for number, member in enumerate(members)
+    ]
+
+
+def entry_of(part: Step | Member) -> str:
+    """Under what name a record says what goes into a step or member.
+
+    Of a pair in a line that is its preprocessor's; under the step's own name the record has the
+    predictor.
+    """
+    in_line = isinstance(part, Step) and kind_of(part) == "pair"
+    return f"{part.name}.{Half.PREPROCESSOR}" if in_line else part.name
 
 
 def places(index: int, step: Step) -> Iterator[tuple[str, Reference]]:

@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
+from msgspec import structs
+
+from servery.domain.entities import Lookup
 from servery.domain.graph_records import GraphRecord
-from servery.domain.graphs import REQUEST, Aggregator, Group, Member, Step, needs, references
+from servery.domain.graphs import (
+    REQUEST,
+    Aggregator,
+    GraphSpec,
+    Group,
+    Member,
+    Step,
+    kind_of,
+    needs,
+    references,
+)
 from servery.errors import FaultError
+from servery.usecases.graph.hops import ModelHop, Partner
+from servery.usecases.graph.parts import entry_of
 
-
-@dataclass(frozen=True, slots=True)
-class ModelHop:
-    """One model that is asked.
-
-    Attributes:
-        name: What errors and reports name it by.
-        model: Name of the model.
-        version: The version to ask; empty for the champion.
-        inputs: Input to the reference that it comes from.
-        numbers: The inputs that are numbers.
-        wanted: Paths that its answer has to have, since somebody reads them.
-        deadline_ms: How long it is waited for, where that is said.
-        score: Path of the number that its group reckons with, where it does.
-    """
-
-    name: str
-    model: str
-    version: str
-    inputs: dict[str, str]
-    numbers: frozenset[str]
-    wanted: tuple[str, ...]
-    deadline_ms: int | None
-    score: str = ""
+FEATURES = "features"
+"""Path of the features in the answer of a preprocessor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +50,11 @@ class StepPlan:
         """Of the step."""
         return self.step.name
 
+    @property
+    def lookup(self) -> Lookup | None:
+        """What the graph looks up itself; None where no step, or a model's server, does."""
+        return None if self.hops else self.step.lookup
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -67,7 +66,8 @@ class Plan:
     @property
     def models(self) -> list[str]:
         """Every model of the graph, once."""
-        return list(dict.fromkeys(hop.model for step in self.steps for hop in step.hops))
+        asked = [model for step in self.steps for hop in step.hops for model in hop.models]
+        return list(dict.fromkeys(asked))
 
 
 def plan(record: GraphRecord) -> Plan:
@@ -81,20 +81,49 @@ def plan(record: GraphRecord) -> Plan:
 
 
 def _step(record: GraphRecord, step: Step, read: list[str]) -> StepPlan:
-    hops = []
-    if step.model is not None:
-        wanted = _paths(read, f"{step.name}.")
-        hops.append(_hop(record, step.name, step, step.model, wanted))
-    elif step.group is not None:
-        hops = [_member(record, step, step.group, m, read) for m in step.group.members]
+    hops = [replace(hop, **_arranged(record, step, hop)) for hop in _hops(record, step, read)]
     given = [ref for hop in hops for ref in hop.inputs.values()]
+    features = [f"{step.features}.{FEATURES}"] if step.features is not None else []
     # What comes from the request is there: its columns were checked.
     refs = [
         ref
-        for ref in dict.fromkeys([*references(step), *given])
+        for ref in dict.fromkeys([*references(step), *features, *given])
         if ref.partition(".")[0] != REQUEST
     ]
     return StepPlan(step, frozenset(needs(step)), refs, hops)
+
+
+def _hops(record: GraphRecord, step: Step, read: list[str]) -> list[ModelHop]:
+    if step.group is not None:
+        return [_member(record, step, step.group, m, read) for m in step.group.members]
+    model = step.preprocessor or step.model
+    if model is None:
+        return []
+    wanted = _paths(read, f"{step.name}.")
+    return [_hop(record, step.name, step, model, wanted)]
+
+
+def _arranged(record: GraphRecord, step: Step, hop: ModelHop) -> dict[str, Any]:
+    """What the kind of a step adds to its hop."""
+    match kind_of(step):
+        case "pair":
+            # The version is the predictor's; the preprocessor follows it.
+            partner = Partner(step.model or "", step.version, follows=True)
+            return {"partner": partner, "version": ""}
+        case "preprocessor":
+            return {"partner": _taker(record.spec, step), "preprocesses": True}
+        case "looking_up" if step.lookup is not None:
+            own = [column for column in step.lookup.columns if column.name not in hop.inputs]
+            return {"lookup": structs.replace(step.lookup, columns=own)}
+    return {"features": step.features or ""}
+
+
+def _taker(spec: GraphSpec, step: Step) -> Partner | None:
+    """Who takes the features of a step; the registration saw to it that all are of one pair."""
+    for other in spec.steps:
+        if other.features == step.name and other.model is not None:
+            return Partner(other.model, other.version, follows=False)
+    return None
 
 
 def _member(
@@ -120,7 +149,7 @@ def _hop(
     *,
     score: str = "",
 ) -> ModelHop:
-    checked = record.checked.get(part.name)
+    checked = record.checked.get(entry_of(part))
     if checked is None or (part.inputs and not checked.inputs):
         raise FaultError(f"the record of the graph does not say what goes into {name}")
     return ModelHop(

@@ -6,9 +6,10 @@ import re
 
 from servery.domain.graphs import REQUEST
 from servery.errors import BadAnswerError, InvalidInputError, ServeryError, Violation
-from servery.usecases.graph.plans import ModelHop
+from servery.usecases.graph.hops import ModelHop
 
 _FIELD = re.compile(r"records\[(\d+)\](?:\.(.+))?", re.DOTALL).fullmatch
+_KEY = re.compile(r"lookup\[(\d+)\]").fullmatch
 
 
 def whose(hop: ModelHop, rows: list[int], refusal: InvalidInputError) -> ServeryError:
@@ -38,6 +39,9 @@ def whose(hop: ModelHop, rows: list[int], refusal: InvalidInputError) -> Servery
 
 
 def _of_request(hop: ModelHop, rows: list[int], field: str) -> str:
+    key = _KEY(field)
+    if key is not None:
+        return _of_key(hop, rows, int(key[1]))
     match = _FIELD(field)
     if match is None or int(match[1]) >= len(rows):
         return ""
@@ -47,3 +51,11 @@ def _of_request(hop: ModelHop, rows: list[int], field: str) -> str:
         return row if sources == {REQUEST} else ""
     root, _, column = hop.inputs.get(match[2], "").partition(".")
     return f"{row}.{column}" if root == REQUEST else ""
+
+
+def _of_key(hop: ModelHop, rows: list[int], number: int) -> str:
+    """The field of a key that the model's server found no data of."""
+    if hop.lookup is None or number >= len(rows):
+        return ""
+    root, _, column = hop.lookup.key.partition(".")
+    return f"records[{rows[number]}].{column}" if root == REQUEST else ""

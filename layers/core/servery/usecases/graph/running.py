@@ -6,67 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from servery.domain.graph_records import StepReport, StepState
 from servery.domain.graphs import Aggregator, Group, Slow
 from servery.domain.named_aggregators import NamedAggregator
 from servery.errors import DeadlineExceededError, RejectedError, ServeryError
-from servery.usecases.graph.calling import Inference
 from servery.usecases.graph.lookups import fill
 from servery.usecases.graph.outcomes import Outcome, least, together
 from servery.usecases.graph.plans import StepPlan
+from servery.usecases.graph.replies import Inference
+from servery.usecases.graph.waiting import Part
 
 NOT_NEEDED = "the answer did not wait for it"
 GROUP_WENT_ON = "the group went on without it"
-
-
-@dataclass(slots=True)
-class Part:
-    """One question to one hop.
-
-    Attributes:
-        name: Of the hop: the step, or `group.member`.
-        started: When it was asked.
-        until: When it is given up.
-        result: What it answered.
-        error: What it failed with.
-        late: Why nobody waits for it any more, where that is so.
-        ms: Milliseconds until it was over.
-    """
-
-    name: str
-    started: float
-    until: float
-    result: Any = None
-    error: ServeryError | None = None
-    late: str = ""
-    ms: float = 0.0
-
-    @property
-    def open(self) -> bool:
-        """Whether it is still waited for."""
-        return self.result is None and self.error is None and not self.late
-
-    def end(self, now: float, *, result: Any = None, error: ServeryError | None = None) -> None:  # noqa: ANN401
-        """Note that it is over."""
-        self.ms = round((now - self.started) * 1000, 3)
-        self.result, self.error = result, error
-
-    def leave(self, now: float, reason: str) -> None:
-        """Note that nobody waits for it any more."""
-        self.ms = round((now - self.started) * 1000, 3)
-        self.late = reason
-
-    def report(self, rows: int) -> StepReport:
-        """What became of it."""
-        version = self.result.model_version if isinstance(self.result, Inference) else ""
-        return StepReport(
-            name=self.name,
-            state=state_of(self.error) if self.error else _state(self),
-            rows=rows,
-            model_version=version,
-            ms=self.ms,
-            reason=str(self.error) if self.error else self.late,
-        )
 
 
 @dataclass(slots=True)
@@ -89,6 +39,13 @@ class Running:
     parts: dict[str, Part] = field(default_factory=dict)
     late_at: float | None = None
     keys: list[str] = field(default_factory=list)
+
+    def expect(self, name: str, until: float, *deadlines: int | None) -> Part:
+        """Wait for a hop, until the earliest of its deadlines (milliseconds) and of `until`."""
+        ends = [self.started + ms / 1000 for ms in deadlines if ms is not None]
+        part = Part(name, self.started, min([until, *ends]))
+        self.parts[name] = part
+        return part
 
     def moment(self, now: float) -> float:
         """When something happens even though nobody answers: a deadline, or a group goes on."""
@@ -129,11 +86,24 @@ class Running:
         part = self.parts[self.plan.name]
         if part.error is not None:
             return Outcome([None] * len(self.rows), part.error)
-        if step.lookup is not None:
+        lookup = self.plan.lookup
+        if lookup is not None:
             data: Mapping[str, Mapping[str, Any]] = part.result
-            found = fill(step.name, step.lookup, data, rows=self.rows, keys=self.keys)
+            found = fill(step.name, lookup, data, rows=self.rows, keys=self.keys)
             return Outcome(found.rows, found.error)
         return Outcome(list(part.result.rows))
+
+    @property
+    def pair(self) -> str:
+        """The pair that answered, where it is one half of one that did."""
+        results = [part.result for part in self.parts.values()]
+        return next((result.pair for result in results if isinstance(result, Inference)), "")
+
+    @property
+    def degraded(self) -> bool:
+        """Whether another version stood in somewhere."""
+        results = [part.result for part in self.parts.values()]
+        return any(isinstance(result, Inference) and result.degraded for result in results)
 
     @property
     def failed(self) -> list[ServeryError]:
@@ -161,15 +131,6 @@ class Running:
         return together(
             self.plan.name, group, answered, self.failed, rows=len(self.rows), named=self.named
         )
-
-
-def state_of(error: ServeryError) -> StepState:
-    """How a failure is reported."""
-    return StepState.LATE if isinstance(error, DeadlineExceededError) else StepState.FAILED
-
-
-def _state(part: Part) -> StepState:
-    return StepState.LATE if part.late else StepState.OK
 
 
 def _enough(group: Group, running: Running, now: float) -> bool:

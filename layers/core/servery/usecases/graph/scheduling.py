@@ -6,30 +6,27 @@ over first, and never for longer than the graph may take.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from servery.domain.graph_records import StepReport, StepState
 from servery.domain.graphs import OnFailure, Slow
-from servery.errors import (
-    BadAnswerError,
-    HopUnavailableError,
-    InvalidInputError,
-    RetryableError,
-    ServeryError,
-)
+from servery.domain.named_aggregators import NamedAggregator
+from servery.errors import InvalidInputError, ServeryError
 from servery.ports import EntityStore
 from servery.ports.crew import Crew, Done
-from servery.usecases.graph.calling import Inference, ModelCaller
+from servery.usecases.graph.calling import ModelCaller
+from servery.usecases.graph.hops import ModelHop
 from servery.usecases.graph.lookups import keys_of
-from servery.usecases.graph.plans import ModelHop, Plan, StepPlan
+from servery.usecases.graph.plans import Plan, StepPlan
+from servery.usecases.graph.questions import look_up, question
 from servery.usecases.graph.refusals import whose
-from servery.usecases.graph.running import Part, Running, state_of
+from servery.usecases.graph.replies import Inference
+from servery.usecases.graph.reporting import LEFT, halves_or_members, left, report
+from servery.usecases.graph.running import Running
 from servery.usecases.graph.values import Known, Row
 
 _BARREN = (StepState.FAILED, StepState.LATE, StepState.NOT_RUN)
-LEFT = "the graph was over before it answered"
 
 
 @dataclass(slots=True)
@@ -41,6 +38,7 @@ class Schedule:
         known: What is known of the rows.
         request_id: What every log knows the request by.
         until: When the graph has to be done.
+        named: The aggregators of the deploy's allow-list.
         error: What the request fails with.
         partial: Whether a step stopped what came behind it.
         degraded: Whether a default or another version stood in.
@@ -54,6 +52,7 @@ class Schedule:
     crew: Crew
     request_id: str
     until: float
+    named: Mapping[str, NamedAggregator] = field(default_factory=dict)
     error: ServeryError | None = None
     partial: bool = False
     degraded: bool = False
@@ -113,46 +112,32 @@ class Schedule:
             self._note(plan, StepReport(name=plan.name, state=state))
             return
         now = self.crew.now()
-        running = Running(plan, rows, started=now)
+        running = Running(plan, rows, started=now, named=self.named)
         self._running[plan.name] = running
-        if plan.step.lookup is not None:
-            self._look_up(running)
+        self._look_up(running)
         for hop in plan.hops:
             self._ask(running, hop)
         group = plan.step.group
         if group is not None and group.slow is Slow.GO_ON and group.wait_ms is not None:
             running.late_at = now + group.wait_ms / 1000
 
-    def _part(self, running: Running, name: str, *deadlines: int | None) -> Part:
-        """A part that is given up at the earliest of its deadlines and the graph's."""
-        ends = [running.started + ms / 1000 for ms in deadlines if ms is not None]
-        part = Part(name, running.started, min([self.until, *ends]))
-        running.parts[name] = part
-        return part
-
     def _ask(self, running: Running, hop: ModelHop) -> None:
-        part = self._part(running, hop.name, running.plan.step.deadline_ms, hop.deadline_ms)
-        rows = [self._inputs(hop, row) for row in running.rows]
+        limits = (running.plan.step.deadline_ms, hop.deadline_ms)
+        part = running.expect(hop.name, self.until, *limits)
+        asked = question(hop, self.known, running.rows)
         self.crew.start(
             hop.name,
-            lambda: self.caller.ask(hop, rows, request_id=self.request_id, until=part.until),
+            lambda: self.caller.ask(hop, asked, request_id=self.request_id, until=part.until),
         )
 
-    def _inputs(self, hop: ModelHop, row: int) -> Row:
-        given = {name: self.known.value(ref, row) for name, ref in hop.inputs.items()}
-        for name in hop.numbers:
-            if isinstance(given.get(name), bool):
-                given[name] = int(given[name])
-        return given
-
     def _look_up(self, running: Running) -> None:
-        step = running.plan.step
-        if step.lookup is None:
+        name, lookup = running.plan.name, running.plan.lookup
+        if lookup is None:
             return
-        self._part(running, step.name, step.deadline_ms)
-        running.keys = keys_of(step.lookup, self.known, running.rows)
-        entity, keys = step.lookup.entity, {key for key in running.keys if key}
-        self.crew.start(step.name, _lookup(self.entities, step.name, entity, keys))
+        running.expect(name, self.until, running.plan.step.deadline_ms)
+        running.keys = keys_of(lookup, self.known, running.rows)
+        keys = {key for key in running.keys if key}
+        self.crew.start(name, look_up(self.entities, name, lookup.entity, keys))
 
     # --- settling
 
@@ -180,19 +165,17 @@ class Schedule:
             self.crew.drop(name)
         outcome = running.outcome()
         error = running.refused or outcome.error
-        self._report(running, error, now)
+        self._note(plan, report(running, error, now), halves_or_members(running))
         answers: list[Row | None] = [None] * len(self.known.records)
         for row, answer in zip(running.rows, outcome.rows, strict=True):
             answers[row] = answer
         del self._running[plan.name]
         if error is not None:
             self._fail(running, error, answers, refused=running.refused is not None)
-        elif any(
-            isinstance(part.result, Inference) and part.result.degraded
-            for part in running.parts.values()
-        ):
+        elif running.degraded:
             self.degraded = True
         self.known.answers[plan.name] = answers
+        self.known.pairs[plan.name] = running.pair
 
     def _fail(
         self, running: Running, error: ServeryError, answers: list[Row | None], *, refused: bool
@@ -212,30 +195,9 @@ class Schedule:
                 if answers[row] is None:
                     answers[row] = dict(step.default or {})
 
-    def _report(self, running: Running, error: ServeryError | None, now: float) -> None:
-        step, rows = running.plan.step, len(running.rows)
-        parts = [part.report(rows) for part in running.parts.values()]
-        state = StepState.OK
-        if error is not None:
-            defaulted = step.on_failure is OnFailure.DEFAULT and running.refused is None
-            state = StepState.DEFAULT if defaulted else state_of(error)
-        version = ""
-        if step.group is not None:
-            self._parts[step.name] = parts
-        else:
-            version = parts[0].model_version
-        report = StepReport(
-            name=step.name,
-            state=state,
-            rows=rows,
-            model_version=version,
-            ms=round((now - running.started) * 1000, 3),
-            reason=str(error) if error else "",
-        )
-        self._note(running.plan, report)
-
-    def _note(self, plan: StepPlan, report: StepReport) -> None:
+    def _note(self, plan: StepPlan, report: StepReport, parts: Sequence[StepReport] = ()) -> None:
         self._states[plan.name] = report
+        self._parts[plan.name] = list(parts)
         self.known.answers.setdefault(plan.name, [None] * len(self.known.records))
 
     def _leave(self) -> None:
@@ -246,25 +208,7 @@ class Schedule:
                 if part.open:
                     self.crew.drop(part.name)
                     part.leave(now, LEFT)
-            reports = [part.report(len(running.rows)) for part in running.parts.values()]
             name = running.plan.name
-            if running.plan.step.group is not None:
-                self._parts[name] = reports
-            ms = round((now - running.started) * 1000, 3)
-            self._states[name] = StepReport(
-                name=name, state=StepState.LATE, rows=len(running.rows), ms=ms, reason=LEFT
-            )
+            self._states[name] = left(running, now)
+            self._parts[name] = halves_or_members(running)
         self._running.clear()
-
-
-def _lookup(entities: EntityStore, name: str, entity: str, keys: set[str]) -> Callable[[], Any]:
-    def look_up() -> Any:  # noqa: ANN401
-        try:
-            return entities.get_many(entity, keys)
-        except RetryableError as error:
-            message = f"{name} cannot look up: {error.message}"
-            raise HopUnavailableError(name, message, retry_after=error.retry_after) from error
-        except ServeryError as error:
-            raise BadAnswerError(name, f"{name}: the data cannot be read") from error
-
-    return look_up

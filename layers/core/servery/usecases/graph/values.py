@@ -36,10 +36,12 @@ class Known:
     Attributes:
         records: The request's rows.
         answers: By step, the answer for each row; None for the rows that it has none for.
+        pairs: By step of a preprocessor, the pair whose features it has answered.
     """
 
     records: list[Row]
     answers: dict[str, list[Row | None]] = field(default_factory=dict)
+    pairs: dict[str, str] = field(default_factory=dict)
 
     def value(self, reference: str, row: int) -> Any:  # noqa: ANN401
         """What a reference finds for a row, `ABSENT` where that is nothing."""
