@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from heapq import merge
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from servery.domain.batches import Batch, BatchState, order_of
-from servery.errors import InvalidInputError, Violation
+from servery.domain.cursors import BATCH_ID, cursor_of, order_at
 from servery.usecases.batch.views import BatchList, BatchView, Tally, batch_view, tally
 
 if TYPE_CHECKING:
     from servery.ports import BatchStore, Registry
-
-_UTC = "+00:00"
-_is_cursor = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}_[0-9a-f]{24}").fullmatch
 
 
 def read_batch(batch_id: str, *, store: BatchStore, bucket: str) -> BatchView:
@@ -52,14 +48,14 @@ def list_batches(
     Raises:
         InvalidInputError: `before` is no `next` of any page.
     """
-    start = _order(before) if before else ""
+    start = order_at(before, BATCH_ID)
     models = [model] if model else [record.name for record in registry.models()]
     pages = [store.page(name, state, limit=limit + 1, before=start) for name in models]
     found = list(islice(merge(*pages, key=order_of, reverse=True), limit + 1))
     page = found[:limit]
     return BatchList(
         batches=[batch_view(batch, bucket) for batch in page],
-        next=_cursor(page[-1]) if len(found) > limit else "",
+        next=cursor_of(order_of(page[-1])) if len(found) > limit else "",
     )
 
 
@@ -68,16 +64,3 @@ def _counted(batch: Batch, store: BatchStore) -> Tally:
     if batch.state is BatchState.SUCCEEDED or batch.ref is None:
         return Tally()
     return tally(store.results(batch.id))
-
-
-def _cursor(batch: Batch) -> str:
-    """The place of a batch as text that a URL takes as it is."""
-    return f"{batch.created.removesuffix(_UTC)}_{batch.id}"
-
-
-def _order(cursor: str) -> str:
-    if not _is_cursor(cursor):
-        message = "is the `next` of the page before"
-        raise InvalidInputError("the query is not acceptable", (Violation("before", message),))
-    created, _, identifier = cursor.partition("_")
-    return f"{created}{_UTC} {identifier}"

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from heapq import merge
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from servery.domain.cursors import JOB_ID, cursor_of, order_at
 from servery.domain.jobs import JobState, order_in_state, order_of, seen
-from servery.errors import InvalidInputError, Violation
 from servery.usecases.jobs.documents import result_of
 from servery.usecases.jobs.views import JobList, JobView, job_view, listed_view
 
 if TYPE_CHECKING:
     from servery.ports import Clock, Deployments, Documents, JobStore, Registry
-
-_UTC = "+00:00"
-_is_cursor = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}_[0-9a-f]{26}").fullmatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +65,7 @@ def list_jobs(
         NotFoundError: there is no such model.
         InvalidInputError: `before` is no `next` of any page.
     """
-    start = _order(before) if before else ""
+    start = order_at(before, JOB_ID)
     if model:
         ports.deployments.get(model)
         models = [model]
@@ -84,19 +80,5 @@ def list_jobs(
     jobs = found[:limit]
     return JobList(
         jobs=[listed_view(job) for job in jobs],
-        next=_cursor(place(jobs[-1])) if len(found) > limit else "",
+        next=cursor_of(place(jobs[-1])) if len(found) > limit else "",
     )
-
-
-def _cursor(order: str) -> str:
-    """The place of a job as text that a URL takes as it is."""
-    created, _, job_id = order.partition(" ")
-    return f"{created.removesuffix(_UTC)}_{job_id}"
-
-
-def _order(cursor: str) -> str:
-    if not _is_cursor(cursor):
-        message = "is the `next` of the page before"
-        raise InvalidInputError("the query is not acceptable", (Violation("before", message),))
-    created, _, job_id = cursor.partition("_")
-    return f"{created}{_UTC} {job_id}"
