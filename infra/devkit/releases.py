@@ -31,6 +31,8 @@ def release(
 ) -> dict[str, Any]:
     """Release a model, or roll it onto the deployed code, and wait until that has ended.
 
+    What has to come before half of a pair is done first: its preprocessor is released.
+
     Args:
         api: Of the stack.
         model: Name of the model.
@@ -48,6 +50,37 @@ def release(
     """
     asked = {"version": version, "training": training, "mode": mode}
     body = {"kind": kind} | {k: v for k, v in asked.items() if v is not None}
+    done: list[dict[str, Any]] = []
+    while True:
+        try:
+            return _carried_out(api, model, body, step)
+        except ApiError as error:
+            first = error.problem.get("first")
+            if first is None or first in done:
+                raise
+            done.append(first)
+        _before(api, first, mode, step)
+
+
+def _before(
+    api: Api, first: dict[str, Any], mode: str | None, step: Callable[[dict[str, Any]], None]
+) -> None:
+    """Do what has to be done first with the other half of a pair."""
+    model = str(first["model"])
+    if first["kind"] == "roll_back":
+        step({"name": "roll back", "detail": f"{model}, to what the champion was trained with"})
+        api.post(f"/models/{model}/rollback", {"reason": "before the release of the next pair"})
+        return
+    version, training = str(first["version"]), str(first["training"])
+    step({"name": "half", "detail": f"{model} {version} {training} first"})
+    release(api, model, version=version, training=training, mode=mode, step=step)
+
+
+def _carried_out(
+    api: Api, model: str, body: dict[str, Any], step: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    """Ask for a release and wait for its end."""
+    kind = body["kind"]
     answer, record = api.send("POST", f"/models/{model}/releases", body)
     where = answer.headers.get("location") or f"/models/{model}/releases/{record['id']}"
     path = where[where.index("/models/") :]
@@ -88,10 +121,16 @@ def when_free(
         try:
             return attempt()
         except ApiError as error:
-            if error.status != HTTPStatus.CONFLICT or time.monotonic() > deadline:
+            if not _busy(error) or time.monotonic() > deadline:
                 raise
         waiting()
         time.sleep(pause)
+
+
+def _busy(error: ApiError) -> bool:
+    """Whether a refusal will pass; that of a half that comes too early does not."""
+    kind = str(error.problem.get("type", ""))
+    return error.status == HTTPStatus.CONFLICT and not kind.endswith(":release-order")
 
 
 def roll_all(api: Api, models: list[str], screen: Screen) -> dict[str, dict[str, Any]]:

@@ -64,6 +64,13 @@ def code(model: Mapping[str, Any]) -> str:
     return "behind: servery roll" if model.get("behind") else "current"
 
 
+def pair(half: Mapping[str, Any]) -> str:
+    """With what half of a pair works together, and whether that answers."""
+    other = "preprocessor" if half["part"] == "predictor" else "predictor"
+    there = half["partner_version"] or "of which nobody serves the half that belongs to it"
+    return f"{half['id'][:12]}, with the {other} {half['partner']} {there}"
+
+
 def show_model(screen: Screen, detail: Mapping[str, Any]) -> None:
     """Who answers for a model, its versions, its last trainings and its last releases."""
     about = detail["model"]
@@ -74,6 +81,8 @@ def show_model(screen: Screen, detail: Mapping[str, Any]) -> None:
         screen.say(f"answers    {about['champion']} ({about['mode']}, {about['runtime']})")
         screen.say(f"before it  {about['last_good'] or 'nothing'}")
         screen.say(f"code       {code(about)}")
+        if detail.get("pair"):
+            screen.say(f"pair       {pair(detail['pair'])}")
     else:
         screen.say(f"Not released yet: servery release {about['name']}")
     screen.say()

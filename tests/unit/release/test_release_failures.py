@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from fakes.crashes import Crash, crash_at
 from fakes.records import VERSION
 from servery.domain.manifest import Runtime
 from servery.domain.records import ReleaseKind, ReleaseState
@@ -133,23 +134,6 @@ def test_it_is_given_up_when_the_fault_does_not_pass(room):
     assert_nothing_left(room, record)
 
 
-class Crash(BaseException):
-    """The function is killed: nothing after it runs."""
-
-
-def crash_at(room, monkeypatch, target, name, *, after):
-    """Kill the release at one call of a port, before or after it has done its work."""
-    real = getattr(target, name)
-
-    def killed(*args, **kwargs):
-        monkeypatch.undo()
-        if after:
-            real(*args, **kwargs)
-        raise Crash
-
-    monkeypatch.setattr(target, name, killed)
-
-
 CALLS = [
     ("objects", "put"),
     ("publisher", "publish"),
@@ -165,7 +149,7 @@ CALLS = [
 @pytest.mark.parametrize(("port", "name"), CALLS, ids=[name for _, name in CALLS])
 def test_it_takes_up_where_it_stopped_when_it_was_killed(room, monkeypatch, port, name, after):
     record = room.ask(mode=Mode.IMAGE)
-    crash_at(room, monkeypatch, getattr(room, port), name, after=after)
+    crash_at(monkeypatch, getattr(room, port), name, after=after)
     with pytest.raises(Crash):
         room.run(record)
     assert stored(room, record).state is ReleaseState.RUNNING
@@ -185,7 +169,7 @@ def test_it_takes_up_where_it_stopped_when_it_was_killed(room, monkeypatch, port
 @pytest.mark.parametrize(("port", "name"), CALLS[:4], ids=[name for _, name in CALLS[:4]])
 def test_nothing_is_left_when_it_was_killed_and_then_fails(room, monkeypatch, port, name, after):
     record = room.ask(mode=Mode.IMAGE)
-    crash_at(room, monkeypatch, getattr(room, port), name, after=after)
+    crash_at(monkeypatch, getattr(room, port), name, after=after)
     with pytest.raises(Crash):
         room.run(record)
     room.servers.answer = refuse
@@ -197,7 +181,7 @@ def test_nothing_is_left_when_it_was_killed_and_then_fails(room, monkeypatch, po
 def test_it_is_given_up_when_it_was_killed_three_times(room, monkeypatch):
     record = room.ask(mode=Mode.IMAGE)
     for _ in range(3):
-        crash_at(room, monkeypatch, room.publisher, "settle", after=True)
+        crash_at(monkeypatch, room.publisher, "settle", after=True)
         with pytest.raises(Crash):
             room.run(record)
     with pytest.raises(FaultError, match="3 attempts"):
@@ -216,7 +200,7 @@ def test_it_has_failed_when_it_begins_after_its_time(room):
 
 def test_it_stops_and_removes_nothing_when_another_has_taken_over(room, monkeypatch):
     record = room.ask()
-    crash_at(room, monkeypatch, room.publisher, "settle", after=True)
+    crash_at(monkeypatch, room.publisher, "settle", after=True)
     with pytest.raises(Crash):
         room.run(record)
     room.registry.leases.clear()

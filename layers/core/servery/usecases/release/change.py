@@ -8,18 +8,10 @@ import msgspec
 
 from servery.domain.deployment import Deployment, forget, servers_of
 from servery.domain.releases import GRACE_SECONDS
-from servery.errors import ConflictError, NotFoundError, ServeryError
+from servery.errors import ConflictError, ServeryError
 
 if TYPE_CHECKING:
     from servery.usecases.release.journal import Journal, ReleasePorts
-
-
-def current_deployment(model: str, ports: ReleasePorts) -> Deployment | None:
-    """Who answers for a model now; None where nobody does."""
-    try:
-        return ports.registry.deployment(model)
-    except NotFoundError:
-        return None
 
 
 def write_change(deployment: Deployment, journal: Journal, ports: ReleasePorts) -> Deployment:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from servery.domain.deployment import Deployment, Served, crown
-from servery.domain.release_order import ORDER_SECONDS, check_order, order_lease
+from servery.domain.release_order import ORDER_SECONDS, check_order, current, order_lease
 from servery.errors import ConflictError
-from servery.usecases.release.change import clean, current_deployment, write_change
+from servery.usecases.release.change import clean, write_change
 from servery.usecases.release.placement import place
 from servery.usecases.release.target import Target, find_target
 from servery.usecases.release.turns import turn
@@ -30,7 +30,7 @@ def release(journal: Journal, ports: ReleasePorts) -> None:
     )
     ref = target.ref
     journal.did("resolve", f"{record.version} as {ref.version}", mode=str(target.mode))
-    deployment = current_deployment(record.model, ports)
+    deployment = current(record.model, ports.registry)
     if deployment is None or deployment.reason != journal.reason:
         if deployment is not None and _is_champion(target, deployment, ports):
             journal.did("unchanged", f"{ref.version} is champion already", released_as=ref.version)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from servery.domain.deployment import Deployment, Served, Server, renew
 from servery.domain.records import ReleaseKind
+from servery.domain.release_order import current
 from servery.errors import ConflictError, FaultError, RejectedError
-from servery.usecases.release.change import clean, current_deployment, write_change
+from servery.usecases.release.change import clean, write_change
 from servery.usecases.release.placement import place
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def roll(journal: Journal, ports: ReleasePorts) -> None:
     would be worse than code that is behind.
     """
     model = journal.record.model
-    deployment = current_deployment(model, ports)
+    deployment = current(model, ports.registry)
     if deployment is None:
         raise ConflictError(f"nothing of {model} is released, so there is nothing to roll")
     if deployment.reason != journal.reason:
