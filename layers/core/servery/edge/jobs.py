@@ -9,8 +9,9 @@ from servery.domain.jobs import Job, JobState, seen
 from servery.edge.api import Call
 from servery.edge.http import Answer, Request, check_media
 from servery.edge.strict import check_query, read_body, read_choice, read_page
+from servery.edge.submission import callback_of
 from servery.edge.telemetry import emit, log_error
-from servery.errors import InvalidInputError, NotFoundError, Violation
+from servery.errors import NotFoundError
 from servery.usecases.jobs.cancelling import cancel_job
 from servery.usecases.jobs.checks import CALLBACK, KEY_HEADER
 from servery.usecases.jobs.documents import result_of
@@ -22,7 +23,6 @@ from servery.usecases.jobs.views import JobView, job_view
 SERVICE = "jobs"
 ACCEPTED = 202
 POLL = {"retry-after": "1"}
-CALLBACK_HEADER = "x-callback-url"
 
 _is_id = re.compile(r"[0-9a-f]{26}").fullmatch
 
@@ -63,7 +63,7 @@ class JobsApi:
             model=parameters["model"],
             body=request.content(),
             key=request.headers.get(KEY_HEADER.lower()),
-            callback_url=_callback(request),
+            callback_url=callback_of(request),
             request_id=request.request_id,
         )
         submitted = submit(submission, self._submitting)
@@ -116,14 +116,6 @@ def _id(parameters: dict[str, str]) -> str:
     if not _is_id(parameters["job"]):
         raise NotFoundError("there is no such job")
     return parameters["job"]
-
-
-def _callback(request: Request) -> str | None:
-    in_header, in_query = request.headers.get(CALLBACK_HEADER), request.query.get(CALLBACK)
-    if in_header is not None and in_query is not None:
-        message = f"give it once: as {CALLBACK_HEADER} or in the query"
-        raise InvalidInputError(f"{CALLBACK}: {message}", (Violation(CALLBACK, message),))
-    return in_query if in_header is None else in_header
 
 
 def _tell(submitted: Submitted, request: Request) -> None:

@@ -27,6 +27,7 @@ _DESCRIPTIONS = {
     "gateway": "Predict: the Open Inference Protocol v2, and the records form on the same routes.",
     "graph": "Predict with several models at once; graphs, and the data that they look up.",
     "jobs": "Predict later: accepted durably, answered once, told by event and callback.",
+    "multi_stage": "Predict twice: a light model at once, a heavy one as a job.",
     "registry": "What there is, who answers, releases and roll back.",
     "web_single": "The page and the model in its own process; on an origin of its own.",
 }
@@ -72,12 +73,11 @@ def _document() -> dict[str, Any]:
 def _operation(
     route: Route, operation: Operation, schema_of: dict[type, dict[str, Any]]
 ) -> dict[str, Any]:
-    answer: dict[str, Any] = {"description": HTTPStatus(operation.status).phrase}
-    answer["headers"] = {
-        name: {"schema": {"type": "string"}} for name in (*_headers(route), *operation.sends)
-    }
+    names = (*_headers(route), *operation.sends)
+    answer: dict[str, Any] = {"headers": {n: {"schema": {"type": "string"}} for n in names}}
     if operation.status != HTTPStatus.NO_CONTENT:
         answer["content"] = {operation.media: {"schema": _one_of(operation.answers, schema_of)}}
+    statuses = [status for status in (operation.status, operation.also) if status]
     errors = {*operation.errors, *_ALWAYS, *(_KEYED if route.key else ())}
     described: dict[str, Any] = {
         "operationId": route.name,
@@ -85,7 +85,7 @@ def _operation(
         "tags": [route.room],
         "security": [{"key": []}] if route.key else [],
         "responses": {
-            str(operation.status): answer,
+            **{str(s): {**answer, "description": HTTPStatus(s).phrase} for s in statuses},
             **{str(int(s)): {"$ref": f"#/components/responses/{int(s)}"} for s in sorted(errors)},
         },
     }

@@ -18,6 +18,7 @@ from servery.usecases.gateway import ModelReady
 from servery.usecases.graph.asking import GraphAnswer
 from servery.usecases.jobs.redriving import RedriveRequest
 from servery.usecases.jobs.views import JobList, JobView, Redriven
+from servery.usecases.multi_stage.views import StagedAnswer
 from servery.usecases.registry.asking import ReleaseRequest
 from servery.usecases.registry.returning import RollBackRequest
 from servery.usecases.registry.views import (
@@ -39,6 +40,7 @@ _TENSORS = {
         {"name": "sepal_width", "shape": [2], "datatype": "FP32", "data": [3.5, 2.9]},
     ]
 }
+_STAGED = {"records": [{"ink": 294, "slant": -0.42, "pixel_0_3": 13, "pixel_0_4": 9}]}
 _GRAPH = {
     "name": "wine-flavanoids",
     "owner": "cellar",
@@ -68,6 +70,7 @@ class Operation:
         answers: Types of the answer; none where it is no JSON of ours.
         bodies: Types of the body, any of which is taken.
         status: Of the answer.
+        also: Another status that the same answer may have, or 0.
         errors: Statuses of the problem documents that are its own, beside those of all.
         query: Names of the parameters in the query, with what they are for.
         headers: Names of the request's headers that it knows, with what they are for.
@@ -81,6 +84,7 @@ class Operation:
     answers: tuple[type, ...] = ()
     bodies: tuple[type, ...] = ()
     status: int = 200
+    also: int = 0
     errors: tuple[int, ...] = ()
     query: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
@@ -95,6 +99,10 @@ _PAGE = {
     "before": "Where the last page ended: its `next`.",
 }
 _CALLBACK = "Address (https) that is told when the job is over; once, here or {where}."
+_LATER = {
+    "Idempotency-Key": "1 to 255 printable characters; the same one gives the same job.",
+    "x-callback-url": _CALLBACK.format(where="in the query"),
+}
 _JOB_HEADERS = ("retry-after", "x-model-version")
 _SERVING = (404, 429, 503, 504)
 _READING = (404, 422, 503)
@@ -216,10 +224,7 @@ OPERATIONS: dict[str, Operation] = {
         status=202,
         errors=(400, 404, 409, 413, 415, 422, 503),
         query={"callback_url": _CALLBACK.format(where="as x-callback-url")},
-        headers={
-            "Idempotency-Key": "1 to 255 printable characters; the same one gives the same job.",
-            "x-callback-url": _CALLBACK.format(where="in the query"),
-        },
+        headers=_LATER,
         sends=("location", *_JOB_HEADERS),
         examples={"records": _RECORDS, "tensors": _TENSORS},
     ),
@@ -246,6 +251,18 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "cancel_job": Operation(
         "Cancel a job that has not started", (JobView,), errors=(404, 409, 422, 503)
+    ),
+    "staged": Operation(
+        "Predict with a light model now, and with the heavy one behind it as a job; 202 where the "
+        "light one has no answer and only the job will have one",
+        (StagedAnswer,),
+        (wire.RecordsRequest,),
+        also=202,
+        errors=(400, 404, 409, 413, 415, 422, 503),
+        query={"callback_url": _CALLBACK.format(where="as x-callback-url")},
+        headers=_LATER,
+        sends=("location", *_JOB_HEADERS),
+        examples={"records": _STAGED},
     ),
     "list_batches": Operation(
         "Batches, newest first, without outputs",

@@ -82,6 +82,7 @@ ROUTES: tuple[Route, ...] = (
         ("get_job", "GET", "/jobs/{job}"),
         ("cancel_job", "DELETE", "/jobs/{job}"),
     ),
+    *_routes("multi_stage", ("staged", "POST", "/v2/models/{model}/staged")),
     *_routes(
         "batch",
         ("list_batches", "GET", "/batches"),

@@ -42,7 +42,7 @@ def read_body(request: Request, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from error
+        raise misfit(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError("the body is not JSON") from error
 
@@ -99,8 +99,9 @@ def _wrong(field: str, message: str) -> InvalidInputError:
     return InvalidInputError("the query is not acceptable", (Violation(field, message),))
 
 
-def _invalid(told: str) -> InvalidInputError:
+def misfit(error: msgspec.ValidationError) -> InvalidInputError:
     """The error of msgspec in our form: it names fields and types, and no values but enum names."""
+    told = str(error)
     match = _ERROR.match(told)
     path, message = (match["path"] or "", match["message"]) if match else ("", told)
     named = _FIELD.search(message)

@@ -1,0 +1,1 @@
+"""Two stages over HTTP: the request read, both stages asked, one answer out of them."""

@@ -1,0 +1,1 @@
+"""The room `multi_stage`: a light model answers at once, a heavy one behind a queue."""

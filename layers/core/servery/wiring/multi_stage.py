@@ -1,0 +1,74 @@
+"""The room `multi_stage`: what asks a light model at once and leaves a heavy one a job."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+from servery.wiring.aws import deployments, model_servers, patience
+from servery.wiring.monitoring import after_response, prediction_recorder
+from servery.wiring.settings import SystemClock, allowed_origins, in_lambda, setting
+from servery.wiring.submitting import submit_ports
+
+if TYPE_CHECKING:
+    from servery.ports import ObjectStore
+    from servery.usecases.jobs.submit import SubmitPorts
+    from servery.usecases.multi_stage.staging import Staging
+
+__all__ = [
+    "after_response",
+    "allowed_origins",
+    "in_lambda",
+    "prediction_recorder",
+    "staging",
+]
+
+
+@cache
+def staging() -> Staging:
+    """What takes rows through two stages."""
+    from servery.domain.spec import Serving  # noqa: PLC0415
+    from servery.edge.multi_stage.desks import GatewayDesk, SubmittingDesk  # noqa: PLC0415
+    from servery.usecases.gateway import Gateway  # noqa: PLC0415
+    from servery.usecases.multi_stage.signatures import Signatures  # noqa: PLC0415
+    from servery.usecases.multi_stage.staging import Staging  # noqa: PLC0415
+
+    servers = model_servers()
+    servers.prepare(Serving().deadline_ms / 1000)
+    gateway = Gateway(deployments(), servers, SystemClock())
+    return Staging(
+        deployments(),
+        Signatures(_manifests()),
+        GatewayDesk(gateway),
+        SubmittingDesk(_hurried_ports()),
+    )
+
+
+@cache
+def _manifests() -> ObjectStore:
+    """The artifacts bucket; the first answer waits for it, but only until a model is known."""
+    import boto3  # noqa: PLC0415
+
+    from servery.adapters.s3_object_store import S3ObjectStore  # noqa: PLC0415
+
+    config = patience(connect_s=1, read_s=2, attempts=2)
+    return S3ObjectStore(boto3.client("s3", config=config), setting("ARTIFACTS_BUCKET"))
+
+
+def _hurried_ports() -> SubmitPorts:
+    """What taking a job works with, given up sooner: the first answer is there and waits for it."""
+    import boto3  # noqa: PLC0415
+
+    from servery.adapters.dynamodb_jobs import DynamoDbJobs  # noqa: PLC0415
+    from servery.adapters.s3_object_store import S3ObjectStore  # noqa: PLC0415
+    from servery.adapters.sqs_jobs import SqsJobQueue  # noqa: PLC0415
+
+    config = patience(connect_s=0.5, read_s=1, attempts=2)
+    dynamodb, sqs = boto3.client("dynamodb", config=config), boto3.client("sqs", config=config)
+    return replace(
+        submit_ports(),
+        store=DynamoDbJobs(dynamodb, setting("JOBS_TABLE")),
+        documents=S3ObjectStore(boto3.client("s3", config=config), setting("EXCHANGE_BUCKET")),
+        queue=SqsJobQueue(sqs, setting("JOBS_QUEUE_URL")),
+    )
