@@ -8,9 +8,14 @@ import boto3
 import pytest
 from fakes.clock import SetClock
 from fakes.entities import MemoryEntities
+from fakes.entity_server import entity_table, of_client
+from fakes.s3_server import ACCESS_KEY, REGION, SECRET_KEY, TOKEN
 from fakes.template import create_table
 from moto import mock_aws
-from servery.adapters.dynamodb_entities import MOST_READ, MOST_WRITTEN, DynamoDbEntities
+from servery.adapters.dynamodb_entities import MOST_WRITTEN, DynamoDbEntities
+from servery.adapters.entity_items import MOST_READ
+from servery.adapters.lean_entities import LeanEntities
+from servery.adapters.sigv4 import Credentials
 from servery.ports import EntityStore
 
 CUSTOMER = {"age": 41, "balance": 12.5, "married": True, "job": "náutico", "since": None}
@@ -21,7 +26,24 @@ def clock():
     return SetClock()
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+class LeanlyRead(DynamoDbEntities):
+    """Written as ever, and read as a model server reads."""
+
+    def __init__(self, client, clock, endpoint):
+        super().__init__(client, "features", clock)
+        self.lean = LeanEntities(
+            table="features",
+            region=REGION,
+            credentials=lambda: Credentials(ACCESS_KEY, SECRET_KEY, TOKEN),
+            clock=clock,
+            endpoint=endpoint,
+        )
+
+    def get_many(self, entity, keys):
+        return self.lean.get_many(entity, keys)
+
+
+@pytest.fixture(params=["memory", "dynamodb", "lean"])
 def store(request, monkeypatch, clock):
     if request.param == "memory":
         yield MemoryEntities(clock)
@@ -33,7 +55,11 @@ def store(request, monkeypatch, clock):
     with mock_aws():
         client = boto3.client("dynamodb", region_name="eu-central-1")
         create_table(client, "FeaturesTable", "features")
-        yield DynamoDbEntities(client, "features", clock)
+        if request.param == "dynamodb":
+            yield DynamoDbEntities(client, "features", clock)
+            return
+        with entity_table(of_client(client)) as (address, _):
+            yield LeanlyRead(client, clock, address)
 
 
 def test_it_fits_the_port(store):
