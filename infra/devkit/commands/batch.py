@@ -12,7 +12,6 @@ from devkit.api import Api, api
 from devkit.command import command
 from devkit.commands import options
 from devkit.commands.options import Debug, Instance, Json, Limit, OfModel
-from devkit.errors import UsageError
 from devkit.screen import Screen
 
 group = typer.Typer(help="Files of rows, predicted in chunks.", no_args_is_help=True)
@@ -96,11 +95,17 @@ def list_command(
 ) -> None:
     """List batches, the newest first."""
     with command(machine=as_json, debug=debug) as screen:
-        if state not in (None, *batches.STATES):
-            raise UsageError(f"There is no state {state!r}.", f"Say {', '.join(batches.STATES)}.")
-        with options.api_of(instance) as http:
-            found = http.listed("/batches", "batches", limit, model=model, state=state)
-        options.show_list(screen, batch_views.batches_table(found), found, limit, "batches")
+        options.list_newest(
+            screen,
+            instance,
+            "/batches",
+            "batches",
+            shown=batch_views.batches_table,
+            states=batches.STATES,
+            state=state,
+            limit=limit,
+            model=model,
+        )
 
 
 @group.command()

@@ -12,7 +12,7 @@ from devkit.api import Api
 from devkit.command import command
 from devkit.commands import options
 from devkit.commands.options import Debug, Instance, Json, Limit
-from devkit.errors import DevkitError, UsageError
+from devkit.errors import DevkitError
 from devkit.screen import Screen
 
 group = typer.Typer(help="Several models as one.", no_args_is_help=True)
@@ -196,12 +196,16 @@ def jobs(
 ) -> None:
     """List the jobs of a graph, the newest first."""
     with command(machine=as_json, debug=debug) as screen:
-        if state not in (None, *graph_jobs.STATES):
-            known = ", ".join(graph_jobs.STATES)
-            raise UsageError(f"There is no state {state!r}.", f"Say {known}.")
-        with options.api_of(instance) as http:
-            found = http.listed(graph_jobs.jobs_path(name), "jobs", limit, state=state)
-        options.show_list(screen, graph_jobs.jobs_table(found), found, limit, "jobs")
+        options.list_newest(
+            screen,
+            instance,
+            graph_jobs.jobs_path(name),
+            "jobs",
+            shown=graph_jobs.jobs_table,
+            states=graph_jobs.STATES,
+            state=state,
+            limit=limit,
+        )
 
 
 def _await(http: Api, screen: Screen, submitted: dict[str, Any]) -> None:

@@ -11,7 +11,6 @@ from devkit import callback_secret, jobs, predictions
 from devkit.command import command
 from devkit.commands import options
 from devkit.commands.options import Debug, Instance, Json, Limit, Model, OfModel
-from devkit.errors import UsageError
 
 group = typer.Typer(help="Requests that are answered later.", no_args_is_help=True)
 app = typer.Typer()
@@ -72,11 +71,17 @@ def list_command(
 ) -> None:
     """List jobs, the newest first."""
     with command(machine=as_json, debug=debug) as screen:
-        if state not in (None, *jobs.STATES):
-            raise UsageError(f"There is no state {state!r}.", f"Say {', '.join(jobs.STATES)}.")
-        with options.api_of(instance) as http:
-            found = http.listed("/jobs", "jobs", limit, model=model, state=state)
-        options.show_list(screen, jobs.jobs_table(found), found, limit, "jobs")
+        options.list_newest(
+            screen,
+            instance,
+            "/jobs",
+            "jobs",
+            shown=jobs.jobs_table,
+            states=jobs.STATES,
+            state=state,
+            limit=limit,
+            model=model,
+        )
 
 
 @group.command()

@@ -8,8 +8,10 @@ import typer
 
 from devkit import instances, stack
 from devkit.api import Api, api
+from devkit.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
     from contextlib import AbstractContextManager
 
     from rich.table import Table
@@ -68,14 +70,42 @@ def api_of(name: str) -> AbstractContextManager[Api]:
     return api(deployed(name))
 
 
-def show_list(
-    screen: Screen, shown: Table, found: list[dict[str, Any]], limit: int, what: str
+def list_newest(
+    screen: Screen,
+    instance: str,
+    path: str,
+    name: str,
+    *,
+    shown: Callable[[list[dict[str, Any]]], Table],
+    states: Collection[str],
+    state: str | None,
+    limit: int,
+    model: str | None = None,
 ) -> None:
-    """A list for people and for machines, with a word on what may follow."""
+    """A list for people and for machines, the newest first, with a word on what may follow.
+
+    Args:
+        screen: Where it is shown.
+        instance: Whose API is asked.
+        path: Of the list.
+        name: Of what is in it.
+        shown: Makes the table.
+        states: Those that there are.
+        state: Only what is in this one; None for any.
+        limit: How many at the most.
+        model: Only what is of this one; None for any.
+
+    Raises:
+        UsageError: there is no such state.
+    """
+    if state not in (None, *states):
+        raise UsageError(f"There is no state {state!r}.", f"Say {', '.join(states)}.")
+    with api_of(instance) as http:
+        found = http.listed(path, name, limit, model=model, state=state)
     if found:
-        screen.show(shown)
+        screen.show(shown(found))
     else:
-        screen.say(f"No {what}.")
+        screen.say(f"No {name}.")
     if len(found) == limit:
         screen.say(f"The newest {limit}; --limit shows more.", style="dim")
     screen.result(found)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from servery.adapters.aws_errors import aws_errors
+from servery.adapters.message_calls import in_calls
 from servery.domain.graph_jobs import PartMessage
 from servery.errors import UnavailableError
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 SLOT = "slot"
 """The attribute that the subscriptions filter by."""
-MOST_MESSAGES = 10  # limit of PublishBatch
 
 
 class SnsPartTopic:
@@ -39,8 +39,7 @@ class SnsPartTopic:
             UnavailableError: not all of them got there; those that did may be published again.
         """
         failed = 0
-        for first in range(0, len(messages), MOST_MESSAGES):
-            some = messages[first : first + MOST_MESSAGES]
+        for some in in_calls(messages):
             with aws_errors("publishing the parts of a job"):
                 answer = self._client.publish_batch(
                     TopicArn=self._arn,

@@ -7,13 +7,12 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from servery.adapters.aws_errors import aws_errors
+from servery.adapters.message_calls import MOST_MESSAGES, in_calls
 from servery.errors import UnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-MOST_MESSAGES = 10
-"""Of one call."""
 HIDDEN_SECONDS = 60
 _LONGEST_DELAY = 900
 _LONGEST_REASON = 1000
@@ -40,8 +39,7 @@ class SqsJobQueue:
         """
         hidden = min(_LONGEST_DELAY, ceil(delay))
         failed = 0
-        for first in range(0, len(job_ids), MOST_MESSAGES):
-            some = job_ids[first : first + MOST_MESSAGES]
+        for some in in_calls(job_ids):
             with aws_errors("sending to a queue"):
                 answer = self._client.send_message_batch(
                     QueueUrl=self._url,
@@ -95,9 +93,7 @@ class SqsDeadJobs:
 
     def remove(self, handles: Collection[str]) -> None:
         """Delete messages that were taken; one that is left comes back, which does no harm."""
-        ordered = list(handles)
-        for first in range(0, len(ordered), MOST_MESSAGES):
-            some = ordered[first : first + MOST_MESSAGES]
+        for some in in_calls(list(handles)):
             with aws_errors("emptying the dead queue"):
                 self._client.delete_message_batch(
                     QueueUrl=self._url,

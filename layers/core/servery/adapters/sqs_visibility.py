@@ -7,12 +7,12 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from servery.adapters.aws_errors import aws_errors
+from servery.adapters.message_calls import in_calls
 from servery.errors import UnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-MOST_MESSAGES = 10
 _LONGEST_SECONDS = 43_200
 
 
@@ -36,8 +36,7 @@ class SqsVisibility:
         """
         pauses = list(seconds.items())
         failed = 0
-        for first in range(0, len(pauses), MOST_MESSAGES):
-            some = pauses[first : first + MOST_MESSAGES]
+        for some in in_calls(pauses):
             with aws_errors("hiding messages"):
                 answer = self._client.change_message_visibility_batch(
                     QueueUrl=self._url,
