@@ -14,6 +14,12 @@ SOURCE = (ROOT / "template.yaml").read_text()
 FUNCTIONS = functions()
 RESOURCES = template()["Resources"]
 READ_VERSIONS = ["s3:GetObject", "s3:GetObjectVersion"]
+VERSIONS = json.dumps(
+    [
+        {"Fn::Sub": f"${{{function}.Arn}}:*"}
+        for function in ("PredictorFunction", "PreprocessorFunction")
+    ]
+)
 ROLES = {name: r for name, r in RESOURCES.items() if r["Type"] == "AWS::IAM::Role"}
 
 
@@ -218,11 +224,11 @@ def test_worker_reaches_published_versions_only_when_it_invokes():
     }
 
 
-@pytest.mark.parametrize("function", ["GatewayFunction", "GraphServeFunction"])
+@pytest.mark.parametrize(
+    "function", ["GatewayFunction", "GraphServeFunction", "GraphAnswerFunction"]
+)
 def test_proxy_reaches_published_versions_only_when_it_invokes(function):
-    assert _grants(function, "lambda") == {
-        "lambda:InvokeFunction": {'{"Fn::Sub": "${PredictorFunction.Arn}:*"}'}
-    }
+    assert _grants(function, "lambda") == {"lambda:InvokeFunction": {VERSIONS}}
 
 
 def test_graphs_are_all_it_may_change_when_a_graph_reaches_the_registry():
@@ -253,4 +259,10 @@ def test_entities_are_the_graphs_alone_when_roles_are_read():
 def test_release_cannot_delete_the_function_itself_when_it_retires_versions():
     (resource,) = _grants("ReleaseFunction", "lambda")["lambda:DeleteFunction"]
 
-    assert resource == '{"Fn::Sub": "${PredictorFunction.Arn}:*"}'
+    assert resource == VERSIONS
+
+
+def test_registry_reaches_published_versions_only_when_it_asks_a_last_good_server():
+    grants = _grants("RegistryFunction", "lambda")
+
+    assert grants["lambda:InvokeFunction"] == {'{"Fn::GetAtt": "ReleaseFunction.Arn"}', VERSIONS}
