@@ -17,8 +17,9 @@ class Pinned(msgspec.Struct, frozen=True, kw_only=True):
         model: Name of the model.
         version: The version that would have answered.
         signature: Digest of its signature.
-        inputs: Every input of it, with the reference that it comes from: those that the step
-            maps, and `request.NAME` for all others. Asking goes by this alone.
+        inputs: Every input that it is sent, with the reference that it comes from: those that
+            the step maps, and `request.NAME` for all others. Asking goes by this alone. None
+            that its server looks up itself, and none of a predictor, which takes features.
         numbers: Those inputs that are numbers: true and false go into them as 1 and 0.
     """
 
@@ -36,7 +37,8 @@ class GraphRecord(msgspec.Struct, frozen=True, kw_only=True):
         spec: As declared.
         revision: Raised by one with every change; a stale writer loses.
         registered: ISO 8601, UTC.
-        checked: The models that it was checked against, by name of the step or member.
+        checked: The models that it was checked against, by name of the step or member; of a
+            pair in a line the predictor, and `STEP.preprocessor` its other half.
         request: The columns of a request, with the type and unit that the steps want.
     """
 

@@ -29,6 +29,7 @@ from servery.usecases.graph.replies import GONE, Inference, read
 from servery.usecases.graph.values import Row
 
 LEAST_SECONDS = 0.005  # with less than this left, asking is of no use
+HAND_BACK_SECONDS = 0.25  # kept of the time of a pair, for saying which half was slow
 MOST_ANSWER_BYTES = 6 * 1024 * 1024 - 8 * 1024
 
 
@@ -177,5 +178,6 @@ class _Sending:
             call = replace(call, lookup=keyed)
         if then is not None:
             behind = Next(function=then.server.function, ref=then.ref)
-            call = replace(call, verb="hand_on", then=behind, seconds=left)
+            seconds = left - min(HAND_BACK_SECONDS, left / 10)
+            call = replace(call, verb="hand_on", then=behind, seconds=round(seconds, 3))
         return call

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from servery.domain.graphs import Predicate, Step
+from servery.domain.graphs import Predicate, Step, kind_of
 from servery.domain.signature import Dtype, Field
 from servery.errors import Violation
 from servery.usecases.graph.scope import Scope, is_request
@@ -38,7 +38,8 @@ def check_predicate(predicate: Predicate, where: str, scope: Scope, who: str) ->
 
 def check_default(step: Step, where: str, answers: Answers) -> list[Violation]:
     """What is wrong with the default of a step that answers that; `where` is its field."""
-    given = dict(_flat(step.default or {}, whole=step.lookup is not None))
+    looks_up = kind_of(step) == "lookup"
+    given = dict(_flat(step.default or {}, whole=looks_up))
     found = []
     for path, value in given.items():
         kind = answers.get(path) or _unit(path, answers)
@@ -51,7 +52,7 @@ def check_default(step: Step, where: str, answers: Answers) -> list[Violation]:
     for path in answers:
         scores, probable = _scores(path)
         # Probabilities may be left out, all of one answer or none.
-        if probable and step.lookup is None and not any(p.startswith(scores) for p in given):
+        if probable and not looks_up and not any(p.startswith(scores) for p in given):
             continue
         if path not in given:
             found.append(Violation(f"{where}.{path}", "is missing"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from servery.domain.graphs import Aggregator, GraphSpec, Group, Slow, Step, needs
 from servery.errors import Violation
@@ -22,18 +22,25 @@ def check_deadlines(spec: GraphSpec, known: Speeds) -> list[Violation]:
     """
     found = []
     for index, step in enumerate(spec.steps):
-        found += [v for asking in askings_of(index, step) for v in _too_short(asking, known)]
-        if step.group is not None:
-            found += _group(spec, step, step.group, f"steps[{index}]", known)
+        asked = askings_of(index, step)
+        if step.group is None:
+            found += _too_short(asked, known)
+            continue
+        found += [violation for asking in asked for violation in _too_short([asking], known)]
+        found += _group(spec, step, step.group, f"steps[{index}]", known)
     return found + _longest(spec, known)
 
 
-def _too_short(asking: Asking, known: Speeds) -> list[Violation]:
-    measured = _p99(known, asking.name)
-    if asking.deadline_ms is None or asking.deadline_ms >= measured:
+def _too_short(asked: Sequence[Asking], known: Speeds) -> list[Violation]:
+    """A deadline for models that are asked one after the other, and what they were measured at."""
+    if not asked:
         return []
-    told = f"cannot hold: one row takes {asking.model} up to {measured:.4g} ms"
-    return [Violation(f"{asking.where}.deadline_ms", told)]
+    measured, deadline = sum(_p99(known, asking.name) for asking in asked), asked[0].deadline_ms
+    if deadline is None or deadline >= measured:
+        return []
+    models = " and ".join(asking.model for asking in asked)
+    told = f"cannot hold: one row takes {models} up to {measured:.4g} ms"
+    return [Violation(f"{asked[0].where}.deadline_ms", told)]
 
 
 def _group(spec: GraphSpec, step: Step, group: Group, where: str, known: Speeds) -> list[Violation]:
@@ -79,7 +86,7 @@ def _takes(step: Step, known: Speeds) -> float:
         return step.deadline_ms
     group = step.group
     if group is None:
-        return _p99(known, step.name)
+        return sum(_p99(known, asking.name) for asking in askings_of(0, step))
     if group.slow is Slow.GO_ON and group.wait_ms is not None:
         return group.wait_ms
     return max(m.deadline_ms or _p99(known, m.name) for m in group.members)

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from servery.domain.graphs import Aggregator, Group, Member, Slow
 from servery.errors import Violation
 from servery.usecases.graph.types import NUMBERS, Answers, listing
 
 _VOTED = (Aggregator.VOTE, Aggregator.QUORUM)
-_AVERAGED = (Aggregator.MEAN, Aggregator.WEIGHTED, Aggregator.MEDIAN)
+_AVERAGED = (Aggregator.MEAN, Aggregator.WEIGHTED, Aggregator.MEDIAN, Aggregator.NAMED)
+_WEIGHED = (Aggregator.WEIGHTED, Aggregator.NAMED)
 
 
-def check_group(group: Group, where: str, members: Mapping[str, Answers | None]) -> list[Violation]:
-    """Everything that is wrong with a group, as far as its members are known."""
-    found = [*_waiting(group, where), *_settings(group, where)]
+def check_group(
+    group: Group,
+    where: str,
+    members: Mapping[str, Answers | None],
+    named: Collection[str],
+) -> list[Violation]:
+    """Everything that is wrong with a group, as far as its members are known.
+
+    Args:
+        group: As declared.
+        where: Its field.
+        members: What each member answers; None where that cannot be told.
+        named: Names of the aggregators in the deploy's allow-list.
+    """
+    found = [*_waiting(group, where), *_settings(group, where), *_named(group, where, named)]
     if group.aggregate.scored:
         for number, member in enumerate(group.members):
             complaint = _score(member, members[member.name])
@@ -47,7 +60,7 @@ def _settings(group: Group, where: str) -> list[Violation]:
         unused = {
             "score": bool(member.score) and not group.aggregate.scored,
             "label": bool(member.label) and group.aggregate is not Aggregator.ARGMAX,
-            "weight": member.weight != 1 and group.aggregate is not Aggregator.WEIGHTED,
+            "weight": member.weight != 1 and group.aggregate not in _WEIGHED,
         }
         found += [
             Violation(f"{where}.members[{number}].{name}", f"is never used by {group.aggregate}")
@@ -60,6 +73,18 @@ def _settings(group: Group, where: str) -> list[Violation]:
     elif group.aggregate is Aggregator.WEIGHTED and not sum(weights):
         found.append(Violation(f"{where}.members", "have no weight but 0"))
     return found
+
+
+def _named(group: Group, where: str, named: Collection[str]) -> list[Violation]:
+    field, name = f"{where}.named", group.named
+    if group.aggregate is not Aggregator.NAMED:
+        return [Violation(field, f"is never used by {group.aggregate}")] if name else []
+    if not name:
+        return [Violation(field, "is missing; aggregate is named")]
+    if name in named:
+        return []
+    there = listing(sorted(named)) or "none at all"
+    return [Violation(field, f"there is no aggregator {name} in this deploy; it has {there}")]
 
 
 def _score(member: Member, answers: Answers | None) -> str | None:

@@ -9,6 +9,7 @@ from servery.domain.manifest import MANIFEST, read_manifest
 
 if TYPE_CHECKING:
     from servery.domain.deployment import Deployment
+    from servery.domain.manifest import Pair
     from servery.domain.signature import Signature
     from servery.ports import ObjectStore, Registry
 
@@ -23,12 +24,14 @@ class Known:
         signature: Its inputs and its output.
         p99_ms: What one row took when it was measured, 99 of 100 times at the most; 0 where
             nobody measured.
+        pair: With what it works together, where it is half of a pair.
     """
 
     model: str
     version: str
     signature: Signature
     p99_ms: float
+    pair: Pair | None = None
 
 
 class Models:
@@ -62,6 +65,16 @@ class Models:
             self._known[model, version] = self._read(model, version)
         return self._known[model, version]
 
+    def paired(self, model: str, pair: str) -> Known:
+        """The version of a model that is half of a pair.
+
+        Raises:
+            NotFoundError: nothing of that model is released, or no such half is served.
+            ArtifactError: its manifest is missing or is another one.
+        """
+        self.deployed(model)
+        return self.find(model, self._deployments[model].paired(pair).ref.version)
+
     def _read(self, model: str, version: str) -> Known:
         deployment = self._deployments[model]
         served = deployment.served(version) if version else deployment.champion
@@ -72,4 +85,5 @@ class Models:
             version=served.ref.version,
             signature=manifest.signature,
             p99_ms=0.0 if figures is None else figures.one_row.p99_ms,
+            pair=manifest.pair,
         )

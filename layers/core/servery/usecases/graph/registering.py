@@ -12,6 +12,8 @@ from servery.usecases.graph.checking import check_graph
 from servery.usecases.graph.models import Models
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from servery.ports import Clock, GraphStore, ObjectStore, Registry
 
 
@@ -36,15 +38,22 @@ class Registrar:
         registry: Who answers for the models that they name.
         objects: The manifests of the models.
         clock: The time.
+        named: Names of the aggregators in the deploy's allow-list.
     """
 
     def __init__(
-        self, graphs: GraphStore, registry: Registry, objects: ObjectStore, clock: Clock
+        self,
+        graphs: GraphStore,
+        registry: Registry,
+        objects: ObjectStore,
+        clock: Clock,
+        named: Collection[str] = (),
     ) -> None:
         self._graphs = graphs
         self._registry = registry
         self._objects = objects
         self._clock = clock
+        self._named = named
 
     def register(self, spec: GraphSpec, *, expected: int | None = None) -> Registered:
         """Register a graph, or a change of one.
@@ -64,7 +73,12 @@ class Registrar:
         if expected is not None and (current is None or current.revision != expected):
             now = "is not registered" if current is None else f"is at revision {current.revision}"
             raise ConflictError(f"{spec.name} {now}, not at {expected}")
-        checked = check_graph(spec, Models(self._registry, self._objects))
+        checked = check_graph(
+            spec,
+            Models(self._registry, self._objects),
+            named=self._named,
+            graph_of=self._graphs.get,
+        )
         record = GraphRecord(
             spec=spec,
             revision=self._last(spec.name, current) + 1,

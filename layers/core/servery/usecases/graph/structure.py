@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 
-from servery.domain.graphs import REQUEST, Aggregator, GraphSpec, OnFailure, Step, kind_of, needs
+from servery.domain.graphs import (
+    REQUEST,
+    Aggregator,
+    GraphSpec,
+    Kind,
+    OnFailure,
+    Step,
+    kind_of,
+    needs,
+)
 from servery.errors import Violation
 from servery.usecases.graph.parts import places
 
 _KINDS = (
     "a model, a preprocessor, both of them, a lookup, a model with a lookup of its own, a group"
 )
+_NONE = "a {kind} has none of its own"
 _MISSING = "missing"  # the member of an answer that lists who is not in
 
 
@@ -19,7 +29,7 @@ def check_structure(spec: GraphSpec) -> list[Violation]:
     found = _names(spec)
     for index, step in enumerate(spec.steps):
         found += [*_kind(index, step), *_failure(index, step)]
-    return [*found, *_references(spec), *_outputs(spec), *_cycles(spec)]
+    return [*found, *_references(spec), *_features(spec), *_outputs(spec), *_cycles(spec)]
 
 
 def order(spec: GraphSpec) -> list[Step] | None:
@@ -56,10 +66,7 @@ def _kind(index: int, step: Step) -> list[Violation]:
     where, kind = f"steps[{index}]", kind_of(step)
     if kind is None:
         return [Violation(where, f"{step.name} is none of these: {_KINDS}")]
-    found = []
-    if kind != "model":
-        given = [name for name in ("version", "inputs") if getattr(step, name)]
-        found = [Violation(f"{where}.{name}", f"a {kind} has none of its own") for name in given]
+    found = _settings(where, kind, step)
     if step.group is not None and step.group.aggregate is Aggregator.ALL:
         found += [
             Violation(f"{where}.group.members[{number}].name", "is what lists those not in")
@@ -76,8 +83,43 @@ def _kind(index: int, step: Step) -> list[Violation]:
     return found
 
 
+def _settings(where: str, kind: Kind, step: Step) -> list[Violation]:
+    """What is said of a step and means nothing for its kind."""
+    told = {
+        "lookup": {"version": _NONE, "inputs": _NONE},
+        "group": {"version": _NONE, "inputs": _NONE},
+        "preprocessor": {"version": "follows from its predictor, whose version can be given"},
+    }.get(kind, {})
+    if kind != "model":
+        told["features"] = "go into a model alone"
+    elif step.features is not None:
+        told["inputs"] = "are the features, whole"
+    return [
+        Violation(f"{where}.{name}", said.format(kind=kind))
+        for name, said in told.items()
+        if getattr(step, name)
+    ]
+
+
+def _features(spec: GraphSpec) -> list[Violation]:
+    steps = {step.name: step for step in spec.steps}
+    found = []
+    for index, step in enumerate(spec.steps):
+        if step.features is None:
+            continue
+        field = f"steps[{index}].features"
+        if step.features not in steps:
+            found.append(Violation(field, f"there is no step {step.features}"))
+        elif kind_of(steps[step.features]) != "preprocessor":
+            found.append(Violation(field, f"{step.features} is no preprocessor"))
+    return found
+
+
 def _failure(index: int, step: Step) -> list[Violation]:
     field = f"steps[{index}].default"
+    if step.on_failure is OnFailure.DEFAULT and kind_of(step) == "preprocessor":
+        told = "is nothing for features; let the step that takes them have one"
+        return [Violation(f"steps[{index}].on_failure", told)]
     if step.on_failure is OnFailure.DEFAULT and step.default is None:
         return [Violation(field, "is missing; on_failure is default")]
     if step.on_failure is not OnFailure.DEFAULT and step.default is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from servery.domain.entities import Lookup
+from servery.domain.entities import EntityColumn, Lookup
 from servery.domain.graphs import Aggregator, Group, Member
 from servery.domain.signature import Dtype, Field, Signature, Task
 
@@ -40,6 +40,8 @@ Answers = Mapping[str, Value]
 def of_model(signature: Signature) -> dict[str, Value]:
     """What a model answers."""
     output = signature.output
+    if signature.task is Task.PREPROCESSING:
+        return {f"features.{name}": Value(Dtype.FLOAT) for name in output.features or ()}
     if signature.task is Task.REGRESSION:
         return {"value": Value(Dtype.FLOAT, output.unit)}
     classes = tuple(output.classes or ())
@@ -51,7 +53,12 @@ def of_model(signature: Signature) -> dict[str, Value]:
 
 def of_lookup(lookup: Lookup) -> dict[str, Value]:
     """What a lookup answers."""
-    return {c.name: Value(c.dtype, c.unit, c.nullable) for c in lookup.columns}
+    return {column.name: of_column(column) for column in lookup.columns}
+
+
+def of_column(column: EntityColumn) -> Value:
+    """What a looked-up column holds."""
+    return Value(column.dtype, column.unit, column.nullable)
 
 
 def of_group(group: Group, members: Mapping[str, Answers]) -> dict[str, Value]:
