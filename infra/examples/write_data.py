@@ -14,6 +14,7 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from sklearn import datasets
@@ -33,6 +34,7 @@ def tables() -> dict[str, Table]:
         **{f"wine_{k}.csv": _only(wine, "cultivar", f"cultivar_{k}") for k in (1, 2, 3)},
         "breast_cancer.csv": _named(datasets.load_breast_cancer(), "diagnosis"),
         "digits.csv": _digits(),
+        "digits_statistics.csv": _digits_statistics(),
         "diabetes.csv": _diabetes(),
     }
 
@@ -100,6 +102,37 @@ def _digits() -> Table:
     pixels = bunch.data.astype(int).T.tolist()
     columns = dict(zip(bunch.feature_names, pixels, strict=True))
     return {**columns, "digit": bunch.target.tolist()}
+
+
+def _digits_statistics() -> Table:
+    """A few figures of each image in place of the image, in the order of the images.
+
+    How much ink there is, which shares of it lie where, how it spreads, and how much of it
+    stays in place when the image is mirrored or turned upside down.
+    """
+    bunch = datasets.load_digits()
+    images = bunch.images.astype(int)  # sums of whole numbers are the same on every machine
+    rows, columns = np.indices(images.shape[1:])
+    ink = images.sum(axis=(1, 2))
+
+    def mean(values: Any) -> Any:  # noqa: ANN401 - arrays
+        return (images * values).sum(axis=(1, 2)) / ink
+
+    row, column = mean(rows), mean(columns)
+    statistics = {
+        "upper_half": images[:, :4].sum(axis=(1, 2)) / ink,
+        "left_half": images[:, :, :4].sum(axis=(1, 2)) / ink,
+        "middle": images[:, 2:6, 2:6].sum(axis=(1, 2)) / ink,
+        "row_center": row,
+        "column_center": column,
+        "row_spread": np.sqrt(mean(rows**2) - row**2),
+        "column_spread": np.sqrt(mean(columns**2) - column**2),
+        "slant": mean(rows * columns) - row * column,
+        "mirror_symmetry": 1 - abs(images - images[:, :, ::-1]).sum(axis=(1, 2)) / (2 * ink),
+        "flip_symmetry": 1 - abs(images - images[:, ::-1]).sum(axis=(1, 2)) / (2 * ink),
+    }
+    written = {name: values.round(4).tolist() for name, values in statistics.items()}
+    return {"ink": ink.tolist(), **written, "digit": bunch.target.tolist()}
 
 
 def _diabetes() -> Table:

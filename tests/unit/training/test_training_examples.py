@@ -31,7 +31,10 @@ RUNTIMES = {
     "wine-flavanoids-3": Runtime.ONNX,
     "breast-cancer": Runtime.ONNX,
     "breast-cancer-joblib": Runtime.JOBLIB,
+    "breast-cancer-pair": Runtime.ONNX,
     "digits": Runtime.ONNX,
+    "digits-light": Runtime.ONNX,
+    "digits-heavy": Runtime.ONNX,
     "diabetes": Runtime.ONNX,
     "diabetes-joblib": Runtime.JOBLIB,
 }
