@@ -18,10 +18,12 @@ from servery.domain.manifest import Latency, Manifest
 from servery.usecases.training import messages
 from servery.usecases.training.collect import collect
 from servery.usecases.training.evaluate import evaluate
-from servery.usecases.training.export import Tools, export
+from servery.usecases.training.export import export
 from servery.usecases.training.preprocess import preprocess
+from servery.usecases.training.products import Code
 from servery.usecases.training.record import record
-from servery.usecases.training.register import Code, register
+from servery.usecases.training.register import register
+from servery.usecases.training.tools import Tools
 from servery.usecases.training.train import train
 from servery.wiring import training as wiring
 
@@ -159,6 +161,7 @@ class Training:
         real = wiring.export_tools()
         chosen = {
             "export": real.export,
+            "cut": real.cut,
             "load": real.load,
             "measure": constant,
             "now": real.now,

@@ -15,7 +15,7 @@ from servery.domain.digest import digest_bytes
 from servery.domain.manifest import Manifest, Runtime
 from servery.domain.versioning import Version
 from servery.errors import ArtifactError, UnavailableError
-from servery.usecases.training.register import Code
+from servery.usecases.training.products import Code
 
 
 class House:

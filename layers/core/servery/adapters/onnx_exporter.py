@@ -10,9 +10,11 @@ import onnx
 import onnxruntime
 import skl2onnx
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+from skl2onnx.common.onnx_optimisation_identity import onnx_remove_node_identity
 
 from servery.adapters.forest_blocks import divide
 from servery.adapters.hist_gradient_boosting import CONVERTERS
+from servery.adapters.onnx_cutter import mark_features
 from servery.domain.digest import check_digest
 from servery.domain.signature import Task
 from servery.errors import RejectedError
@@ -26,7 +28,8 @@ def export(content: bytes, *, digest: str, signature: Signature) -> tuple[bytes,
 
     A large forest has two: in blocks, which are faster, and as it was converted. Inputs are
     `numeric` (float32) and `text` (string), whichever the signature has; outputs the label or
-    value, then the probabilities.
+    value, then the probabilities. Each says which of its tensors has the features, so that it
+    can be cut there.
 
     Args:
         content: The joblib file.
@@ -48,17 +51,27 @@ def export(content: bytes, *, digest: str, signature: Signature) -> tuple[bytes,
     if signature.task is Task.CLASSIFICATION:
         options = {id(pipeline.steps[-1][1]): {"zipmap": False}}
     try:
-        graph = skl2onnx.convert_sklearn(
+        converted, topology = skl2onnx.convert_sklearn(
             pipeline,
             initial_types=inputs,
             options=options,
             custom_conversion_functions=CONVERTERS,
+            intermediate=True,
         )
+        graph = onnx_remove_node_identity(converted)
     except Exception as error:  # the converters raise whatever they like
         raise RejectedError(f"{type(error).__name__}: {_first_sentence(error)}") from error
+    mark_features(graph, converted, _features(topology, pipeline.steps[-1][1]))
     divided = divide(graph)
     graphs = [graph] if divided is None else [divided, graph]
     return tuple(bytes(each.SerializeToString()) for each in graphs)
+
+
+def _features(topology: Any, estimator: Any) -> str:  # noqa: ANN401 - untyped library
+    """Name of the tensor that the estimator takes; empty where that is not one."""
+    operators = [o for scope in topology.scopes for o in scope.operators.values()]
+    taken = [o.inputs for o in operators if o.raw_operator is estimator]
+    return str(taken[0][0].onnx_name) if len(taken) == 1 and len(taken[0]) == 1 else ""
 
 
 def export_libraries() -> dict[str, str]:

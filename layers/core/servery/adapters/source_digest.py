@@ -12,6 +12,7 @@ import servery
 LOGIC = (
     "adapters/forest_blocks.py",
     "adapters/hist_gradient_boosting.py",
+    "adapters/onnx_cutter.py",
     "adapters/onnx_exporter.py",
     "adapters/onnx_runtime.py",
     "adapters/sklearn_pipeline.py",
@@ -19,6 +20,8 @@ LOGIC = (
     "adapters/sklearn_trainer.py",
     "usecases/training/export.py",
     "usecases/training/features.py",
+    "usecases/training/pair_proof.py",
+    "usecases/training/pairing.py",
     "usecases/training/proof.py",
     "usecases/training/train.py",
 )

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from servery.domain.signature import Signature
     from servery.domain.table import TableReader
     from servery.ports import ModelRuntime, TrainingQueue
-    from servery.usecases.training.export import Tools
-    from servery.usecases.training.register import Code
+    from servery.usecases.training.products import Code
+    from servery.usecases.training.tools import Tools
     from servery.usecases.training.train import Trainer
 
 __all__ = [
@@ -74,12 +74,14 @@ def runtime_loader(
 
 def export_tools() -> Tools:
     """What compiles, proves and measures."""
+    from servery.adapters.onnx_cutter import cut  # noqa: PLC0415
     from servery.adapters.onnx_exporter import export, export_libraries  # noqa: PLC0415
     from servery.adapters.stopwatch import measure  # noqa: PLC0415
-    from servery.usecases.training.export import Tools  # noqa: PLC0415
+    from servery.usecases.training.tools import Tools  # noqa: PLC0415
 
     return Tools(
         export=export,
+        cut=cut,
         load=runtime_loader,
         measure=measure,
         now=time.perf_counter,
@@ -91,7 +93,7 @@ def export_tools() -> Tools:
 def training_code() -> Code:
     """Which code makes models here."""
     from servery.adapters.source_digest import library_digest, logic_digest  # noqa: PLC0415
-    from servery.usecases.training.register import Code  # noqa: PLC0415
+    from servery.usecases.training.products import Code  # noqa: PLC0415
 
     return Code(library=library_digest(), training=logic_digest())
 

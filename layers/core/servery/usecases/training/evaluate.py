@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from servery.domain.manifest import Part
 from servery.domain.signature import Task
 from servery.domain.spec_rules import read_spec
 from servery.errors import InvalidSpecError, Violation
 from servery.usecases.training import keys
+from servery.usecases.training.composition import Composition
 from servery.usecases.training.features import features
 from servery.usecases.training.messages import Evaluated, EvaluateEvent
 from servery.usecases.training.proof import ask
@@ -19,9 +21,10 @@ from servery.usecases.training.statistics import describe_predictions
 
 if TYPE_CHECKING:
     from servery.domain.columns import DataSets
+    from servery.domain.manifest import RuntimeFigures
     from servery.domain.spec import ModelSpec
-    from servery.ports import ObjectStore
-    from servery.usecases.training.export import RuntimeLoader
+    from servery.ports import ModelRuntime, ObjectStore
+    from servery.usecases.training.tools import RuntimeLoader
 
 _MB = 10**6
 
@@ -31,8 +34,9 @@ def evaluate(
 ) -> Evaluated:
     """Judge the model by every metric of its task, its latency and its size.
 
-    A gate that fails is a result, not an error: `passed` is false and each reason is a sentence
-    with the figure and the bound.
+    A pair is judged as a whole: by what its halves answer together, by the sum of their latencies
+    and of their sizes. A gate that fails is a result, not an error: `passed` is false and each
+    reason is a sentence with the figure and the bound.
 
     Raises:
         InvalidSpecError: the metric of the spec cannot be computed for this model.
@@ -45,9 +49,7 @@ def evaluate(
     exported = msgspec.json.decode(
         store.get(keys.training(event.training_id, "export.json")), type=ExportReport
     )
-    runtime = event.export.runtime
-    content = store.get(keys.training(event.training_id, runtime.filename))
-    model = load(runtime, content, digest=event.export.digest, signature=trained.signature)
+    model = _model(event, store, load, trained, exported)
     key = keys.split(event.collect.dataset, event.preprocess.split, "test.npz")
     rows = features(spec, datasets.read(key))
     answers = ask(model, rows)
@@ -64,13 +66,49 @@ def evaluate(
     return Evaluated(passed=not reasons, reasons=reasons, metrics=metrics)
 
 
+def _model(
+    event: EvaluateEvent,
+    store: ObjectStore,
+    load: RuntimeLoader,
+    trained: TrainReport,
+    exported: ExportReport,
+) -> ModelRuntime:
+    """What will serve, both halves of it where it is a pair."""
+    runtime, digest = event.export.runtime, event.export.digest
+    if exported.pair is None:
+        content = store.get(keys.training(event.training_id, runtime.filename))
+        return load(runtime, content, digest=digest, signature=trained.signature)
+    preprocessor, predictor = (
+        load(
+            runtime,
+            store.get(keys.half(event.training_id, part)),
+            digest=recorded,
+            signature=half.signature,
+        )
+        for part, half, recorded in (
+            (Part.PREPROCESSOR, exported.pair.preprocessor, event.export.preprocessor),
+            (Part.PREDICTOR, exported.pair.predictor, digest),
+        )
+    )
+    return Composition(preprocessor, predictor)
+
+
+def _figures(exported: ExportReport) -> list[RuntimeFigures]:
+    """Of everything that one row passes through."""
+    kind = exported.runtime.value
+    if exported.pair is None:
+        return [exported.figures[kind]]
+    return [half.figures[kind] for half in (exported.pair.preprocessor, exported.pair.predictor)]
+
+
 def _reasons(spec: ModelSpec, metrics: dict[str, float], exported: ExportReport) -> list[str]:
     if spec.metric not in metrics:
         message = f"{spec.metric} cannot be computed; of this model there are {', '.join(metrics)}"
         raise InvalidSpecError(message, (Violation("metric", message),))
     value, gates = metrics[spec.metric], spec.gates
-    figures = exported.figures[exported.runtime.value]
-    p99, size = figures.one_row.p99_ms, figures.size_bytes / _MB
+    figures = _figures(exported)
+    p99 = sum(part.one_row.p99_ms for part in figures)
+    size = sum(part.size_bytes for part in figures) / _MB
     reasons = []
     if gates.minimum is not None and value < gates.minimum:
         reasons.append(f"{spec.metric} is {value:.6g}, below the minimum of {gates.minimum:g}")

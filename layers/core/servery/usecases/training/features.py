@@ -31,6 +31,13 @@ class Features:
     text: NDArray[np.object_] | None
     target: NDArray[Any]
 
+    @property
+    def matrix(self) -> NDArray[np.float32]:
+        """The numeric inputs, where all are."""
+        if self.numeric is None or self.text is not None:
+            raise TypeError("not all of these inputs are numeric")
+        return self.numeric
+
     def take(self, rows: NDArray[Any]) -> Features:
         """The given rows (positions or a mask), in their order."""
         return Features(

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from servery.domain.manifest import Part
+
 
 def dataset(digest: str, filename: str) -> str:
     """A file of a data set: `data.npz`, `dataset.json`, `rejects.csv`."""
@@ -16,6 +21,11 @@ def split(dataset_digest: str, split_digest: str, filename: str) -> str:
 def training(training_id: str, filename: str) -> str:
     """A file that a step leaves for the next ones."""
     return f"trainings/{training_id}/{filename}"
+
+
+def half(training_id: str, part: Part) -> str:
+    """The model file of one half of a pair, before it is registered."""
+    return training(training_id, f"{part}.onnx")
 
 
 def artifact(model: str, version: str, name: str) -> str:

@@ -49,13 +49,18 @@ class Trained(_Message, frozen=True, kw_only=True):
     warnings: list[str] = []
 
 
-class Exported(_Message, frozen=True, kw_only=True):
-    """The proven model: which runtime, why, and the digest and size of its file."""
+class Exported(_Message, frozen=True, kw_only=True, omit_defaults=True):
+    """The proven model: which runtime, why, and the digest and size of its file.
+
+    Of a pair, the digest is the predictor's, `preprocessor` that of the other half, and the size
+    is that of both.
+    """
 
     runtime: Runtime
     runtime_reason: str
     digest: str
     size_bytes: int
+    preprocessor: str = ""
 
 
 class Evaluated(_Message, frozen=True, kw_only=True):
@@ -66,11 +71,21 @@ class Evaluated(_Message, frozen=True, kw_only=True):
     metrics: dict[str, float]
 
 
-class Registered(_Message, frozen=True, kw_only=True):
-    """What the training became in the registry."""
+class RegisteredHalf(_Message, frozen=True, kw_only=True):
+    """What the preprocessor of a pair became in the registry: a model with its own versions."""
+
+    model: str
+    version: str
+    training: str
+    pair: str
+
+
+class Registered(_Message, frozen=True, kw_only=True, omit_defaults=True):
+    """What the training became in the registry; of a pair, the predictor and its other half."""
 
     version: str
     training: str
+    preprocessor: RegisteredHalf | None = None
 
 
 class CollectEvent(_Message, frozen=True, kw_only=True):
@@ -154,6 +169,7 @@ class Recorded(_Message, frozen=True, kw_only=True):
         training_id: Name of the training.
         version: What it became (registered only).
         training: `trN` (registered only).
+        preprocessor: What the other half became (a registered pair only).
         reasons: Sentences for a person.
         failed_step: The step that failed (failed only).
         metrics: On the test rows, where it came so far.
@@ -170,6 +186,7 @@ class Recorded(_Message, frozen=True, kw_only=True):
     training_id: str
     version: str = ""
     training: str = ""
+    preprocessor: RegisteredHalf | None = None
     reasons: list[str] = []
     failed_step: str = ""
     metrics: dict[str, float] = {}

@@ -41,6 +41,8 @@ _LONGEST_REASON = 2000
 def record(event: RecordEvent, *, registry: Registry, clock: Clock) -> Recorded:
     """Tell a poor model or bad data (refused) from a broken system (failed), and keep the record.
 
+    That of a pair is kept with the preprocessor too, under its own name and version.
+
     The failed step is the first one that left no result. A training whose spec has not even a
     proper name for the model is answered and not kept: there is nothing to keep it under.
 
@@ -61,6 +63,7 @@ def record(event: RecordEvent, *, registry: Registry, clock: Clock) -> Recorded:
         training_id=event.training_id,
         version=done.version if done else "",
         training=done.training if done else "",
+        preprocessor=done.preprocessor if done else None,
         reasons=_reasons(caught, evaluated),
         failed_step=_failed_step(event.run) if outcome is Outcome.FAILED else "",
         metrics=evaluated.metrics if evaluated else {},
@@ -74,7 +77,8 @@ def record(event: RecordEvent, *, registry: Registry, clock: Clock) -> Recorded:
     )
     if event.model and event.training_id:
         try:
-            registry.put_run(_kept(recorded, _started_by(event.run)))
+            for kept in _kept(recorded, _started_by(event.run)):
+                registry.put_run(kept)
         except ConflictError as error:
             raise UnavailableError(str(error)) from error
     return recorded
@@ -139,8 +143,8 @@ def _started_by(run: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in run.items() if k not in _STEPS and k not in _ENDINGS}
 
 
-def _kept(recorded: Recorded, event: dict[str, Any]) -> TrainingRecord:
-    return TrainingRecord(
+def _kept(recorded: Recorded, event: dict[str, Any]) -> list[TrainingRecord]:
+    record = TrainingRecord(
         training_id=recorded.training_id,
         model=recorded.model,
         outcome=recorded.outcome,
@@ -154,3 +158,10 @@ def _kept(recorded: Recorded, event: dict[str, Any]) -> TrainingRecord:
         finished=recorded.finished,
         event=event,
     )
+    half = recorded.preprocessor
+    if half is None:
+        return [record]
+    other = msgspec.structs.replace(
+        record, model=half.model, version=half.version, training=half.training
+    )
+    return [record, other]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from servery.domain.baseline import Baseline
-from servery.domain.digest import check_digest, digest_bytes, digest_value
-from servery.domain.manifest import Lineage, Manifest, ModelRef
+from servery.domain.digest import digest_bytes
+from servery.domain.manifest import MANIFEST, Lineage, Manifest, ModelRef
 from servery.domain.records import ModelRecord, RegisteredTraining, VersionRecord
-from servery.domain.spec_rules import read_spec
+from servery.domain.signature import Task
 from servery.domain.versioning import (
     Identity,
     Stage,
@@ -21,42 +20,16 @@ from servery.domain.versioning import (
     training_name,
     training_number,
 )
-from servery.errors import ConflictError, UnavailableError
+from servery.errors import ConflictError, NotFoundError, UnavailableError
 from servery.usecases.training import keys
-from servery.usecases.training.messages import Registered, RegisterEvent
-from servery.usecases.training.reports import EvaluationReport, ExportReport, TrainReport
+from servery.usecases.training.messages import Registered, RegisteredHalf, RegisterEvent
+from servery.usecases.training.products import Code, Made, Product, read_products
 
 if TYPE_CHECKING:
-    from servery.domain.spec import ModelSpec
     from servery.ports import Clock, ObjectStore, Registry
 
 # Longer than the function may run, so that nobody else can hold it meanwhile.
 _LEASE_SECONDS = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """Which code made a model.
-
-    Attributes:
-        library: Digest of the whole library, for the lineage.
-        training: Digest of the part that decides what a model is: raises Z when it changes.
-    """
-
-    library: str
-    training: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    event: RegisterEvent
-    spec: ModelSpec
-    trained: TrainReport
-    exported: ExportReport
-    baseline: Baseline
-    identity: Identity
-    code: Code
-    now: str
 
 
 def register(
@@ -64,55 +37,85 @@ def register(
 ) -> Registered:
     """Make a training a version's `trN`: files first, the manifest last, then the records.
 
-    Trainings of one model are registered one after the other. A step that is run again after a
-    crash finds what it had registered, by the training's id, and finishes it.
+    A pair becomes two models with versions of their own, the preprocessor first. Trainings of
+    one model are registered one after the other. A step that is run again after a crash finds
+    what it had registered, by the training's id, and finishes it.
 
     Raises:
         UnavailableError: another training of the model is being registered; try again.
         ArtifactError: a file of an earlier step is missing or has changed.
+        ConflictError: the name of the preprocessor, or of the model, is that of something else.
     """
-    case = _read(event, store, code, clock.now().isoformat(timespec="seconds"))
-    model, owner = case.spec.name, event.training_id
+    made = read_products(event, store, code, clock.now().isoformat(timespec="seconds"))
+    with ExitStack() as held:
+        for model in sorted(product.model for product in made.products):
+            _hold(held, registry, model, event.training_id)
+        for product in made.products:
+            _check_name(made, product, registry)
+        refs = [_register(made, product, store, registry) for product in made.products]
+    *before, last = refs
+    halves = [
+        RegisteredHalf(model=ref.model, version=ref.version, training=ref.training, pair=ref.pair)
+        for ref in before
+    ]
+    return Registered(
+        version=last.version,
+        training=last.training,
+        preprocessor=halves[0] if halves else None,
+    )
+
+
+def _hold(held: ExitStack, registry: Registry, model: str, owner: str) -> None:
     lease = f"register:{model}"
     try:
         registry.take_lease(lease, owner, seconds=_LEASE_SECONDS)
     except ConflictError as error:
         raise UnavailableError(f"another training of {model} is being registered") from error
+    held.callback(registry.end_lease, lease, owner)
+
+
+def _check_name(made: Made, product: Product, registry: Registry) -> None:
+    """Let no preprocessor have the name of a model, or of another model's preprocessor."""
     try:
-        return _register(case, store, registry)
-    finally:
-        registry.end_lease(lease, owner)
+        known = registry.model(product.model)
+    except NotFoundError:
+        return
+    of = str(known.spec.get("name", "")) if known.task == Task.PREPROCESSING else ""
+    wanted = made.spec.name if product.signature.task is Task.PREPROCESSING else ""
+    if of != wanted:
+        told = f"the preprocessor of {of}" if of else "a model of its own"
+        raise ConflictError(f"{product.model} is {told} already; take another name")
 
 
-def _register(case: _Case, store: ObjectStore, registry: Registry) -> Registered:
-    model = case.spec.name
+def _register(made: Made, product: Product, store: ObjectStore, registry: Registry) -> ModelRef:
+    model, training_id = product.model, made.event.training_id
     versions = registry.versions(model)
-    record = _same(versions, case.identity) or _new_version(versions, case)
+    record = _same(versions, product.identity) or _new_version(versions, made, product)
     trainings = registry.trainings(model, record.version)
-    known = next((t for t in trainings if t.training_id == case.event.training_id), None)
+    known = next((t for t in trainings if t.training_id == training_id), None)
     if known is None:
         number = max((training_number(t.ref.training) for t in trainings), default=-1) + 1
-        ref = _store_artifact(case, store, record.version, training_name(number))
+        ref = _store_artifact(made, product, store, record.version, training_name(number))
         if record not in versions:
             registry.add_version(record)
         known = RegisteredTraining(
             ref=ref,
-            training_id=case.event.training_id,
-            created=case.now,
-            metrics=case.event.evaluate.metrics,
+            training_id=training_id,
+            created=made.now,
+            metrics=made.event.evaluate.metrics,
         )
         registry.add_training(known)
     registry.put_model(
         ModelRecord(
             name=model,
-            owner=case.spec.owner,
-            task=case.spec.task.value,
-            description=case.spec.description,
-            spec=case.event.spec,
-            updated=case.now,
+            owner=made.spec.owner,
+            task=product.signature.task.value,
+            description=product.description,
+            spec=made.event.spec,
+            updated=made.now,
         )
     )
-    return Registered(version=record.version, training=known.ref.training)
+    return known.ref
 
 
 def _same(versions: list[VersionRecord], identity: Identity) -> VersionRecord | None:
@@ -122,103 +125,82 @@ def _same(versions: list[VersionRecord], identity: Identity) -> VersionRecord | 
     )
 
 
-def _new_version(versions: list[VersionRecord], case: _Case) -> VersionRecord:
+def _new_version(versions: list[VersionRecord], made: Made, product: Product) -> VersionRecord:
     known = {Version.parse(v.version): v.identity for v in versions if v.stage == Stage.DEVELOPMENT}
     if known:
         latest = max(known)
-        version = next_version(latest, known[latest], case.identity)
+        version = next_version(latest, known[latest], product.identity)
     else:
-        version = first_version(case.identity)
+        version = first_version(product.identity)
     while version in known:  # the short digests of other data or another split are the same
         version = Version(0, version.interface, version.logic + 1, version.data, version.split)
     return VersionRecord(
-        model=case.spec.name,
+        model=product.model,
         version=str(version),
         stage=Stage.DEVELOPMENT.value,
-        identity=case.identity,
-        created=case.now,
-        metrics=case.event.evaluate.metrics,
-        runtime=case.event.export.runtime,
+        identity=product.identity,
+        created=made.now,
+        metrics=made.event.evaluate.metrics,
+        runtime=made.event.export.runtime,
     )
 
 
-def _read(event: RegisterEvent, store: ObjectStore, code: Code, now: str) -> _Case:
-    def read(filename: str, kind: type[Any]) -> Any:  # noqa: ANN401 - of the kind asked for
-        return msgspec.json.decode(store.get(keys.training(event.training_id, filename)), type=kind)
-
-    spec = read_spec(event.spec)
-    trained: TrainReport = read("train.json", TrainReport)
-    exported: ExportReport = read("export.json", ExportReport)
-    evaluated: EvaluationReport = read("evaluation.json", EvaluationReport)
-    digest = event.preprocess.baseline
-    raw = store.get(
-        keys.split(event.collect.dataset, event.preprocess.split, f"baseline-{digest}.json")
-    )
-    check_digest(raw, digest, "the baseline")
-    baseline = msgspec.json.decode(raw, type=Baseline)
-    baseline = msgspec.structs.replace(baseline, predictions=evaluated.predictions)
-    identity = Identity(
-        interface=trained.signature.digest(),
-        logic=digest_value([spec.logic_digest(), _logic_libraries(exported), code.training]),
-        data=event.collect.dataset,
-        split=event.preprocess.split,
-    )
-    return _Case(event, spec, trained, exported, baseline, identity, code, now)
-
-
-def _logic_libraries(exported: ExportReport) -> dict[str, str]:
-    """Versions that count as logic: of Python without the patch, which the platform chooses."""
-    python = ".".join(exported.libraries.get("python", "").split(".")[:2])
-    return {**exported.libraries, "python": python}
-
-
-def _store_artifact(case: _Case, store: ObjectStore, version: str, name: str) -> ModelRef:
-    event = case.event
-    prefix = keys.artifact(case.spec.name, version, name)
-    filename = event.export.runtime.filename
-    baseline = msgspec.json.encode(case.baseline)
-    manifest = msgspec.json.encode(
-        Manifest(
-            model=case.spec.name,
-            version=version,
-            training=name,
-            created=case.now,
-            owner=case.spec.owner,
-            signature=case.trained.signature,
-            limits=case.spec.serving.limits,
-            runtime=event.export.runtime,
-            runtime_reason=case.exported.runtime_reason,
-            libraries=case.exported.libraries,
-            files={filename: event.export.digest, "baseline.json": digest_bytes(baseline)},
-            metrics=event.evaluate.metrics,
-            figures=case.exported.figures,
-            parity=case.exported.parity,
-            sample=case.exported.sample,
-            lineage=_lineage(case),
-        )
-    )
-    store.copy(keys.training(event.training_id, filename), f"{prefix}/{filename}")
+def _store_artifact(
+    made: Made, product: Product, store: ObjectStore, version: str, name: str
+) -> ModelRef:
+    runtime = made.event.export.runtime
+    prefix = keys.artifact(product.model, version, name)
+    baseline = msgspec.json.encode(product.baseline)
+    files = {runtime.filename: product.digest, "baseline.json": digest_bytes(baseline)}
+    manifest = msgspec.json.encode(_manifest(made, product, version, name, files))
+    store.copy(product.source, f"{prefix}/{runtime.filename}")
     store.put(f"{prefix}/baseline.json", baseline)
-    store.put(f"{prefix}/manifest.json", manifest)
+    store.put(f"{prefix}/{MANIFEST}", manifest)
     return ModelRef(
-        model=case.spec.name,
+        model=product.model,
         version=version,
         training=name,
         prefix=prefix,
-        digest=event.export.digest,
+        digest=product.digest,
         manifest_digest=digest_bytes(manifest),
-        runtime=event.export.runtime,
+        runtime=runtime,
+        part=product.pair.part if product.pair else None,
+        pair=product.pair.id if product.pair else "",
     )
 
 
-def _lineage(case: _Case) -> Lineage:
-    event = case.event
+def _manifest(
+    made: Made, product: Product, version: str, name: str, files: dict[str, str]
+) -> Manifest:
+    return Manifest(
+        model=product.model,
+        version=version,
+        training=name,
+        created=made.now,
+        owner=made.spec.owner,
+        signature=product.signature,
+        limits=made.spec.serving.limits,
+        runtime=made.event.export.runtime,
+        runtime_reason=made.exported.runtime_reason,
+        libraries=made.exported.libraries,
+        files=files,
+        metrics=made.event.evaluate.metrics,
+        figures=product.figures,
+        parity=made.exported.parity,
+        sample=product.sample,
+        lineage=_lineage(made),
+        pair=product.pair,
+    )
+
+
+def _lineage(made: Made) -> Lineage:
+    event = made.event
     return Lineage(
         training_id=event.training_id,
         source_uri=event.collect.source_uri,
         source_digest=event.collect.source_digest,
         dataset=event.collect.dataset,
         split=event.preprocess.split,
-        code=case.code.library,
+        code=made.code.library,
         spec=event.spec,
     )

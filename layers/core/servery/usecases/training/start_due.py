@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from servery.domain.records import ModelRecord
+from servery.domain.signature import Task
 from servery.domain.spec import Schedule
 from servery.errors import ConflictError, RetryableError, UnavailableError
 
@@ -64,7 +65,12 @@ def start_due(*, registry: Registry, queue: TrainingQueue, clock: Clock) -> Star
 
 
 def _period(model: ModelRecord, now: datetime) -> datetime | None:
-    """When the present period of a model began; None for one without a schedule."""
+    """When the present period of a model began; None for one without a schedule.
+
+    A preprocessor has none: it is trained with its predictor.
+    """
+    if model.task == Task.PREPROCESSING:
+        return None
     try:
         schedule = msgspec.convert(model.spec.get("schedule", {}), Schedule)
     except msgspec.ValidationError:

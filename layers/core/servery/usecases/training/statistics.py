@@ -40,6 +40,14 @@ def baseline(spec: ModelSpec, train: Columns) -> Baseline:
     )
 
 
+def describe_features(names: list[str], matrix: NDArray[Any]) -> dict[str, NumericBaseline]:
+    """Describe the columns of a matrix of numbers without nulls."""
+    return {
+        name: describe_numbers(_plain(Task.REGRESSION, column))
+        for name, column in zip(names, matrix.T, strict=True)
+    }
+
+
 def describe_numbers(column: Values) -> NumericBaseline:
     """Moments, quantiles and histogram of a column of numbers."""
     present = column.values[~column.nulls].astype(np.float64)

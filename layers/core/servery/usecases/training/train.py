@@ -33,6 +33,7 @@ class Fitted(Protocol):
         probabilities: Whether it gives them.
         libraries: Name to version of what it was made with.
         warnings: What the libraries said about the fit.
+        features: Names of what the preprocessing gives (a pair only).
     """
 
     @property
@@ -45,6 +46,8 @@ class Fitted(Protocol):
     def libraries(self) -> dict[str, str]: ...  # noqa: D102
     @property
     def warnings(self) -> list[str]: ...  # noqa: D102
+    @property
+    def features(self) -> list[str] | None: ...  # noqa: D102
 
 
 class Trainer(Protocol):
@@ -77,6 +80,7 @@ def train(
     report = TrainReport(
         signature=signature(spec, columns, fitted.classes, probabilities=fitted.probabilities),
         libraries=fitted.libraries,
+        features=fitted.features,
     )
     store.put(keys.training(event.training_id, "model.joblib"), fitted.content)
     store.put(keys.training(event.training_id, "train.json"), msgspec.json.encode(report))
