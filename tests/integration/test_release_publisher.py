@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import zipfile
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from fakes.moto_aws import moto_account
 from fakes.records import a_ref, a_release
 from moto import mock_aws
 from servery.adapters.lambda_model_layers import LambdaModelLayers
 from servery.adapters.lambda_release_queue import LambdaReleaseQueue
 from servery.adapters.lambda_server_publisher import LambdaServerPublisher
-from servery.domain.manifest import Runtime
+from servery.domain.manifest import Part, Runtime
 from servery.domain.spec import Mode
 from servery.errors import FaultError, TooLargeError, UnavailableError
 
@@ -41,10 +41,7 @@ def zipped(name: str) -> bytes:
 
 @pytest.fixture
 def cloud(monkeypatch):
-    for name in [n for n in os.environ if n.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
+    moto_account(monkeypatch)
     with mock_aws():
         yield boto3.client("lambda", region_name=REGION)
 
@@ -67,15 +64,16 @@ def publisher(cloud, layers):
         s3.put_object(Bucket="artifacts", Key=f"images/iris/{number}.zip", Body=zipped("m.py"))
     iam = boto3.client("iam", region_name=REGION)
     role = iam.create_role(RoleName="predictor", AssumeRolePolicyDocument=json.dumps(TRUST))
-    cloud.create_function(
-        FunctionName="predictor",
-        Runtime="python3.13",
-        Role=role["Role"]["Arn"],
-        Handler="predict.handler",
-        Code={"ZipFile": zipped("predict.py")},
-        Environment={"Variables": {"ARTIFACTS_BUCKET": "artifacts", "SERVERY_MODEL": "stale"}},
-        Layers=[layers["core"], layers["onnx"]],
-    )
+    for name, verb in (("predictor", "predict"), ("preprocessor", "prepare")):
+        cloud.create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Role=role["Role"]["Arn"],
+            Handler=f"{verb}.handler",
+            Code={"ZipFile": zipped(f"{verb}.py")},
+            Environment={"Variables": {"ARTIFACTS_BUCKET": "artifacts", "SERVERY_MODEL": "stale"}},
+            Layers=[layers["core"], layers["onnx"]],
+        )
     return LambdaServerPublisher(
         cloud,
         "predictor",
@@ -92,8 +90,8 @@ def frozen(cloud, server):
     return config["Environment"]["Variables"], [layer["Arn"] for layer in config["Layers"]]
 
 
-def versions(cloud):
-    listed = cloud.list_versions_by_function(FunctionName="predictor")["Versions"]
+def versions(cloud, function="predictor"):
+    listed = cloud.list_versions_by_function(FunctionName=function)["Versions"]
     return [v["Version"] for v in listed if v["Version"] != "$LATEST"]
 
 
@@ -173,6 +171,42 @@ def test_nothing_but_what_is_kept_stays_when_a_model_is_swept(cloud, publisher):
     assert publisher.sweep("never-released", []) == []
 
 
+def a_preprocessor(**changes):
+    return a_ref(model="iris-features", part=Part.PREPROCESSOR, pair="a" * 32, **changes)
+
+
+def test_preprocessor_is_published_from_its_own_function_when_it_is_released(cloud, publisher):
+    predictor = publisher.publish(a_ref(part=Part.PREDICTOR, pair="a" * 32), Mode.LOAD, "release-1")
+    server = publisher.publish(a_preprocessor(), Mode.LOAD, "release-2")
+    assert (predictor.function, server.function) == ("predictor:1", "preprocessor:1")
+    assert frozen(cloud, server)[0]["SERVERY_MODEL"] == "iris-features"
+    assert publisher.publish(a_preprocessor(), Mode.LOAD, "release-2") == server
+    assert (versions(cloud), versions(cloud, "preprocessor")) == (["1"], ["1"])
+    publisher.settle(server)
+
+
+def test_code_is_that_of_the_function_that_would_serve_when_it_is_asked_for(cloud, publisher):
+    predictor = publisher.code(Runtime.ONNX, Part.PREDICTOR)
+    preprocessor = publisher.code(Runtime.ONNX, Part.PREPROCESSOR)
+    assert predictor == publisher.code(Runtime.ONNX) != preprocessor
+    assert publisher.publish(a_preprocessor(), Mode.LOAD, "release-1").code == preprocessor
+
+    cloud.update_function_code(FunctionName="preprocessor", ZipFile=zipped("other.py"))
+    assert publisher.code(Runtime.ONNX, Part.PREPROCESSOR) != preprocessor
+    assert publisher.code(Runtime.ONNX) == predictor
+
+
+def test_servers_of_both_functions_go_when_a_model_is_swept(cloud, publisher):
+    publisher.publish(a_ref(model="iris-features"), Mode.LOAD, "release-1")
+    kept = publisher.publish(a_preprocessor(), Mode.LOAD, "release-2")
+    publisher.publish(a_preprocessor(), Mode.LOAD, "release-3")
+    wine = publisher.publish(a_ref(model="wine"), Mode.LOAD, "release-4")
+    gone = publisher.sweep("iris-features", [kept])
+    assert gone == ["predictor:1", "preprocessor:2"]
+    assert versions(cloud) == [wine.function_version]
+    assert versions(cloud, "preprocessor") == ["1"]
+
+
 def test_unavailable_when_a_release_cannot_be_handed_over(cloud):
     with pytest.raises(UnavailableError, match="cannot be reached"):
         LambdaReleaseQueue(cloud, "no-such-function").start(a_release())
@@ -224,6 +258,7 @@ def test_the_error_says_what_to_do_when_lambda_refuses(
     refused = LambdaServerPublisher(
         client,
         "predictor",
+        "preprocessor",
         core_layer=layers["core"],
         runtime_layers={Runtime.ONNX: layers["onnx"]},
         model_layers=LambdaModelLayers(client, prefix="stack-model-", bucket="artifacts"),
