@@ -122,14 +122,16 @@ def lambda_runtime(tmp_path_factory):
     return folder
 
 
-# What a release sets on the version of the predictor that it publishes.
+MODEL_SERVERS = ("predictor", "preprocessor")
+
+# What a release sets on the version of a model server that it publishes.
 PUBLISHED = {"SERVERY_MODE": "load", "SERVERY_MODEL": "iris", "SERVERY_RUNTIME": "onnx"}
 
 
 def _environment(function):
     """Every variable of the template with something in it, and what Lambda itself sets."""
     names = function.properties["Environment"]["Variables"]
-    published = PUBLISHED if function.room == "predictor" else {}
+    published = PUBLISHED if function.room in MODEL_SERVERS else {}
     lambda_sets = {
         "AWS_REGION": "eu-west-1",
         "AWS_ACCESS_KEY_ID": "x",
@@ -169,3 +171,5 @@ def test_handler_imports_only_what_it_has_when_lambda_starts_it(
         assert not modules & LEARNING
     if function.room == "predictor":
         assert not modules & {"boto3", "botocore"}
+    if function.room == "preprocessor":  # what it raises is botocore's; its clients are not made
+        assert not modules & {"boto3", "botocore.session", "botocore.client"}

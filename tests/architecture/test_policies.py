@@ -163,6 +163,7 @@ def test_model_server_reaches_models_and_chunks_only_when_it_runs():
         "ReadChunks",
         "ReadOwnersData",
         "WriteParts",
+        "LookUpEntities",
     }
     assert grants["ReadModels"] == (
         "s3:GetObject",
@@ -188,14 +189,14 @@ def test_only_who_finishes_can_mark_a_batch_when_functions_write_its_outputs():
     assert writers == {"BatchFinishFunction"}
 
 
-def test_only_the_sweep_reads_who_is_due_when_jobs_are_listed():
+def test_only_sweeps_read_who_is_due_when_jobs_are_listed():
     readers = set()
     for function in FUNCTIONS:
         for resources in _grants(function.logical_id, "dynamodb").get("dynamodb:Query", ()):
             if "JobsTable.Arn}/index/by_due" in resources or "JobsTable.Arn}/index/*" in resources:
                 readers.add(function.logical_id)
 
-    assert readers == {"JobsSweepFunction"}
+    assert readers == {"JobsSweepFunction", "GraphSettleFunction"}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.logical_id)
@@ -250,10 +251,33 @@ def test_graph_reads_models_only_when_it_reaches_the_artifacts():
     }
 
 
-def test_entities_are_the_graphs_alone_when_roles_are_read():
-    assert {name for name, role in ROLES.items() if "FeaturesTable" in json.dumps(role)} == {
-        "GraphServeFunctionRole"
+def test_entities_are_the_graphs_alone_when_they_are_written():
+    writers = {
+        function.logical_id
+        for function in FUNCTIONS
+        for action, resources in _grants(function.logical_id, "dynamodb").items()
+        if any("FeaturesTable" in resource for resource in resources)
+        and action != "dynamodb:BatchGetItem"
     }
+
+    assert writers == {"GraphServeFunction"}
+
+
+def test_model_server_reads_entities_by_key_only_when_it_looks_them_up():
+    assert _grants("PredictorFunction", "dynamodb") == {
+        "dynamodb:BatchGetItem": {'{"Fn::GetAtt": "FeaturesTable.Arn"}'}
+    }
+
+
+def test_preprocessor_reaches_models_and_published_predictors_only_when_it_runs():
+    (policy,) = ROLES["PreprocessorFunctionRole"]["Properties"]["Policies"]
+    grants = {s["Sid"]: (s["Action"], s["Resource"]) for s in _statements(policy)}
+
+    assert set(grants) == {"WriteOwnLog", "ReadModels", "HandOn"}
+    models = {"Fn::Sub": "${ArtifactsBucket.Arn}/models/*"}
+    assert grants["ReadModels"] == ("s3:GetObject", models)
+    published = {"Fn::Sub": "${PredictorFunction.Arn}:*"}
+    assert grants["HandOn"] == ("lambda:InvokeFunction", published)
 
 
 def test_release_cannot_delete_the_function_itself_when_it_retires_versions():

@@ -6,7 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -90,8 +90,9 @@ def entity_table(*answers: Answer) -> Iterator[tuple[str, list[dict[str, Any]]]]
             content = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            with suppress(ConnectionError):  # the caller has given up
+                self.end_headers()
+                self.wfile.write(content)
 
         def log_message(self, *args: object) -> None:
             pass

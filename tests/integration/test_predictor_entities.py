@@ -129,6 +129,6 @@ def test_somebody_has_to_look_when_it_is_refused() -> None:
         with pytest.raises(FaultError, match="AccessDenied"):
             entities(address).get_many("customer", ["a"])
         assert len(asked) == 1
-    with entity_table(table_of()) as (address, _):
-        with pytest.raises(FaultError, match="InvalidSignature"):
-            entities(address, secret="another").get_many("customer", ["a"])
+    refused = pytest.raises(FaultError, match="InvalidSignature")
+    with entity_table(table_of()) as (address, _), refused:
+        entities(address, secret="another").get_many("customer", ["a"])
