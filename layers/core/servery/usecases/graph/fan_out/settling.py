@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,7 +21,7 @@ from servery.domain.graph_jobs import (
     mark_told,
     parts_of,
 )
-from servery.domain.graphs import Group, OnFailure
+from servery.domain.graphs import Aggregator, Group, OnFailure
 from servery.errors import (
     ConflictError,
     DeadlineExceededError,
@@ -183,8 +184,8 @@ def _over(
 
 
 def _reason(error: ServeryError, missing: Sequence[str]) -> str:
-    """Why a job failed; who of a group is missing is named, if the error does not."""
-    names = [name for name in missing if name != WHOLE and name not in str(error)]
+    """Why a job failed, and without whom of a group."""
+    names = [name for name in missing if name != WHOLE]
     return f"{error}; without {', '.join(names)}" if names else str(error)
 
 
@@ -214,12 +215,20 @@ def _whole(job: GraphJob, known: Sequence[PartResult], ports: GraphSettlePorts) 
     return GraphJobAnswer(predictions=rows, partial=known[0].partial, degraded=known[0].degraded)
 
 
+def _counted(group: Group, known: Sequence[PartResult]) -> list[PartResult]:
+    """The parts whose failure matters; where any will do, those before the first that is there."""
+    before = list(known)
+    if group.aggregate is Aggregator.ANY:
+        before = list(takewhile(lambda result: result.state is PartState.FAILED, known))
+    return [result for result in before if result.state is PartState.FAILED]
+
+
 def _together(
     job: GraphJob, group: Group, known: Sequence[PartResult], ports: GraphSettlePorts
 ) -> GraphJobAnswer:
     """What comes of a group, by the rules of the engine that asks it directly."""
     step = job.spec.steps[0]
-    failed = [error_of(result) for result in known if result.state is PartState.FAILED]
+    failed = [error_of(result) for result in _counted(group, known)]
     refusal = next((error for error in failed if isinstance(error, RejectedError)), None)
     if refusal is not None:
         raise refusal
