@@ -7,14 +7,22 @@ from typing import TYPE_CHECKING, cast
 
 from servery.wiring.aws import deployments, object_store, patience, registry
 from servery.wiring.monitoring import after_response, prediction_recorder
-from servery.wiring.settings import SystemClock, allowed_origins, in_lambda, setting
+from servery.wiring.settings import (
+    SystemClock,
+    allowed_origins,
+    in_lambda,
+    optional_setting,
+    setting,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
     from servery.adapters.dynamodb_entities import DynamoDbEntities
     from servery.adapters.dynamodb_graphs import DynamoDbGraphs
+    from servery.adapters.kept_graphs import KeptGraphs
     from servery.adapters.lambda_model_servers import LambdaModelServers
+    from servery.domain.named_aggregators import NamedAggregator
     from servery.usecases.graph.asking import GraphAsker
     from servery.usecases.graph.registering import Registrar
 
@@ -25,6 +33,8 @@ __all__ = [
     "graph_asker",
     "graphs",
     "in_lambda",
+    "kept_graphs",
+    "named_aggregators",
     "prediction_recorder",
     "registrar",
 ]
@@ -45,6 +55,14 @@ def graphs() -> DynamoDbGraphs:
 
 
 @cache
+def kept_graphs() -> KeptGraphs:
+    """Graphs at hand, for asking them: at most seconds old."""
+    from servery.adapters.kept_graphs import KeptGraphs  # noqa: PLC0415
+
+    return KeptGraphs(graphs(), SystemClock())
+
+
+@cache
 def entities() -> DynamoDbEntities:
     """Where the data of entities are kept."""
     import boto3  # noqa: PLC0415
@@ -57,11 +75,19 @@ def entities() -> DynamoDbEntities:
 
 
 @cache
+def named_aggregators() -> dict[str, NamedAggregator]:
+    """The aggregators that graphs may name; `FaultError` where the list is wrong."""
+    from servery.adapters.imported_aggregators import import_aggregators  # noqa: PLC0415
+
+    return import_aggregators(optional_setting("GRAPH_AGGREGATORS"))
+
+
+@cache
 def registrar() -> Registrar:
     """What checks graphs and registers them."""
     from servery.usecases.graph.registering import Registrar  # noqa: PLC0415
 
-    return Registrar(graphs(), registry(), object_store(), SystemClock())
+    return Registrar(graphs(), registry(), object_store(), SystemClock(), list(named_aggregators()))
 
 
 @cache
@@ -95,10 +121,9 @@ def graph_asker() -> GraphAsker:
     """What takes rows through graphs."""
     import time  # noqa: PLC0415
 
-    from servery.adapters.kept_graphs import KeptGraphs  # noqa: PLC0415
     from servery.adapters.thread_crew import ThreadCrew  # noqa: PLC0415
     from servery.usecases.graph.asking import GraphAsker  # noqa: PLC0415
     from servery.usecases.graph.calling import ModelCaller  # noqa: PLC0415
 
     caller = ModelCaller(deployments(), side_by_side(), time.monotonic)
-    return GraphAsker(KeptGraphs(graphs(), SystemClock()), caller, entities(), ThreadCrew)
+    return GraphAsker(kept_graphs(), caller, entities(), ThreadCrew, named_aggregators())
