@@ -8,6 +8,7 @@ from typing import Any
 from servery.domain.deployment import Deployment
 from servery.domain.graph_records import GraphRecord
 from servery.domain.graphs import GraphSpec
+from servery.domain.pairs import PAIR_HEADER
 from servery.domain.records import ReleaseRecord
 from servery.edge import wire
 from servery.edge.graph.entities import EntitiesKept
@@ -16,6 +17,7 @@ from servery.usecases.batch.rerun import RerunRequest
 from servery.usecases.batch.views import BatchList, BatchView
 from servery.usecases.gateway import ModelReady
 from servery.usecases.graph.asking import GraphAnswer
+from servery.usecases.graph.fan_out.views import GraphJobList, GraphJobView
 from servery.usecases.jobs.redriving import RedriveRequest
 from servery.usecases.jobs.views import JobList, JobView, Redriven
 from servery.usecases.multi_stage.views import StagedAnswer
@@ -99,8 +101,9 @@ _PAGE = {
     "before": "Where the last page ended: its `next`.",
 }
 _CALLBACK = "Address (https) that is told when the job is over; once, here or {where}."
+_KEY = "1 to 255 printable characters; the same one gives the same job."
 _LATER = {
-    "Idempotency-Key": "1 to 255 printable characters; the same one gives the same job.",
+    "Idempotency-Key": _KEY,
     "x-callback-url": _CALLBACK.format(where="in the query"),
 }
 _JOB_HEADERS = ("retry-after", "x-model-version")
@@ -113,7 +116,12 @@ def _infer(summary: str) -> Operation:
         summary,
         answers=(wire.RecordsAnswer, wire.TensorAnswer),
         bodies=(wire.RecordsRequest, wire.TensorRequest),
-        errors=(400, 413, 415, 422, *_SERVING),
+        errors=(400, 409, 413, 415, 422, *_SERVING),
+        headers={
+            PAIR_HEADER: "Of half of a pair that takes features: the pair of who made them, as "
+            "the preprocessor's answer says it."
+        },
+        sends=(PAIR_HEADER,),
         examples={"records": _RECORDS, "tensors": _TENSORS},
     )
 
@@ -196,6 +204,29 @@ OPERATIONS: dict[str, Operation] = {
         errors=(400, 404, 413, 415, 422, 502, 503, 504),
         query={"steps": "`true` adds what each step answered for each row."},
         examples={"records": _RECORDS},
+    ),
+    "submit_graph_job": Operation(
+        "Predict with a graph, later: the job is kept when this answers",
+        (GraphJobView,),
+        (wire.RecordsRequest,),
+        status=202,
+        errors=(400, 404, 409, 413, 415, 422, 503),
+        headers={"Idempotency-Key": _KEY},
+        sends=("location", "retry-after"),
+        examples={"records": _RECORDS},
+    ),
+    "list_graph_jobs": Operation(
+        "Jobs of a graph, newest first, without parts and results",
+        (GraphJobList,),
+        errors=_READING,
+        query={**_PAGE, "state": "Only those in this state: open, done, failed."},
+    ),
+    "get_graph_job": Operation(
+        "One job of a graph: what became of its parts and, once it is done, its result",
+        (GraphJobView,),
+        errors=_READING,
+        query={"answers": "`true` adds what each part answered for each row, late ones too."},
+        sends=("retry-after",),
     ),
     "get_entity": Operation("The data of one entity", (dict[str, wire.Value],), errors=_READING),
     "put_entity": Operation(

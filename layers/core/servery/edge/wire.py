@@ -148,12 +148,13 @@ class EntityRows(_Document, frozen=True, kw_only=True):
 
 
 class Provenance(_Document, frozen=True, kw_only=True):
-    """How a tensor answer came about."""
+    """How a tensor answer came about; `pair`: who takes the features that it has."""
 
     request_id: str
     served_by: str
     cache: Literal["hit", "miss", "off"]
     degraded: bool = False
+    pair: str = ""
 
 
 class TensorAnswer(_Document, frozen=True, kw_only=True):
@@ -183,7 +184,10 @@ class ValuePrediction(_Document, frozen=True, kw_only=True):
 
 
 class RecordsAnswer(_Document, frozen=True, kw_only=True):
-    """Predictions by row, all of one kind, and how they came about."""
+    """Predictions by row, all of one kind, and how they came about.
+
+    A preprocessor answers `features` for each row, and the `pair` that they belong to.
+    """
 
     model: str
     model_version: str
@@ -193,3 +197,4 @@ class RecordsAnswer(_Document, frozen=True, kw_only=True):
     predictions: list[dict[str, Any]]
     degraded: bool = False
     id: str = ""
+    pair: str = ""
