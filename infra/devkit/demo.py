@@ -81,7 +81,7 @@ def run(deployed: Deployed, screen: Screen) -> tuple[dict[str, Made], demo_later
     read = {model: specs.load(model_spec(model)) for model, _ in MODELS}
     with screen.doing() as tell, Board(screen, tell) as board:
         made = side_by_side(
-            {model: partial(_make, deployed, board, read[model], mode) for model, mode in MODELS}
+            {model: partial(make, deployed, board, read[model], mode) for model, mode in MODELS}
         )
     with api(deployed) as http:
         for model, _ in MODELS:
@@ -131,7 +131,18 @@ def as_values(screen: Screen, made: dict[str, Made], later: demo_later.Later) ->
     }
 
 
-def _make(deployed: Deployed, board: Board, read: dict[str, Any], mode: str) -> Made:
+def make(deployed: Deployed, board: Board, read: dict[str, Any], mode: str) -> Made:
+    """Train and release one model.
+
+    Args:
+        deployed: Where.
+        board: Told of each step.
+        read: The spec.
+        mode: How it is served.
+
+    Raises:
+        DevkitError: the training was refused or failed, or the release failed.
+    """
     model, started = str(read["name"]), time.monotonic()
     board.now(model, "upload")
     bucket = deployed.outputs["ArtifactsBucketName"]

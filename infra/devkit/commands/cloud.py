@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from devkit import aws, choice, demo, instances, logs, stack, status, up, views
+from devkit import aws, choice, demo, demo_stage, instances, logs, stack, status, up, views
 from devkit.api import api
 from devkit.command import command
 from devkit.commands import options
@@ -83,6 +83,9 @@ def demo_command(
     endpoint: Endpoint = None,
     stack_name: StackName = None,
     port: Port = None,
+    stage: Annotated[
+        bool, typer.Option("--stage", help="Two stages: a light answer now, a heavy one later.")
+    ] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -91,6 +94,12 @@ def demo_command(
         started = time.monotonic()
         wish = choice.Wish(cloud, endpoint, stack_name)
         deployed, name = _up(instance, wish, screen, port, force=False)
+        if stage:
+            shown = demo_stage.run(deployed, screen)
+            took = time.monotonic() - started
+            demo_stage.summary(screen, shown, seconds=took, instance=name)
+            screen.result(status.summary(deployed) | demo_stage.as_values(screen, shown))
+            return
         made, later = demo.run(deployed, screen)
         took = time.monotonic() - started
         demo.summary(screen, deployed, made, later, seconds=took, instance=name)
