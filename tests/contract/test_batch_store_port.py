@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
-import boto3
 import msgspec
 import pytest
 from fakes.batches import MemoryBatchStore
+from fakes.moto_aws import moto_table
 from fakes.records import a_ref, a_server
-from fakes.template import create_table
-from moto import mock_aws
 from servery.adapters.dynamodb_batches import DynamoDbBatches
 from servery.domain.batches import Batch, BatchState, Source, change, order_of, run_again
 from servery.domain.chunks import ChunkResult, ChunkState, chunk_name
@@ -28,13 +24,7 @@ def client(kind, monkeypatch):
     if kind == "memory":
         yield None
         return
-    for name in [n for n in os.environ if n.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        made = boto3.client("dynamodb", region_name="eu-central-1")
-        create_table(made, "JobsTable", "jobs")
+    with moto_table(monkeypatch, "JobsTable", "jobs") as made:
         yield made
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
-import boto3
 import pytest
 from fakes.clock import SetClock
 from fakes.entities import MemoryEntities
 from fakes.entity_server import entity_table, of_client
+from fakes.moto_aws import moto_table
 from fakes.s3_server import ACCESS_KEY, REGION, SECRET_KEY, TOKEN
-from fakes.template import create_table
-from moto import mock_aws
 from servery.adapters.dynamodb_entities import MOST_WRITTEN, DynamoDbEntities
 from servery.adapters.entity_items import MOST_READ
 from servery.adapters.lean_entities import LeanEntities
@@ -48,13 +44,7 @@ def store(request, monkeypatch, clock):
     if request.param == "memory":
         yield MemoryEntities(clock)
         return
-    for name in [n for n in os.environ if n.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="eu-central-1")
-        create_table(client, "FeaturesTable", "features")
+    with moto_table(monkeypatch, "FeaturesTable", "features") as client:
         if request.param == "dynamodb":
             yield DynamoDbEntities(client, "features", clock)
             return

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
-import boto3
 import pytest
 from fakes.clock import EPOCH
 from fakes.graph_jobs import MemoryGraphJobs, a_graph_job, a_group, a_result
-from fakes.template import create_table
-from moto import mock_aws
+from fakes.moto_aws import moto_table
 from msgspec.structs import replace
 from servery.adapters.dynamodb_graph_jobs import DynamoDbGraphJobs
 from servery.domain.graph_jobs import (
@@ -33,13 +29,7 @@ def store(request, monkeypatch):
     if request.param == "memory":
         yield MemoryGraphJobs()
         return
-    for name in [n for n in os.environ if n.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="eu-central-1")
-        create_table(client, "JobsTable", "jobs")
+    with moto_table(monkeypatch, "JobsTable", "jobs") as client:
         yield DynamoDbGraphJobs(client, "jobs")
 
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
-import boto3
 import pytest
 from fakes.graphs import MemoryGraphs
-from fakes.template import create_table
-from moto import mock_aws
+from fakes.moto_aws import moto_table
 from servery.adapters.dynamodb_graphs import DynamoDbGraphs
 from servery.domain.graph_records import GraphRecord
 from servery.domain.graphs import GraphSpec, Step
@@ -21,13 +17,7 @@ def graphs(request, monkeypatch):
     if request.param == "memory":
         yield MemoryGraphs()
         return
-    for name in [n for n in os.environ if n.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="eu-central-1")
-        create_table(client, "RegistryTable", "registry")
+    with moto_table(monkeypatch, "RegistryTable", "registry") as client:
         yield DynamoDbGraphs(client, "registry")
 
 

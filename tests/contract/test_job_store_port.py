@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from zlib import crc32
 
-import boto3
 import pytest
 from fakes.clock import EPOCH
 from fakes.jobs import MemoryJobStore, a_job
-from fakes.template import create_table
-from moto import mock_aws
+from fakes.moto_aws import moto_table
 from msgspec.structs import replace
 from servery.adapters.dynamodb_jobs import DynamoDbJobs
 from servery.domain.job_changes import claim, end, mark_sent, redrive, told
@@ -34,13 +31,7 @@ def store(request, monkeypatch):
     if request.param == "memory":
         yield MemoryJobStore()
         return
-    for name in [n for n in os.environ if n.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="eu-central-1")
-        create_table(client, "JobsTable", "jobs")
+    with moto_table(monkeypatch, "JobsTable", "jobs") as client:
         yield DynamoDbJobs(client, "jobs")
 
 

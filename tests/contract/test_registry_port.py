@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
-import boto3
 import msgspec
 import pytest
 from fakes.clock import SetClock
+from fakes.moto_aws import moto_table
 from fakes.records import (
     VERSION,
     a_deployment,
@@ -20,8 +18,6 @@ from fakes.records import (
     a_version,
 )
 from fakes.registry import MemoryRegistry
-from fakes.template import create_table
-from moto import mock_aws
 from servery.adapters.dynamodb_registry import DynamoDbRegistry
 from servery.domain.deployment import Retired, Served
 from servery.domain.records import ReleaseState, ReleaseStep
@@ -42,13 +38,7 @@ def registry(request, clock, monkeypatch):
     if request.param == "memory":
         yield MemoryRegistry(clock)
         return
-    for name in [n for n in os.environ if n.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="eu-central-1")
-        create_table(client, "RegistryTable", "registry")
+    with moto_table(monkeypatch, "RegistryTable", "registry") as client:
         yield DynamoDbRegistry(client, "registry", clock)
 
 

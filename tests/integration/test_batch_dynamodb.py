@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
-import boto3
 import pytest
-from botocore.exceptions import ClientError, ConnectTimeoutError
-from fakes.template import create_table
-from moto import mock_aws
+from botocore.exceptions import ConnectTimeoutError
+from fakes.failing_client import FailingClient, refused
+from fakes.moto_aws import moto_table
 from servery.adapters.dynamodb_batches import DynamoDbBatches
 from servery.domain.batches import Batch, BatchState, Source
 from servery.errors import FaultError, ThrottledError, UnavailableError
@@ -16,13 +13,7 @@ from servery.errors import FaultError, ThrottledError, UnavailableError
 
 @pytest.fixture
 def client(monkeypatch):
-    for name in [n for n in os.environ if n.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        made = boto3.client("dynamodb", region_name="eu-central-1")
-        create_table(made, "JobsTable", "jobs")
+    with moto_table(monkeypatch, "JobsTable", "jobs") as made:
         yield made
 
 
@@ -61,39 +52,6 @@ def test_a_new_batch_is_taken_when_the_pointer_has_outlived_its_own(client):
     assert store.of_object("iris", a_batch(3).source) == second
 
 
-class Failing:
-    """A client whose every call fails in the same way."""
-
-    def __init__(self, error):
-        self._error = error
-
-    def __getattr__(self, name):
-        def fail(**_):
-            raise self._error
-
-        return fail
-
-    def get_paginator(self, name):
-        error = self._error
-
-        class Paginator:
-            def paginate(self, **_):
-                raise error
-                yield
-
-        return Paginator()
-
-
-def refused(code, status=400, reasons=None):
-    response = {
-        "Error": {"Code": code, "Message": "no"},
-        "ResponseMetadata": {"HTTPStatusCode": status},
-    }
-    if reasons is not None:
-        response["CancellationReasons"] = [{"Code": reason} for reason in reasons]
-    return ClientError(response, "Any")
-
-
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
@@ -105,7 +63,7 @@ def refused(code, status=400, reasons=None):
     ids=str,
 )
 def test_the_error_says_what_to_do_when_dynamodb_fails(error, expected):
-    store = DynamoDbBatches(Failing(error), "jobs")
+    store = DynamoDbBatches(FailingClient(error), "jobs")
     for call in (
         lambda: store.add(a_batch(1)),
         lambda: store.get("a" * 24),
@@ -124,4 +82,4 @@ def test_the_error_says_what_to_do_when_dynamodb_fails(error, expected):
 def test_try_again_when_a_transaction_meets_another(reasons):
     error = refused("TransactionCanceledException", reasons=reasons)
     with pytest.raises(UnavailableError):
-        DynamoDbBatches(Failing(error), "jobs").add(a_batch(1))
+        DynamoDbBatches(FailingClient(error), "jobs").add(a_batch(1))

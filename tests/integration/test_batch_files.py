@@ -10,6 +10,7 @@ import pytest
 from botocore.config import Config
 from botocore.stub import Stubber
 from fakes.batches import MemoryFiles
+from fakes.moto_aws import moto_account
 from moto import mock_aws
 from servery.adapters.s3_files import S3Files
 from servery.adapters.s3_parts import PART
@@ -28,10 +29,7 @@ from servery.ports import Files
 
 @pytest.fixture
 def credentials(monkeypatch):
-    for name in [n for n in os.environ if n.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
+    moto_account(monkeypatch)
 
 
 @pytest.fixture

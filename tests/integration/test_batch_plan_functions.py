@@ -14,6 +14,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fakes.moto_aws import moto_account
 from fakes.planning import PlanningDesk, csv_of
 from fakes.signatures import FLOWERS
 from fakes.template import ROOT, create_table, template
@@ -47,11 +48,9 @@ def forget() -> None:
 
 @pytest.fixture
 def aws(monkeypatch):
-    for name in [n for n in os.environ if n.startswith("AWS_") or n in NAMES]:
-        monkeypatch.delenv(name)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+    moto_account(monkeypatch, "us-east-1")
     with mock_aws():
         s3 = boto3.client("s3")
         for bucket in ("artifacts", "exchange"):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 
 import boto3
 import msgspec
 import pytest
+from fakes.moto_aws import moto_account
 from fakes.records import a_ref
 from moto import mock_aws
 from servery.adapters.eventbridge_batch_events import EventBridgeBatchEvents
@@ -30,10 +30,7 @@ BATCH = Batch(
 
 @pytest.fixture(autouse=True)
 def cloud(monkeypatch):
-    for name in [n for n in os.environ if n.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
+    moto_account(monkeypatch)
     with mock_aws():
         yield
 

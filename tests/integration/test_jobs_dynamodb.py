@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import re
 import threading
 from collections import Counter
@@ -16,6 +15,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutErr
 from fakes.clock import EPOCH
 from fakes.jobs import a_job
 from fakes.jobs_office import deployment_of
+from fakes.moto_aws import moto_account
 from fakes.template import ROOT, create_table
 from moto import mock_aws
 from servery.adapters.dynamodb_job_items import SHARDS, SWEEPS
@@ -38,11 +38,7 @@ def an_id(number: int) -> str:
 
 @pytest.fixture
 def cloud(monkeypatch):
-    for name in [n for n in os.environ if n.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    moto_account(monkeypatch, "us-east-1")
     with mock_aws():
         create_table(boto3.client("dynamodb"), "JobsTable", "jobs")
         boto3.client("s3").create_bucket(Bucket="exchange")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -17,6 +16,7 @@ from fakes.job_plant import Context
 from fakes.job_servers import JobServers, answered, refused
 from fakes.jobs import a_job
 from fakes.jobs_office import deployment_of
+from fakes.moto_aws import moto_account
 from fakes.template import ROOT, create_table
 from moto import mock_aws
 from servery.domain.jobs import MAX_TRIES, CallbackState, JobState
@@ -94,11 +94,7 @@ def servers(monkeypatch):
 @pytest.fixture
 def cloud(monkeypatch, servers):
     """The resources and the environment that the template gives."""
-    for name in [n for n in os.environ if n.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    moto_account(monkeypatch, "us-east-1")
     with mock_aws():
         create_table(boto3.client("dynamodb"), "JobsTable", "jobs")
         create_table(boto3.client("dynamodb"), "RegistryTable", "registry")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
-import boto3
 import pytest
-from botocore.exceptions import ClientError, ConnectTimeoutError, NoCredentialsError
+from botocore.exceptions import ConnectTimeoutError, NoCredentialsError
 from fakes.clock import SetClock
+from fakes.failing_client import FailingClient, refused
+from fakes.moto_aws import moto_table
 from fakes.records import a_deployment, a_model, a_release, a_run, a_version
-from fakes.template import create_table
-from moto import mock_aws
 from servery.adapters.dynamodb_registry import DynamoDbRegistry
 from servery.errors import (
     FaultError,
@@ -23,13 +20,7 @@ from servery.errors import (
 
 @pytest.fixture
 def client(monkeypatch):
-    for name in [n for n in os.environ if n.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        made = boto3.client("dynamodb", region_name="eu-central-1")
-        create_table(made, "RegistryTable", "registry")
+    with moto_table(monkeypatch, "RegistryTable", "registry") as made:
         yield made
 
 
@@ -90,40 +81,6 @@ def test_not_found_when_the_name_is_hostile(registry, name):
         registry.run("iris", name)
 
 
-class Failing:
-    """A client whose every call fails in the same way."""
-
-    def __init__(self, client, error):
-        self._client = client
-        self._error = error
-
-    def __getattr__(self, name):
-        def fail(**_):
-            raise self._error
-
-        return fail
-
-    def get_paginator(self, name):
-        error = self._error
-
-        class Paginator:
-            def paginate(self, **_):
-                raise error
-                yield
-
-        return Paginator()
-
-
-def refused(code, status=400, reasons=None):
-    response = {
-        "Error": {"Code": code, "Message": "no"},
-        "ResponseMetadata": {"HTTPStatusCode": status},
-    }
-    if reasons is not None:
-        response["CancellationReasons"] = [{"Code": reason} for reason in reasons]
-    return ClientError(response, "Any")
-
-
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
@@ -138,8 +95,8 @@ def refused(code, status=400, reasons=None):
     ],
     ids=str,
 )
-def test_the_error_says_what_to_do_when_dynamodb_fails(client, error, expected):
-    registry = DynamoDbRegistry(Failing(client, error), "registry", SetClock())
+def test_the_error_says_what_to_do_when_dynamodb_fails(error, expected):
+    registry = DynamoDbRegistry(FailingClient(error), "registry", SetClock())
     for call in (
         lambda: registry.model("iris"),
         lambda: registry.versions("iris"),
@@ -153,15 +110,15 @@ def test_the_error_says_what_to_do_when_dynamodb_fails(client, error, expected):
 
 
 @pytest.mark.parametrize("reason", ["TransactionConflict", "ThrottlingError"])
-def test_try_again_when_a_transaction_meets_another(client, reason):
+def test_try_again_when_a_transaction_meets_another(reason):
     error = refused("TransactionCanceledException", reasons=["None", reason])
-    registry = DynamoDbRegistry(Failing(client, error), "registry", SetClock())
+    registry = DynamoDbRegistry(FailingClient(error), "registry", SetClock())
     with pytest.raises(UnavailableError):
         registry.put_deployment(a_deployment())
 
 
-def test_try_again_when_a_write_meets_a_transaction(client):
+def test_try_again_when_a_write_meets_a_transaction():
     error = refused("TransactionConflictException")
-    registry = DynamoDbRegistry(Failing(client, error), "registry", SetClock())
+    registry = DynamoDbRegistry(FailingClient(error), "registry", SetClock())
     with pytest.raises(UnavailableError):
         registry.add_version(a_version())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from fakes.moto_aws import moto_account
 from fakes.template import ROOT, create_table
 from fakes.training import as_csv, flower_spec, flowers
 from moto import mock_aws
@@ -28,11 +29,7 @@ def _function(verb):
 
 @pytest.fixture
 def aws(monkeypatch):
-    for name in [n for n in os.environ if n.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    moto_account(monkeypatch, "us-east-1")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "training")
     monkeypatch.setenv("ARTIFACTS_BUCKET", "artifacts")
     monkeypatch.setenv("REGISTRY_TABLE", "registry")

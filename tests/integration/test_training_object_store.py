@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 import boto3
 import pytest
 from botocore.config import Config
 from botocore.stub import Stubber
+from fakes.moto_aws import moto_account
 from fakes.object_store import MemoryObjectStore
 from moto import mock_aws
 from servery.adapters.s3_object_store import S3ObjectStore
@@ -23,10 +22,7 @@ from servery.ports import ObjectStore
 
 @pytest.fixture
 def credentials(monkeypatch):
-    for name in [n for n in os.environ if n.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
+    moto_account(monkeypatch)
 
 
 @pytest.fixture

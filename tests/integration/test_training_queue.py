@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 
 import boto3
 import pytest
+from fakes.moto_aws import moto_account
 from moto import mock_aws
 from servery.adapters.stepfunctions_training_queue import StepFunctionsTrainingQueue
 from servery.errors import ConflictError, FaultError
@@ -16,10 +16,7 @@ MACHINE = {"StartAt": "Done", "States": {"Done": {"Type": "Pass", "End": True}}}
 
 @pytest.fixture
 def machine(monkeypatch):
-    for name in [n for n in os.environ if n.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
+    moto_account(monkeypatch)
     with mock_aws():
         client = boto3.client("stepfunctions", region_name="eu-central-1")
         made = client.create_state_machine(
