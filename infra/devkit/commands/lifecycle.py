@@ -81,7 +81,10 @@ def release(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Make a registered version answer; nothing changes for callers unless it proves ready."""
+    """Make a registered version answer; nothing changes for callers unless it proves ready.
+
+    Of a pair, the preprocessor that was trained with it is released first.
+    """
     with command(machine=as_json, debug=debug) as screen:
         if mode not in (None, "image", "load"):
             raise UsageError(f"There is no mode {mode!r}.", "Say image or load.")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from fakes.crashes import Crash, crash_at
 from fakes.pairs import PREDICTOR, PREPROCESSOR, production_of, register_pair, version_of
 from fakes.release_room import Room
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 from servery.domain.manifest import Part
 from servery.domain.records import ReleaseKind, ReleaseState
+from servery.domain.release_order import answers_for, current
 from servery.domain.spec import Mode
-from servery.errors import ReleaseOrderError, UnavailableError
+from servery.errors import ConflictError, NotFoundError, ReleaseOrderError, UnavailableError
 from servery.usecases.registry.returning import RollBackRequest, return_to_last_good
 
 
@@ -340,3 +345,42 @@ class TestSecondStage:
         assert record.state is ReleaseState.FAILED
         assert f"serving.second_stage of {PREDICTOR} is {second}" in record.reason
         assert list(room.publisher.published) == ["preprocessor:1"]
+
+
+CHANGES = st.tuples(
+    st.sampled_from([PREPROCESSOR, PREDICTOR]),
+    st.sampled_from([0, 1, 2, 3, 4]),  # 0 rolls back
+    st.sampled_from(["", "publish", "put_deployment"]),
+)
+
+
+@given(st.lists(CHANGES, max_size=14))
+@settings(max_examples=150, deadline=None)
+def test_champion_never_loses_its_half_when_halves_change_in_any_order(changes):
+    pairs = Pairs()
+    for number in range(1, 5):
+        pairs.add(number)
+    for model, number, killed_at in changes:
+        with (
+            suppress(ConflictError, NotFoundError, ReleaseOrderError),
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            if not number:
+                pairs.back(model)
+            else:
+                record = pairs.ask(model, version=version_of(number))
+                if killed_at:
+                    port = pairs.publisher if killed_at == "publish" else pairs.registry
+                    crash_at(patch, port, killed_at, after=number % 2 == 0)
+                    with suppress(Crash):
+                        pairs.run(record)
+                    together(pairs)
+                pairs.run(record)
+        together(pairs)
+
+
+def together(pairs):
+    """The champion of the predictor, where there is one, has its half."""
+    predictor = current(PREDICTOR, pairs.registry)
+    if predictor is not None:
+        assert answers_for(current(PREPROCESSOR, pairs.registry), predictor.champion.ref.pair)
