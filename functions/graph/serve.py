@@ -1,4 +1,4 @@
-"""Answers predictions of several models at once; registers graphs and keeps data of entities."""
+"""Answers predictions of several models at once, takes them as jobs; registers graphs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from servery.edge.api import Api
 from servery.edge.cors import Cors
 from servery.edge.graph.asking import GraphInferApi
 from servery.edge.graph.entities import EntitiesApi
+from servery.edge.graph.jobs import GraphJobsApi
 from servery.edge.graph.registering import GraphsApi
 from servery.edge.http import Response
 from servery.edge.telemetry import Telemetry
@@ -24,6 +25,7 @@ def _api() -> Api:
         GraphsApi(wiring.graphs(), wiring.registrar()),
         GraphInferApi(wiring.graph_asker(), wiring.prediction_recorder()),
         EntitiesApi(wiring.entities()),
+        GraphJobsApi(wiring.kept_graphs(), wiring.submit_ports(), wiring.read_ports()),
     )
     return Api(
         "graph",

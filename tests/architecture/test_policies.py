@@ -245,10 +245,45 @@ def test_graphs_are_all_it_may_change_when_a_graph_reaches_the_registry():
     ]
 
 
-def test_graph_reads_models_only_when_it_reaches_the_artifacts():
+JOBS_OF_GRAPHS = ("GraphServeFunction", "GraphAnswerFunction", "GraphSettleFunction")
+OWN_DOCUMENTS = '{"Fn::Sub": "${ExchangeBucket.Arn}/graph-jobs/*"}'
+
+
+def test_graph_reads_models_and_keeps_its_jobs_only_when_it_reaches_buckets():
     assert _grants("GraphServeFunction", "s3") == {
-        "s3:GetObject": {'{"Fn::Sub": "${ArtifactsBucket.Arn}/models/*"}'}
+        "s3:GetObject": {'{"Fn::Sub": "${ArtifactsBucket.Arn}/models/*"}', OWN_DOCUMENTS},
+        "s3:PutObject": {OWN_DOCUMENTS},
     }
+
+
+@pytest.mark.parametrize("function", [*JOBS_OF_GRAPHS, "GraphFollowFunction"])
+def test_jobs_of_graphs_are_all_it_reaches_when_a_graph_reaches_the_table(function):
+    keys = {
+        json.dumps(statement["Resource"]): statement["Condition"]["ForAllValues:StringLike"]
+        for statement in _statements(ROLES[f"{function}Role"])
+        if "JobsTable" in json.dumps(statement.get("Resource"))
+    }
+
+    assert keys.pop('{"Fn::GetAtt": "JobsTable.Arn"}') == {"dynamodb:LeadingKeys": ["graph-job#*"]}
+    for resource, allowed in keys.items():
+        leading = "graph-sweep#*" if "by_due" in resource else "graph#*"
+        assert allowed == {"dynamodb:LeadingKeys": [leading]}
+
+
+@pytest.mark.parametrize("function", ["GraphSettleFunction", "GraphFollowFunction"])
+def test_no_model_is_asked_when_a_job_is_only_ended_or_followed(function):
+    assert not _grants(function, "lambda")
+
+
+def test_parts_are_taken_by_who_answers_alone_when_roles_are_read():
+    takers = {
+        function.logical_id
+        for function in FUNCTIONS
+        for resources in _grants(function.logical_id, "sqs").get("sqs:ReceiveMessage", ())
+        if "GraphPart0Queue" in resources
+    }
+
+    assert takers == {"GraphAnswerFunction"}
 
 
 def test_entities_are_the_graphs_alone_when_they_are_written():

@@ -6,7 +6,10 @@ import ast
 
 import pytest
 from fakes.template import ROOT, template
+from servery.adapters.eventbridge_graph_events import ANSWERED, SOURCE
+from servery.adapters.sns_part_topic import SLOT
 from servery.domain.batches import INBOX, SCRATCH
+from servery.domain.graph_jobs import SLOTS, PartState
 from servery.edge.routes import ROUTES
 
 PARAMETERS = {
@@ -26,6 +29,7 @@ PARAMETERS = {
     "JobConcurrency",
     "CallbackAllowedNetworks",
     "BatchExecutionType",
+    "GraphAggregators",
 }
 OUTPUTS = {
     "ApiUrl",
@@ -47,6 +51,9 @@ OUTPUTS = {
     "BatchPredictionStateMachineArn",
     "CallbackSecretName",
     "FeaturesTableName",
+    "GraphPartsTopicArn",
+    "GraphPartsDeadQueueUrl",
+    *(f"GraphPart{slot}QueueUrl" for slot in range(SLOTS)),
 }
 API_GATEWAY_SECONDS = 29
 LARGEST_BATCH_WITHOUT_WINDOW = 10
@@ -109,7 +116,7 @@ def test_function_gives_up_before_the_api_when_it_is_slow(name):
 
 def _settings(function):
     """Names that wiring reads through one of its two readers."""
-    modules = (ROOT / "layers/core/servery/wiring").glob("*.py")
+    modules = (ROOT / "layers/core/servery/wiring").rglob("*.py")
     return {
         node.args[0].value
         for module in modules
@@ -230,10 +237,9 @@ def test_event_is_kept_when_a_function_that_is_called_asynchronously_fails():
 
 
 def test_batch_starts_when_a_file_is_dropped_into_the_inbox():
-    ((name, rule),) = _events("EventBridgeRule")
+    rule = dict(_events("EventBridgeRule"))["BatchStartFunction"]
     bucket = RESOURCES["ExchangeBucket"]["Properties"]
 
-    assert name == "BatchStartFunction"
     assert rule["Pattern"] == {
         "source": ["aws.s3"],
         "detail-type": ["Object Created"],
@@ -247,12 +253,65 @@ def test_batch_starts_when_a_file_is_dropped_into_the_inbox():
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
 
 
+def test_next_graph_is_asked_when_a_member_answered_that_something_follows():
+    rule = dict(_events("EventBridgeRule"))["GraphFollowFunction"]
+
+    assert rule["Pattern"] == {
+        "source": [SOURCE],
+        "detail-type": [ANSWERED],
+        "detail": {"state": [PartState.DONE.value], "then": [{"anything-but": [""]}]},
+    }
+
+
+@pytest.mark.parametrize("slot", range(SLOTS))
+def test_part_reaches_the_queue_of_its_slot_and_no_other_when_it_is_published(slot):
+    queue = {"Fn::GetAtt": f"GraphPart{slot}Queue.Arn"}
+    subscription = RESOURCES[f"GraphPart{slot}Subscription"]["Properties"]
+
+    assert subscription["Endpoint"] == queue
+    assert subscription["TopicArn"] == {"Ref": "GraphPartsTopic"}
+    assert subscription["FilterPolicy"] == {SLOT: [str(slot)]}
+    assert subscription["RawMessageDelivery"] is True
+    asked = [source["Queue"] for name, source in _events("SQS") if name == "GraphAnswerFunction"]
+    assert asked[slot] == queue
+
+
+def test_topic_alone_may_send_when_a_queue_of_parts_is_asked():
+    properties = RESOURCES["GraphPartsQueuePolicy"]["Properties"]
+    (statement,) = properties["PolicyDocument"]["Statement"]
+    names = [*(f"GraphPart{slot}Queue" for slot in range(SLOTS)), "GraphPartsDeadQueue"]
+
+    assert properties["Queues"] == [{"Ref": name} for name in names]
+    assert statement["Resource"] == [{"Fn::GetAtt": f"{name}.Arn"} for name in names]
+    assert statement["Principal"] == {"Service": "sns.amazonaws.com"}
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Ref": "GraphPartsTopic"}}}
+
+
+def test_part_that_nobody_takes_is_kept_when_the_topic_cannot_deliver_it():
+    subscriptions = [r for r in RESOURCES.values() if r["Type"] == "AWS::SNS::Subscription"]
+    parts = [s["Properties"] for s in subscriptions if "FilterPolicy" in s["Properties"]]
+
+    assert len(parts) == SLOTS
+    for properties in parts:
+        assert (
+            _queue(properties["RedrivePolicy"]["deadLetterTargetArn"])[0] == "GraphPartsDeadQueue"
+        )
+
+
+def test_worker_knows_every_queue_when_it_puts_a_part_off():
+    (urls,) = FUNCTIONS["GraphAnswerFunction"]["Properties"]["Environment"]["Variables"][
+        "GRAPH_PART_QUEUE_URLS"
+    ].values()
+
+    assert urls == [",", [{"Ref": f"GraphPart{slot}Queue"} for slot in range(SLOTS)]]
+
+
 def test_documents_outlive_their_records_when_the_bucket_is_tidied_up():
     """A record goes a day after it has expired; what it points to must still be there."""
     rules = RESOURCES["ExchangeBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     days = {r["Prefix"]: r["ExpirationInDays"] for r in rules if "ExpirationInDays" in r}
 
-    assert set(days) == {"jobs/", f"{SCRATCH}/"}
+    assert set(days) == {"jobs/", "graph-jobs/", f"{SCRATCH}/"}
     assert min(days.values()) > template()["Parameters"]["JobRetentionDays"]["MaxValue"] + 1
 
 
@@ -280,8 +339,9 @@ def test_lost_lines_ring_when_a_function_writes_the_prediction_log():
     assert writers == watched
 
 
-def test_versions_of_the_predictor_are_left_to_releases_when_deployed():
-    assert "AutoPublishAlias" not in RESOURCES["PredictorFunction"]["Properties"]
+@pytest.mark.parametrize("server", ["PredictorFunction", "PreprocessorFunction"])
+def test_versions_of_model_servers_are_left_to_releases_when_deployed(server):
+    assert "AutoPublishAlias" not in RESOURCES[server]["Properties"]
 
 
 def test_log_is_partitioned_by_model_and_day_when_it_reaches_the_lake():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from servery.domain.jobs import JobState
+from servery.edge.problem import error_class
 from servery.edge.sqs import Hide, serve_queue
 from servery.edge.telemetry import emit, log_error
 from servery.errors import FaultError
@@ -175,7 +176,6 @@ def _refusal(status: int, answer: str) -> str:
     if status < _CALLER_ERROR:
         return ""
     try:
-        kind = msgspec.json.decode(answer, type=_Problem).type.rpartition(":")[2]
+        return error_class(msgspec.json.decode(answer, type=_Problem).type)
     except msgspec.MsgspecError:
         return "unknown"
-    return "".join(word.capitalize() for word in kind.split("-")) + "Error"

@@ -6,6 +6,8 @@ from http import HTTPStatus
 from math import ceil
 from typing import Any
 
+import msgspec
+
 from servery import errors
 from servery.errors import RejectedError, RetryableError
 
@@ -69,6 +71,16 @@ def problem(error: Exception, *, request_id: str) -> dict[str, Any]:
     if isinstance(error, _OF_HOPS):
         document["hop"] = error.hop
     return document
+
+
+def refusal(error: Exception, request_id: str) -> tuple[int, str]:
+    """The status and the problem document, as JSON, for an error."""
+    return status_of(error), msgspec.json.encode(problem(error, request_id=request_id)).decode()
+
+
+def error_class(kind: str) -> str:
+    """Name of the class of error that the `type` of a problem document stands for."""
+    return "".join(word.capitalize() for word in kind.rpartition(":")[2].split("-")) + "Error"
 
 
 def _kebab(name: str) -> str:

@@ -49,7 +49,7 @@ class _Event(msgspec.Struct, frozen=True):
 
 
 Settle = Callable[[Mapping[str, int]], Mapping[str, float]]
-"""From the ids of jobs and how often their messages were received, to the seconds after which
+"""From messages (the ids of jobs, say) and how often they were received, to the seconds after which
 those that are not done with come back."""
 Hide = Callable[[Mapping[str, float]], None]
 """Hides messages, by their receipt handles, for so many seconds."""
@@ -68,10 +68,11 @@ def serve_queue(
     settle: Settle,
     hide: Hide,
     lay_aside: LayAside,
+    ours: Callable[[str], object] = _is_job_id,
 ) -> PartialItemFailureResponse:
     """Settle the jobs that an event names, and tell SQS which messages come back.
 
-    Of several messages for one job, one comes back where it has to.
+    Of several messages that say the same, one comes back where it has to.
 
     Args:
         event: As SQS hands it over.
@@ -79,6 +80,7 @@ def serve_queue(
         settle: Does the work; what it raises sends everything back.
         hide: Sets the pause of what comes back.
         lay_aside: Takes what is no message of ours.
+        ours: Whether a message is one: the id of a job, and nothing else, unless this says so.
     """
     from aws_lambda_powertools.utilities.batch import (  # noqa: PLC0415
         BatchProcessor,
@@ -87,11 +89,14 @@ def serve_queue(
     )
 
     messages = msgspec.convert(event, _Event).Records
-    back = _strangers(messages, lay_aside)
     known: dict[str, _Message] = {}
+    strangers = []
     for message in messages:
-        if _is_job_id(message.body):
+        if ours(message.body):
             known.setdefault(message.body, message)
+        else:
+            strangers.append(message)
+    back = _laid_aside(strangers, lay_aside)
     back |= _settled(known, settle)
     _hidden(messages, back, hide)
 
@@ -105,12 +110,10 @@ def serve_queue(
     )
 
 
-def _strangers(messages: Iterable[_Message], lay_aside: LayAside) -> dict[str, float]:
+def _laid_aside(strangers: Iterable[_Message], lay_aside: LayAside) -> dict[str, float]:
     """Lay aside what names no job; what cannot be laid aside comes back."""
     back: dict[str, float] = {}
-    for message in messages:
-        if _is_job_id(message.body):
-            continue
+    for message in strangers:
         try:
             lay_aside(message.body, "the message is not the id of a job")
         except Exception as error:

@@ -19,6 +19,7 @@ MAX_BODY = 64 * 1024
 """Bytes of a body that is no prediction."""
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 _MAX_CURSOR = 200
+_FLAGS = {"true": True, "false": False}
 
 _ERROR = re.compile(r"^(?P<message>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
 _FIELD = re.compile(r"(?:unknown|required) field `(?P<name>.*)`", re.DOTALL)
@@ -82,6 +83,18 @@ def read_choice(request: Request, name: str, kind: type[E]) -> E | None:
         return kind(given)
     except ValueError as error:
         raise _wrong(name, f"is one of {', '.join(kind)}") from error
+
+
+def read_flag(request: Request, name: str) -> bool:
+    """A parameter of the query that is `true` or `false`; false where it is not given.
+
+    Raises:
+        InvalidInputError: it is something else.
+    """
+    given = request.query.get(name, "false")
+    if given not in _FLAGS:
+        raise _wrong(name, "is true or false")
+    return _FLAGS[given]
 
 
 def check_query(request: Request, known: Collection[str] = ()) -> None:

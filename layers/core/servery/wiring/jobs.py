@@ -109,21 +109,12 @@ def sweep_ports() -> SweepPorts:
 # Carrying jobs out and calling back
 
 
-def _refuse(error: Exception, request_id: str) -> tuple[int, str]:
-    """The status and the problem document for an error."""
-    import msgspec  # noqa: PLC0415
-
-    from servery.edge.problem import problem, status_of  # noqa: PLC0415
-
-    document = problem(error, request_id=request_id)
-    return status_of(error), msgspec.json.encode(document).decode()
-
-
 @cache
 def job_worker() -> JobWorker:
     """Who carries out jobs."""
     from servery.adapters.sqs_visibility import SqsVisibility  # noqa: PLC0415
     from servery.edge.jobs_worker import JobWorker  # noqa: PLC0415
+    from servery.edge.problem import refusal  # noqa: PLC0415
     from servery.usecases.jobs.settling import WorkPorts  # noqa: PLC0415
 
     ports = WorkPorts(
@@ -135,7 +126,7 @@ def job_worker() -> JobWorker:
         events=job_events(),
         callbacks=callback_queue(),
         clock=SystemClock(),
-        refuse=_refuse,
+        refuse=refusal,
     )
     visibility = SqsVisibility(queues(), setting("JOBS_QUEUE_URL"))
     return JobWorker(ports, visibility.hide, prediction_recorder(), prediction_log().flush)

@@ -82,7 +82,8 @@ def _secret() -> str:
     return _signing_secret().read()
 
 
-def _entropy() -> str:
+def entropy() -> str:
+    """Random hexadecimal digits, of which an id has some."""
     import secrets  # noqa: PLC0415
 
     return secrets.token_hex(_ID_BYTES)
@@ -105,6 +106,6 @@ def submit_ports() -> SubmitPorts:
         queue=job_queue(),
         caller=caller(),
         clock=SystemClock(),
-        entropy=_entropy,
+        entropy=entropy,
         retention_days=retention_days(),
     )

@@ -10,15 +10,14 @@ import msgspec
 from servery.edge.api import Call, refuse
 from servery.edge.graph.records import read_records
 from servery.edge.http import Answer, Request
-from servery.edge.strict import check_query
-from servery.errors import InvalidInputError, TooLargeError, Violation
+from servery.edge.strict import check_query, read_flag
+from servery.errors import TooLargeError
 from servery.usecases.graph.asking import GraphAsk, GraphAsker, GraphOutcome
 from servery.usecases.graph.messages import ROUTE
 from servery.usecases.graph.plans import Plan
 from servery.usecases.monitoring import Outcome, Recorder
 
 MOST_ANSWER_BYTES = 6 * 1024 * 1024 - 16 * 1024  # what the answer of a function may have
-ASKED = {"true": True, "false": False}
 
 
 class GraphInferApi:
@@ -120,8 +119,4 @@ class _Attempt:
 
 def _wants_steps(request: Request) -> bool:
     check_query(request, {"steps"})
-    asked = ASKED.get(request.query.get("steps", "false"))
-    if asked is None:
-        found = (Violation("steps", "is true or false"),)
-        raise InvalidInputError("the query is not acceptable", found)
-    return asked
+    return read_flag(request, "steps")

@@ -10,11 +10,12 @@ import msgspec
 
 from servery.domain.graph_records import GraphRecord, StepReport
 from servery.domain.named_aggregators import NamedAggregator
-from servery.errors import NotFoundError, ServeryError
+from servery.errors import ServeryError
 from servery.ports import EntityStore, Graphs
 from servery.ports.crew import Crew
 from servery.usecases.graph.calling import ModelCaller
 from servery.usecases.graph.messages import ROUTE
+from servery.usecases.graph.personal import unlogged
 from servery.usecases.graph.plans import Plan, plan
 from servery.usecases.graph.scheduling import Schedule
 from servery.usecases.graph.values import Known, Row
@@ -148,25 +149,8 @@ class GraphAsker:
         return GraphOutcome(answer, None, reports, schedule.model_ms)
 
     def unlogged(self, plan: Plan, *, steps: bool) -> Sequence[str]:
-        """What the prediction log leaves out, since it is about persons for one of the models.
-
-        Where an input is, the answers of steps are left out with it: they can repeat it.
-        """
-        left: set[str] = set()
-        for model in plan.models:
-            try:
-                deployment = self._caller.deployment(model)
-            except NotFoundError:
-                continue
-            except ServeryError:
-                return ("input", "output")
-            for served in (deployment.champion, deployment.last_good):
-                left |= set(served.unlogged if served is not None else ())
-        # Looked-up columns and features say what the input does, as the answer or within it.
-        repeats = any(step.step.lookup or step.step.preprocessor for step in plan.steps)
-        if "input" in left and (steps or repeats):
-            left.add("output")
-        return sorted(left)
+        """What the prediction log leaves out, since it is about persons for one of the models."""
+        return unlogged(plan, self._caller.deployment, steps=steps)
 
 
 def _predictions(record: GraphRecord, known: Known, *, steps: bool) -> list[Row | None]:

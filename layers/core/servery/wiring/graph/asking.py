@@ -1,4 +1,4 @@
-"""The room `graph`: what registers graphs, asks them, and keeps the data that they look up."""
+"""What registers graphs, asks them, and keeps the data that they look up."""
 
 from __future__ import annotations
 

@@ -1,0 +1,38 @@
+"""What of a request to a graph is about persons, and so no part of the prediction log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from servery.domain.deployment import Deployment
+from servery.errors import NotFoundError, ServeryError
+from servery.usecases.graph.plans import Plan
+
+
+def unlogged(
+    plan: Plan, deployment: Callable[[str], Deployment], *, steps: bool = False
+) -> Sequence[str]:
+    """What the prediction log leaves out, since it is about persons for one of the models.
+
+    Where an input is, the answers of steps are left out with it: they can repeat it.
+
+    Args:
+        plan: The graph.
+        deployment: Who answers for a model; raises where nobody knows.
+        steps: Whether the answer has those of each step.
+    """
+    left: set[str] = set()
+    for model in plan.models:
+        try:
+            found = deployment(model)
+        except NotFoundError:
+            continue
+        except ServeryError:
+            return ("input", "output")
+        for served in (found.champion, found.last_good):
+            left |= set(served.unlogged if served is not None else ())
+    # Looked-up columns and features say what the input does, as the answer or within it.
+    repeats = any(step.step.lookup or step.step.preprocessor for step in plan.steps)
+    if "input" in left and (steps or repeats):
+        left.add("output")
+    return sorted(left)
