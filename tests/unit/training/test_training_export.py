@@ -13,6 +13,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import skl2onnx
+from fakes.guests import guest_spec, guests
 from fakes.training import Training, as_csv, constant, flower_spec, flowers
 from servery.adapters.hist_gradient_boosting import CONVERTERS
 from servery.adapters.stopwatch import measure
@@ -25,57 +26,6 @@ from servery.usecases.training.reports import ExportReport, TrainReport
 from servery.wiring import training as wiring
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-
-
-def _guest_spec(target, estimator, **more):
-    """A spec with every dtype, with gaps and categories, for one kind of target."""
-    columns = [
-        {"name": "height", "dtype": "float", "unit": "m"},
-        {"name": "weight", "dtype": "float", "unit": "kg", "nullable": True},
-        {"name": "stars", "dtype": "int", "unit": "1", "categories": [1, 2, 3]},
-        {"name": "visits", "dtype": "int", "unit": "1", "nullable": True},
-        {"name": "vip", "dtype": "bool", "unit": "1", "nullable": True},
-        {"name": "town", "dtype": "string", "unit": "1", "categories": ["ä b", "c"]},
-        {"name": "note", "dtype": "string", "unit": "1", "nullable": True},
-        {"name": "out", "dtype": target, "role": "target", "unit": "1"},
-    ]
-    return flower_spec(
-        name="guest",
-        task="regression" if target == "float" else "classification",
-        metric="r2" if target == "float" else "accuracy",
-        data={"uri": "s3://a/b", "target": "out", "columns": columns},
-        estimator={"class": f"sklearn.{estimator}", "params": more.pop("params", {})},
-        **more,
-    )
-
-
-def _guests(target, rows=160):
-    random = np.random.default_rng(3)
-    found = []
-    for _ in range(rows):
-        height, weight = random.normal(1.7, 0.1), random.normal(70, 9)
-        stars, town = int(random.integers(1, 4)), str(random.choice(["ä b", "c"]))
-        level = (height - 1.7) * 10 + stars + (town == "c")
-        outs = {
-            "float": 10 * level,
-            "bool": str(level > 2).lower(),
-            "int": int(level > 2) * 7 - 3,
-            "string": "big" if level > 2 else "",
-        }
-        gap = random.random(4) < 0.1
-        found.append(
-            {
-                "height": height,
-                "weight": "" if gap[0] else weight,
-                "stars": stars,
-                "visits": "" if gap[1] else int(random.integers(0, 9)),
-                "vip": "" if gap[2] else str(random.random() > 0.5),
-                "town": town,
-                "note": "" if gap[3] else str(random.choice(["x", "y"])),
-                "out": outs[target] or "small",
-            }
-        )
-    return as_csv(found)
 
 
 def _report(training):
@@ -99,7 +49,7 @@ REGRESSORS = [
 @pytest.mark.parametrize("estimator", CLASSIFIERS)
 @pytest.mark.parametrize("target", ["string", "int", "bool"])
 def test_graph_answers_alike_when_every_dtype_is_among_the_features(estimator, target):
-    training = Training(_guest_spec(target, estimator), _guests(target)).run("export")
+    training = Training(guest_spec(target, estimator), guests(target)).run("export")
 
     parity = _report(training).parity
     assert parity.exported, parity.reason
@@ -112,7 +62,7 @@ def test_graph_answers_alike_when_every_dtype_is_among_the_features(estimator, t
 
 @pytest.mark.parametrize("estimator", REGRESSORS)
 def test_graph_answers_alike_when_values_are_predicted(estimator):
-    training = Training(_guest_spec("float", estimator), _guests("float")).run("export")
+    training = Training(guest_spec("float", estimator), guests("float")).run("export")
 
     parity = _report(training).parity
     assert parity.exported, parity.reason
@@ -273,8 +223,8 @@ REAL = [
 @pytest.mark.parametrize(("task", "estimator", "params", "sentence"), REAL)
 def test_joblib_serves_when_the_converter_cannot_do_it(task, estimator, params, sentence):
     target = "float" if task == "regression" else "bool"
-    spec = _guest_spec(target, estimator, params=params)
-    content = _guests(target)
+    spec = guest_spec(target, estimator, params=params)
+    content = guests(target)
     if task == "regression":
         content = content.replace(b"-", b"")  # a Poisson loss takes no negative target
 
@@ -382,11 +332,11 @@ def test_model_is_refused_when_it_has_diverged():
         def predict(self, numeric, text):
             return np.full(len(numeric), np.nan), None
 
-    spec = _guest_spec("float", "linear_model.Ridge")
+    spec = guest_spec("float", "linear_model.Ridge")
     load = lambda *a, **k: Diverged()  # noqa: E731
 
     with pytest.raises(InvalidInputError, match="diverged"):
-        Training(spec, _guests("float"), load=load).run("export")
+        Training(spec, guests("float"), load=load).run("export")
 
 
 def _boosted(model, features, target):
