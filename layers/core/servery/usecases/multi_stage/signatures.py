@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     from servery.domain.manifest import ModelRef
     from servery.ports import ObjectStore
 
-MOST = 64
-
 
 class Signatures:
     """The inputs of models, at hand.
 
     Args:
         objects: Where the manifests are.
+        most: How many models are kept at hand.
     """
 
-    def __init__(self, objects: ObjectStore) -> None:
+    def __init__(self, objects: ObjectStore, most: int = 64) -> None:
         self._objects = objects
+        self._most = most
         self._inputs: OrderedDict[str, tuple[str, ...]] = OrderedDict()
 
     def inputs(self, ref: ModelRef) -> tuple[str, ...]:
@@ -36,6 +36,6 @@ class Signatures:
             manifest = read_manifest(self._objects.get(f"{ref.prefix}/{MANIFEST}"), ref)
             known = tuple(field.name for field in manifest.signature.inputs)
             self._inputs[ref.manifest_digest] = known
-            if len(self._inputs) > MOST:
+            if len(self._inputs) > self._most:
                 self._inputs.popitem(last=False)
         return known
