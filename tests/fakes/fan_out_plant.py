@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -22,7 +23,7 @@ from servery.domain import named_aggregators
 from servery.domain.graph_jobs import SLOTS, GraphJob, PartMessage
 from servery.domain.graph_records import GraphRecord
 from servery.edge.problem import problem, status_of
-from servery.errors import NotFoundError
+from servery.errors import NotFoundError, UnavailableError
 from servery.ports import GraphJobStore
 from servery.ports.crew import Done
 from servery.usecases.graph.asking import GraphAsker
@@ -189,7 +190,8 @@ class FanOut:
             if done.back is None:
                 queue.messages.pop(message.id, None)
             else:
-                queue.hide({message.receipt: done.back})
+                with suppress(UnavailableError):  # then the queue's own time applies
+                    queue.hide({message.receipt: done.back})
         except DiedError:
             return None
         return done

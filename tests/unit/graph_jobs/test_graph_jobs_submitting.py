@@ -32,14 +32,10 @@ def test_it_is_one_part_when_a_graph_is_more_than_a_group(plant):
     assert published(plant) == [(0, "graph")]
 
 
-@pytest.mark.parametrize("broken", ["topic", "later"])
-def test_it_is_accepted_and_published_later_when_the_topic_is_down(plant, broken):
-    plant.group("a", "b")
-    down = UnavailableError("not there")
-    if broken == "topic":
-        plant.topic.failure = down
-    else:
-        plant.later.send = lambda *_, **__: (_ for _ in ()).throw(down)
+@pytest.mark.parametrize("wait", [3, 300])
+def test_it_is_accepted_and_has_its_time_when_it_is_published_later(plant, wait):
+    plant.group("a", "b", job_wait_s=wait)
+    plant.topic.failure = down = UnavailableError("not there")
     made = plant.submit()
     assert (made.new, made.unsent, made.job.sent) == (True, down, False)
     plant.topic.failure = None
@@ -47,8 +43,34 @@ def test_it_is_accepted_and_published_later_when_the_topic_is_down(plant, broken
     assert plant.sweep().sent == []
     plant.clock.advance(1)
     assert plant.sweep().sent == [made.job.id]
+    assert plant.job(made.job.id).settle_at == max(made.job.settle_at, plant.now + wait)
     plant.work()
     assert plant.job(made.job.id).state is GraphJobState.DONE
+
+
+def test_it_fails_when_its_parts_cannot_be_published_for_an_hour(plant):
+    plant.group("a", "b", job_wait_s=3)
+    plant.topic.failure = UnavailableError("not there")
+    job_id = plant.accepted()
+    plant.go_on(3500)
+    assert plant.job(job_id).state is GraphJobState.OPEN
+    plant.go_on(200)
+    assert plant.job(job_id).state is GraphJobState.FAILED
+
+
+def test_a_sweep_ends_it_when_its_alarm_cannot_be_set(plant):
+    plant.group("a", "b", job_wait_s=3, aggregate="any")
+    real, down = plant.later.send, UnavailableError("not there")
+
+    def failing(job_ids, *, delay=0.0):
+        raise down
+
+    plant.later.send = failing
+    made = plant.submit()
+    plant.later.send = real
+    assert (made.unsent, made.job.sent) == (down, True)
+    plant.clock.advance(3)
+    assert [ended.job.id for ended in plant.sweep().ended] == [made.job.id]
 
 
 def test_nothing_is_accepted_when_it_cannot_be_kept(plant):

@@ -22,6 +22,8 @@ PART_PAUSE_BASE = 4.0
 """Seconds to the power of the tries so far between two of them."""
 GRACE_SECONDS = 30.0
 """How long after it was accepted a job may be unsent before a sweep sends it."""
+UNSENT_SECONDS = 3600.0
+"""How long it is tried to publish the parts of a job after its time would have been up."""
 TELL_SECONDS = 60.0
 """How long after its end a job may be untold before a sweep tells it."""
 SLOTS = MOST_MEMBERS
@@ -61,7 +63,8 @@ class ListedGraphJob(msgspec.Struct, frozen=True, kw_only=True):
         created: ISO 8601, UTC.
         finished: When it ended, ISO 8601.
         expires: When it may be forgotten, seconds since the epoch.
-        settle_at: When it ends with what is in, seconds since the epoch.
+        settle_at: When it ends with what is in, seconds since the epoch; later, where its parts
+            could not be published at once.
         partial: Whether it ended without all parts.
         missing: The parts without which it ended: those that had failed, or were not in.
         reason: Why it failed, a sentence.
@@ -224,15 +227,27 @@ def is_late(job: GraphJob, part: str) -> bool:
     return job.state.final and part not in job.arrived
 
 
-def mark_sent(job: GraphJob) -> GraphJob:
+def time_is_up(job: GraphJob, now: float) -> bool:
+    """Whether a job ends with what is in: its time begins when its parts are published."""
+    return now >= job.settle_at + (0.0 if job.sent else UNSENT_SECONDS)
+
+
+def mark_sent(job: GraphJob, *, settle_at: float | None = None) -> GraphJob:
     """Its parts are published; a sweep looks again when its time is up.
+
+    Args:
+        job: The job.
+        settle_at: When that is, where they were published later than they should have been.
 
     Raises:
         ConflictError: it has ended.
     """
     if job.state.final:
         raise ConflictError(f"job {job.id} has ended")
-    return msgspec.structs.replace(job, revision=job.revision + 1, sent=True, due=job.settle_at)
+    moment = job.settle_at if settle_at is None else settle_at
+    return msgspec.structs.replace(
+        job, revision=job.revision + 1, sent=True, settle_at=moment, due=moment
+    )
 
 
 def mark_told(job: GraphJob) -> GraphJob:

@@ -20,6 +20,7 @@ from servery.domain.graph_jobs import (
     fan_group,
     mark_told,
     parts_of,
+    time_is_up,
 )
 from servery.domain.graphs import Aggregator, Group, OnFailure
 from servery.errors import (
@@ -111,7 +112,7 @@ def settle(job_id: str, ports: GraphSettlePorts) -> Settled:
         results = ports.store.results(job_id)
         there = {result.part for result in results}
         waits = any(part not in there for part in parts_of(job.spec))
-        if waits and ports.clock.now().timestamp() < job.settle_at:
+        if waits and not time_is_up(job, ports.clock.now().timestamp()):
             return Settled(job)
         over, answer = _over(job, results, ports)
         try:

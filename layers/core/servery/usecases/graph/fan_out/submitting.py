@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -66,7 +65,7 @@ class GraphSubmitted:
     Attributes:
         job: As it is.
         new: Whether this request made it, and not an earlier one under the same key.
-        unsent: Why its parts are not published yet, where they are not; a sweep does it.
+        unsent: Why its parts are not published yet, or its alarm is not set; a sweep does both.
     """
 
     job: GraphJob
@@ -112,10 +111,7 @@ def submit(submission: GraphSubmission, ports: GraphSubmitPorts) -> GraphSubmitt
         if kept.digest != job.digest:
             raise ConflictError(f"this {KEY_HEADER} was used for a request with another body")
         return GraphSubmitted(kept, new=False)
-    try:
-        return GraphSubmitted(_send(job, ports), new=True)
-    except Exception as error:  # it is accepted, so nothing that goes wrong here is the caller's
-        return GraphSubmitted(job, new=True, unsent=error)
+    return _send(job, ports)
 
 
 def check_key(key: str | None) -> None:
@@ -169,13 +165,30 @@ def _id(graph: str, key: str | None, now: datetime, entropy: Callable[[], str]) 
     return f"{int(now.timestamp() * 1000):012x}{entropy()}"[:ID_LENGTH]
 
 
-def _send(job: GraphJob, ports: GraphSubmitPorts) -> GraphJob:
-    publish_parts(job, ports.topic)
-    delay = job.settle_at - ports.clock.now().timestamp()
-    if delay <= LONGEST_DELAY_SECONDS:
-        ports.later.send([job.id], delay=max(0.0, delay))
-    sent = mark_sent(job)
-    with suppress(ConflictError):  # it has ended already
+def _send(job: GraphJob, ports: GraphSubmitPorts) -> GraphSubmitted:
+    """Publish the parts of a job. It is accepted, so nothing that goes wrong is the caller's."""
+    try:
+        publish_parts(job, ports.topic)
+    except Exception as error:
+        return GraphSubmitted(job, new=True, unsent=error)
+    unsent = _set_alarm(job, ports)
+    try:
+        sent = mark_sent(job)
         ports.store.put(sent)
-        return sent
-    return job
+    except ConflictError:  # it has ended already
+        return GraphSubmitted(job, new=True, unsent=unsent)
+    except Exception as error:
+        return GraphSubmitted(job, new=True, unsent=error)
+    return GraphSubmitted(sent, new=True, unsent=unsent)
+
+
+def _set_alarm(job: GraphJob, ports: GraphSubmitPorts) -> Exception | None:
+    """Have the job looked at when its time is up; why that could not be done, if so."""
+    delay = job.settle_at - ports.clock.now().timestamp()
+    if delay > LONGEST_DELAY_SECONDS:
+        return None
+    try:
+        ports.later.send([job.id], delay=max(0.0, delay))
+    except Exception as error:
+        return error
+    return None

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from servery.domain.graph_jobs import GraphJob, mark_sent, put_off
+from servery.domain.graph_jobs import GraphJob, mark_sent, put_off, time_is_up
 from servery.errors import ConflictError, NotFoundError, UnavailableError
 from servery.usecases.graph.fan_out.settling import GraphSettlePorts, Settled, settle, tell
 from servery.usecases.graph.fan_out.submitting import publish_parts
@@ -104,14 +104,16 @@ def _do(job: GraphJob, ports: GraphSweepPorts, swept: GraphSwept) -> None:
             tell(job, settling)
             swept.told.append(job.id)
         return
-    if job.settle_at <= now:
+    if time_is_up(job, now):
         _end(job.id, settling, swept)
         return
+    settle_at = job.settle_at
     if not job.sent:
         publish_parts(job, ports.topic)
         swept.sent.append(job.id)
+        settle_at = max(settle_at, now + job.spec.job_wait_s)
     with suppress(ConflictError):  # it has ended meanwhile
-        settling.store.put(mark_sent(job))
+        settling.store.put(mark_sent(job, settle_at=settle_at))
 
 
 def _end(job_id: str, settling: GraphSettlePorts, swept: GraphSwept) -> None:
