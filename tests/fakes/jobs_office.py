@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
+from fakes.api_calls import Reply, call
 from fakes.clock import SetClock
 from fakes.jobs import (
     FakeCaller,
@@ -34,13 +33,6 @@ from servery.usecases.jobs.submit import SubmitPorts
 from servery.usecases.jobs.sweep import SweepPorts
 
 BODY = '{"records": [{"sepal_length": 5.1}]}'
-
-
-@dataclass
-class Reply:
-    status: int
-    headers: dict[str, str]
-    body: Any
 
 
 @dataclass
@@ -121,26 +113,11 @@ class Office:
     def send(
         self, method: str, path: str, body: Any = None, headers: Any = None, **event: Any
     ) -> Reply:
-        path, _, query = path.partition("?")
-        pairs = [pair.partition("=") for pair in query.split("&") if pair]
         sent = {"content-type": "application/json", "x-request-id": "request-1", **(headers or {})}
-        response = self.api.serve(
-            {
-                "httpMethod": method,
-                "path": quote(path, safe="/%"),
-                "headers": sent,
-                "queryStringParameters": {name: value for name, _, value in pairs} or None,
-                "body": body if body is None or isinstance(body, str) else json.dumps(body),
-                "requestContext": {"requestId": "request-1"},
-                **event,
-            }
-        )
-        text = response["body"]
-        return Reply(response["statusCode"], response["headers"], json.loads(text) if text else "")
+        return call(self.api, method, path, body, sent, **event)
 
     def submit(self, body: Any = BODY, model: str = "iris", **headers: str) -> Reply:
-        names = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.send("POST", f"/v2/models/{model}/jobs", body, names)
+        return self.send("POST", f"/v2/models/{model}/jobs", body, headers)
 
     def accepted(self, **arguments: Any) -> str:
         """The id of a job that was taken."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from fakes.api_calls import call
 from fakes.clock import SetClock
 from fakes.model_servers import FakeModelServers, echo
 from fakes.prediction_log import MemoryPredictionLog
@@ -72,10 +73,7 @@ def send(registry, servers, log):
     )
 
     def send(method, path, body="", **headers):
-        sent = {"x-request-id": "r-1"} | {k.replace("_", "-"): v for k, v in headers.items()}
-        event = {"httpMethod": method, "path": path, "headers": sent, "body": body}
-        response = api.serve(event)
-        return response["statusCode"], response["headers"], json.loads(response["body"])
+        return call(api, method, path, body, {"x-request-id": "r-1"} | headers)
 
     return send
 

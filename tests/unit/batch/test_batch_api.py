@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from fakes.api_calls import call as call_api
 from fakes.batch_plant import BUCKET, Plant
 from fakes.records import a_model
 from servery.edge.api import Api
@@ -25,14 +26,7 @@ def call(plant):
     api = Api("batch", batches.calls(), cors=Cors(""), telemetry=Telemetry("batch"))
 
     def call(method, path, body=None, **query):
-        event = {
-            "httpMethod": method,
-            "path": path,
-            "body": None if body is None else json.dumps(body),
-            "queryStringParameters": query or None,
-        }
-        answer = api.serve(event)
-        return answer["statusCode"], answer["headers"], json.loads(answer["body"])
+        return call_api(api, method, path, body, queryStringParameters=query or None)
 
     return call
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
+from fakes.api_calls import Reply, call
 from fakes.clock import SetClock
 from fakes.deployed import classifier, deploy, number
 from fakes.graphs import MemoryGraphs
@@ -33,19 +33,11 @@ class Desk:
     def deploy(self, *inputs: Any, **more: Any) -> None:
         deploy(self.registry, self.objects, "yes-a", classifier(["yes", "no"], *inputs), **more)
 
-    def send(self, method: str, path: str, body: Any = None, query: Any = None, **headers: str):
-        response = self.api.serve(
-            {
-                "httpMethod": method,
-                "path": path,
-                "headers": {"content-type": "application/json"}
-                | {name.replace("_", "-"): value for name, value in headers.items()},
-                "queryStringParameters": query,
-                "body": body if body is None or isinstance(body, str) else json.dumps(body),
-            }
-        )
-        content = json.loads(response["body"]) if response["body"] else None
-        return response["statusCode"], response["headers"], content
+    def send(
+        self, method: str, path: str, body: Any = None, query: Any = None, **headers: str
+    ) -> Reply:
+        sent = {"content-type": "application/json"} | headers
+        return call(self.api, method, path, body, sent, queryStringParameters=query)
 
     def post(self, body: Any, **headers: str):
         return self.send("POST", "/graphs", body, **headers)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 import pytest
+from fakes.api_calls import Reply, call
 from fakes.artifacts import register
 from fakes.clock import SetClock
 from fakes.model_servers import FakeModelServers
@@ -22,13 +21,6 @@ from servery.edge.registry import RegistryApi
 from servery.edge.telemetry import Telemetry
 from servery.usecases.registry.reading import RegistryReader
 from servery.usecases.release import ReleasePorts, run_release
-
-
-@dataclass
-class Reply:
-    status: int
-    headers: dict[str, str]
-    body: Any
 
 
 @dataclass
@@ -73,20 +65,8 @@ class Office:
         register(self.registry, self.objects, *args, **changes)
 
     def send(self, method: str, path: str, body: Any = None, **extra: Any) -> Reply:
-        path, _, query = path.partition("?")
-        pairs = [pair.partition("=") for pair in query.split("&") if pair]
-        event = {
-            "httpMethod": method,
-            "path": quote(path, safe="/%"),
-            "headers": {"content-type": "application/json"},
-            "queryStringParameters": {name: value for name, _, value in pairs} or None,
-            "body": body if body is None or isinstance(body, str) else json.dumps(body),
-            "requestContext": {"requestId": "request-1"},
-            **extra,
-        }
-        response = self.api.serve(event)
-        content = json.loads(response["body"]) if response["body"] else None
-        return Reply(response["statusCode"], response["headers"], content)
+        sent = {"headers": {"content-type": "application/json"}, **extra}
+        return call(self.api, method, path, body, **sent)
 
     def get(self, path: str) -> Reply:
         return self.send("GET", path)

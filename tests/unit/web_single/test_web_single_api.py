@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from fakes.api_calls import call
 from fakes.flower_model import FLOWER
 from fakes.prediction_log import MemoryPredictionLog
 from servery.edge.api import Api
@@ -30,15 +31,8 @@ class Client:
         self._api = Api("web_single", calls, cors=Cors(ORIGIN), telemetry=Telemetry("web_single"))
 
     def ask(self, method, path, body=None, **headers):
-        event = {
-            "httpMethod": method,
-            "path": path,
-            "headers": {name.replace("_", "-"): value for name, value in headers.items()},
-            "body": body if body is None or isinstance(body, str) else json.dumps(body),
-            "requestContext": {"requestId": "r-1"},
-        }
-        response = self._api.serve(event)
-        return response["statusCode"], json.loads(response["body"] or "null"), response["headers"]
+        reply = call(self._api, method, path, body, headers, requestContext={"requestId": "r-1"})
+        return reply.status, reply.body, reply.headers
 
     def predict(self, body, **headers):
         return self.ask("POST", "/web/predict", body, **headers)
