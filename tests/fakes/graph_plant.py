@@ -19,6 +19,8 @@ from servery.domain.deployment import Deployment, Served, Server
 from servery.domain.entities import EntityColumn
 from servery.domain.graph_records import GraphRecord, Pinned
 from servery.domain.graphs import GraphSpec
+from servery.domain.manifest import Part as Half
+from servery.domain.named_aggregators import NamedAggregator
 from servery.domain.spec import Mode
 from servery.edge.api import Api
 from servery.edge.cors import Cors
@@ -28,8 +30,10 @@ from servery.errors import DeadlineExceededError, NotFoundError, UnavailableErro
 from servery.ports.crew import Done
 from servery.usecases.graph.asking import GraphAsker
 from servery.usecases.graph.calling import ModelCaller
+from servery.usecases.graph.parts import askings
 from servery.usecases.monitoring import Recorder
 
+PAIR = "a" * 32
 Answer = Callable[[list[dict[str, Any]]], Any]
 
 
@@ -108,6 +112,7 @@ class Plant:
         self.gone: set[str] = set()
         self.log = MemoryPredictionLog()
         self.timeouts: dict[str, list[float]] = {}
+        self.named: dict[str, NamedAggregator] = {}
 
     # --- setting up
 
@@ -116,23 +121,32 @@ class Plant:
         self.deployments[name] = deployment_of(name)
         return self.models[name]
 
+    def pair(
+        self, preprocessor: str, predictor: str, prepare: Answer, predict: Answer, pair: str = PAIR
+    ) -> tuple[Model, Model]:
+        """Two halves; `prepare` answers the features of each row, `predict` takes those."""
+        first = self.model(preprocessor, lambda rows: [{"features": f} for f in prepare(rows)])
+        second = self.model(predictor, predict)
+        self.deployments[preprocessor] = half_of(preprocessor, Half.PREPROCESSOR, pair)
+        self.deployments[predictor] = half_of(predictor, Half.PREDICTOR, pair)
+        return first, second
+
     def graph(
         self, declared: dict[str, Any], inputs: dict[str, dict[str, str]], request: str
     ) -> GraphRecord:
         """Register a graph; `inputs` by step or member, `request` as `a:float b:string`."""
         spec = msgspec.convert({"name": "g", "owner": "tests", **declared}, GraphSpec)
-        parts = [s for s in spec.steps if s.model]
-        parts += [m for s in spec.steps if s.group for m in s.group.members]
-        checked = {
-            part.name: Pinned(
-                model=part.model,
+        checked = {}
+        for asking in askings(spec):
+            known = inputs.get(asking.name, {"x": "request.x"})
+            sent = {} if asking.half is Half.PREDICTOR else known
+            checked[asking.name] = Pinned(
+                model=asking.model,
                 version=VERSION,
                 signature="s" * 64,
-                inputs=inputs.get(part.name, {"x": "request.x"}),
-                numbers=[n for n in inputs.get(part.name, {"x": ""}) if not n.startswith("t_")],
+                inputs=sent,
+                numbers=[name for name in sent if not name.startswith("t_")],
             )
-            for part in parts
-        }
         columns = [
             EntityColumn(name=name, dtype=dtype.rstrip("?"), nullable=dtype.endswith("?"))
             for name, _, dtype in (pair.partition(":") for pair in request.split())
@@ -189,6 +203,8 @@ class Plant:
             return told
         if isinstance(told, dict):
             return msgspec.json.encode(told)
+        if event["verb"] == "hand_on":
+            return self._hand_on(event, [row["features"] for row in told])
         return msgspec.json.encode(
             {
                 "status": 200,
@@ -196,14 +212,31 @@ class Plant:
                 "model_version": event["ref"]["version"],
                 "model_ms": 1.0,
                 "degraded": model.degraded,
+                **({"pair": event["ref"]["pair"]} if event["ref"]["pair"] else {}),
             }
         )
+
+    def _hand_on(self, event: dict[str, Any], features: list[dict[str, Any]]) -> bytes:
+        """As the preprocessor's server does: the predictor's reply, and who made the features."""
+        ref, then = event["ref"], event["then"]
+        body = msgspec.json.encode({"records": features}).decode()
+        ask = {"verb": "infer", "ref": then["ref"], "pair": ref["pair"], "body": body}
+        server = Server(function=then["function"], function_version="", code="", mode=Mode.LOAD)
+        own = {"pair": ref["pair"], "preprocessor_version": ref["version"], "preprocess_ms": 2.0}
+        left = event["seconds"] - self.models[ref["model"]].seconds
+        try:
+            reply = self.call(server, msgspec.json.encode(ask), timeout=left)
+        except DeadlineExceededError:
+            reply = msgspec.json.encode({"status": 504})
+        answer = msgspec.json.decode(reply)
+        hop = "" if answer["status"] == 200 else "predictor"
+        return msgspec.json.encode({**answer, **own, "hop": hop})
 
     # --- asking
 
     def asker(self) -> GraphAsker:
         caller = ModelCaller(self, self, self.crew.now)
-        return GraphAsker(_Graphs(self), caller, self, lambda: self.crew)
+        return GraphAsker(_Graphs(self), caller, self, lambda: self.crew, self.named)
 
     def api(self) -> Api:
         routes = GraphInferApi(self.asker(), Recorder(self.log, SetClock()))
@@ -236,6 +269,20 @@ def deployment_of(model: str, function: str = "", **changes: Any) -> Deployment:
     )
     served = Served(ref=a_ref(model=model), server=server)
     return replace(Deployment(model=model, revision=1, champion=served), **changes)
+
+
+def half_of(
+    model: str, part: Half, pair: str, *, version: str = VERSION, last: str = ""
+) -> Deployment:
+    """A half of a pair; with `last`, the half of another one as the last good version."""
+    whole = deployment_of(model)
+
+    def served(version: str, pair: str) -> Served:
+        ref = a_ref(version, model=model, part=part, pair=pair)
+        return Served(ref=ref, server=replace(whole.champion.server, function=f"{part}:{pair}"))
+
+    older = served("0.0.9-dabc1234.sdef5678", last) if last else None
+    return replace(whole, champion=served(version, pair), last_good=older)
 
 
 def classes(*answers: str, **scores: float) -> Answer:

@@ -81,7 +81,7 @@ def _misplaced(asking: Asking, known: Known) -> str:
     if asking.half is Half.PREPROCESSOR:
         return f"{model} is no preprocessor"
     if asking.half is Half.PREDICTOR:
-        return f"{model} takes no features: it is {'a whole model' if part is None else part}"
+        return f"{model} takes no features: it is a {part or 'whole model'}"
     partner = "" if pair is None else pair.partner
     if asking.name != asking.step:
         return f"{model} is half of a pair with {partner}; a group has whole models only"

@@ -105,7 +105,7 @@ def _features(spec: GraphSpec) -> list[Violation]:
     steps = {step.name: step for step in spec.steps}
     found = []
     for index, step in enumerate(spec.steps):
-        if step.features is None:
+        if step.features is None or kind_of(step) != "model":
             continue
         field = f"steps[{index}].features"
         if step.features not in steps:
