@@ -164,10 +164,18 @@ def outcome_line(output: dict[str, Any]) -> str:
     if output["outcome"] == "registered":
         metrics = ", ".join(f"{k} {v:.3f}" for k, v in sorted(output.get("metrics", {}).items()))
         version = f"{output['version']} {output.get('training', '')}".strip()
-        return f"registered as {version} ({metrics}){_left_out(output.get('rows', {}))}"
+        half = _half(output.get("preprocessor"))
+        return f"registered as {version} ({metrics}){half}{_left_out(output.get('rows', {}))}"
     reasons = "; ".join(output.get("reasons", [])) or "no reason was recorded"
     step = output.get("failed_step", "")
     return f"{output['outcome']}{f' in {step}' if step else ''}: {reasons}"
+
+
+def _half(half: Mapping[str, str] | None) -> str:
+    if not half:
+        return ""
+    version = f"{half['version']} {half['training']}"
+    return f", its preprocessor {half['model']} as {version} (pair {half['pair'][:8]})"
 
 
 def _left_out(rows: Mapping[str, int]) -> str:

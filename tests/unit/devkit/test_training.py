@@ -86,6 +86,22 @@ def test_version_and_metrics_when_registered():
     training.raise_unless_registered(output)
 
 
+def test_both_halves_are_told_when_a_pair_is_registered():
+    half = {"model": "features", "version": "0.1.0-a.b", "training": "tr3", "pair": "0123456789ab"}
+    output = {
+        "outcome": "registered",
+        "version": "0.2.0-a.b",
+        "training": "tr0",
+        "metrics": {"accuracy": 0.97},
+        "preprocessor": half,
+    }
+    told = training.outcome_line(output)
+    assert told == (
+        "registered as 0.2.0-a.b tr0 (accuracy 0.970), "
+        "its preprocessor features as 0.1.0-a.b tr3 (pair 01234567)"
+    )
+
+
 def test_bad_rows_are_told_when_there_were_some():
     output = {
         "outcome": "registered",

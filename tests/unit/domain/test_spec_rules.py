@@ -311,10 +311,3 @@ def test_preprocessing_is_the_same_logic_when_only_the_estimators_parameters_cha
     assert one.preprocessing_digest() == other.preprocessing_digest()
     assert one.logic_digest() != other.logic_digest()
     assert one.preprocessing_digest() != linear.preprocessing_digest()
-
-
-def test_features_are_unlogged_when_they_are_made_of_a_person():
-    columns = [{"name": "a", "personal": True}, {"name": "b", "role": "target"}]
-
-    assert unlogged({"data": {"columns": columns}}) == ["input"]
-    assert unlogged({"data": {"columns": columns}}, preprocessor=True) == ["input", "output"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from fakes.clock import SetClock
 from fakes.registry import MemoryRegistry
@@ -260,3 +261,28 @@ def test_name_fits_an_execution_when_the_model_has_the_longest_name():
     (started,) = _start(_registry(**{name: {"every_hours": 1}}), Queue())
 
     assert len(started) <= 80
+
+
+def test_a_pair_is_trained_once_when_both_halves_have_its_schedule():
+    registry = _registry(flower={"every_hours": 1})
+    flower = registry.model("flower")
+    registry.put_model(
+        msgspec.structs.replace(flower, name="flower-features", task="preprocessing")
+    )
+
+    assert _start(registry, Queue()) == ["flower-20260301T120000Z"]
+
+
+def test_the_run_of_a_pair_is_recorded_with_both_halves_when_registered():
+    registry = MemoryRegistry()
+    half = {"model": "flower-features", "version": "0.2.0-da.sb", "training": "tr3", "pair": "p"}
+
+    found = _recorded(
+        RESULTS, registry=registry, register={**RESULTS["register"], "preprocessor": half}
+    )
+
+    assert found.preprocessor.version == "0.2.0-da.sb"
+    whole, other = (registry.run(name, "flower-1") for name in ("flower", "flower-features"))
+    assert (whole.version, whole.training) == ("0.1.0-da.sb", "tr0")
+    assert (other.version, other.training) == ("0.2.0-da.sb", "tr3")
+    assert whole.event == other.event

@@ -21,8 +21,9 @@ _MARK = "servery.features"
 _GIVEN = "servery_features"
 _TAKEN = "numeric"
 _FLOAT = "tensor(float)"
+_LONGEST_SENTENCE = 300
 # Whole numbers up to 2**24 are float32 as they are; codes and indicators are small.
-_AS_FLOAT = {
+_NUMBERS = {
     _FLOAT: TensorProto.FLOAT,
     "tensor(bool)": TensorProto.BOOL,
     "tensor(int32)": TensorProto.INT32,
@@ -70,16 +71,16 @@ def cut(content: bytes, *, features: int) -> tuple[bytes, bytes]:
     if _missing(model, after) - {tensor}:
         raise RejectedError("the estimator takes more than the features")
     kind = _kind(model, before, tensor)
-    preprocessor = _part(model, "preprocessor", [*before, _through(kind, tensor, _GIVEN)])
+    given = _passed(kind, tensor, _GIVEN, to=TensorProto.FLOAT)
+    preprocessor = _part(model, "preprocessor", [*before, given])
     preprocessor.graph.input.extend(model.graph.input)
     preprocessor.graph.output.append(_matrix(_GIVEN, features))
-    front = [] if tensor == _TAKEN else [_back(kind, _TAKEN, tensor)]
+    taken = _passed(kind, _TAKEN, tensor, to=_NUMBERS[kind])
+    front = [] if tensor == _TAKEN else [taken]
     predictor = _part(model, "predictor", [*front, *after])
     predictor.graph.input.append(_matrix(_TAKEN, features))
     predictor.graph.output.extend(model.graph.output)
-    return tuple(  # type: ignore[return-value]
-        bytes(half.SerializeToString(deterministic=True)) for half in (preprocessor, predictor)
-    )
+    return _bytes(preprocessor), _bytes(predictor)
 
 
 def _reaching(model: Any, ends: list[str], starts: list[str]) -> list[Any]:  # noqa: ANN401
@@ -114,27 +115,24 @@ def _kind(model: Any, nodes: list[Any], tensor: str) -> str:  # noqa: ANN401 - u
     part = _part(model, "features", [*nodes, helper.make_node("Identity", [tensor], [_GIVEN])])
     part.graph.input.extend(model.graph.input)
     part.graph.output.append(helper.make_empty_tensor_value_info(_GIVEN))
-    session = onnxruntime.InferenceSession(
-        part.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
+    try:
+        session = onnxruntime.InferenceSession(
+            part.SerializeToString(), providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # onnxruntime's own, which have no common root
+        told = str(error)[:_LONGEST_SENTENCE]
+        raise RejectedError(f"what comes before the estimator does not load ({told})") from error
     found = str(session.get_outputs()[0].type)
-    if found not in _AS_FLOAT:
+    if found not in _NUMBERS:
         raise RejectedError(f"the features are {found}, and only numbers of 32 bits travel")
     return found
 
 
-def _through(kind: str, source: str, name: str) -> Any:  # noqa: ANN401 - untyped library
-    """What gives features as float32."""
+def _passed(kind: str, source: str, name: str, *, to: int) -> Any:  # noqa: ANN401 - untyped library
+    """What gives features of some type as those of another, or as they are."""
     if kind == _FLOAT:
         return helper.make_node("Identity", [source], [name])
-    return helper.make_node("Cast", [source], [name], to=TensorProto.FLOAT)
-
-
-def _back(kind: str, source: str, name: str) -> Any:  # noqa: ANN401 - untyped library
-    """What gives features as the estimator knows them."""
-    if kind == _FLOAT:
-        return helper.make_node("Identity", [source], [name])
-    return helper.make_node("Cast", [source], [name], to=_AS_FLOAT[kind])
+    return helper.make_node("Cast", [source], [name], to=to)
 
 
 def _part(model: Any, name: str, nodes: list[Any]) -> Any:  # noqa: ANN401 - untyped library
@@ -148,6 +146,10 @@ def _part(model: Any, name: str, nodes: list[Any]) -> Any:  # noqa: ANN401 - unt
     read = {source for node in nodes for source in _read(node)}
     part.graph.initializer.extend(c for c in model.graph.initializer if c.name in read)
     return part
+
+
+def _bytes(half: Any) -> bytes:  # noqa: ANN401 - untyped library
+    return bytes(half.SerializeToString(deterministic=True))
 
 
 def _matrix(name: str, features: int) -> Any:  # noqa: ANN401 - untyped library

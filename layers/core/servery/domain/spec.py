@@ -303,20 +303,18 @@ class _Marked(msgspec.Struct):
     personal: bool = False
 
 
-def unlogged(spec: dict[str, Any], *, preprocessor: bool = False) -> list[str]:
+def unlogged(spec: dict[str, Any]) -> list[str]:
     """What the prediction log leaves out because it is about persons: `input`, `output`.
 
     Args:
         spec: As it is kept with a training; of one that cannot be read, both are left out.
-        preprocessor: Whether it is about the preprocessor of the pair, whose output are features
-            made of the input.
     """
     try:
         columns = msgspec.convert(spec.get("data", {}).get("columns", []), list[_Marked])
     except (msgspec.ValidationError, AttributeError):
         return ["input", "output"]
     roles = {column.role for column in columns if column.personal}
-    parts = (("input", Role.FEATURE), ("output", Role.FEATURE if preprocessor else Role.TARGET))
+    parts = (("input", Role.FEATURE), ("output", Role.TARGET))
     return [part for part, role in parts if role in roles]
 
 
