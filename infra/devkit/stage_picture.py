@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from devkit.screen import Screen
-    from devkit.stages import Asked, Figures
+    from devkit.stages import Asked, Figures, StageFigures
 
-_BAR = 30
+_BAR = 20
 _INK = " ░▒▓█"
 _DARKEST = 16
 _SIDE = 8
@@ -25,10 +25,10 @@ _BESIDE = 4  # as many as fit into 80 columns
 def show(screen: Screen, found: Figures) -> None:
     """The figures of both stages, and what became of each request."""
     rows = [
-        [name, stage.model, f"{stage.accuracy:.1%}", _bar(stage.accuracy), _took(stage)]
+        [name, stage.model, f"{stage.accuracy:.1%}", _bar(stage.accuracy), *_took(stage)]
         for name, stage in (("light", found.light), ("heavy", found.heavy))
     ]
-    titles = ["stage", "model", "accuracy", "", "median and 95th percentile"]
+    titles = ["stage", "model", "accuracy", "", "median", "95 of 100 within"]
     screen.say()
     screen.show(table(titles, rows, title=f"{found.rows} requests, one row each"))
     screen.say()
@@ -37,7 +37,7 @@ def show(screen: Screen, found: Figures) -> None:
         ("answer stays", kept),
         ("wrong, then right", found.to_right),
         ("right, then wrong", found.to_wrong),
-        ("wrong, then wrong otherwise", found.still_wrong),
+        ("wrong, then wrong again", found.still_wrong),
     ]
     changed = [
         [name, str(count), f"{count / found.rows:.1%}", _bar(count / found.rows)]
@@ -81,8 +81,8 @@ def _bar(share: float) -> str:
     return "█" * filled + "·" * (_BAR - filled)
 
 
-def _took(stage: Any) -> str:  # noqa: ANN401 - a stage's figures
-    return f"{_milliseconds(stage.p50_ms)}, {_milliseconds(stage.p95_ms)}"
+def _took(stage: StageFigures) -> list[str]:
+    return [_milliseconds(stage.p50_ms), _milliseconds(stage.p95_ms)]
 
 
 def _milliseconds(value: float) -> str:
