@@ -26,13 +26,15 @@ Table = dict[str, list[Any]]
 def tables() -> dict[str, Table]:
     """File name to columns of every data set."""
     iris, wine = _named(datasets.load_iris(), "species"), _wine()
+    masses = _named(datasets.load_breast_cancer(), "diagnosis")
     return {
         "iris.csv": iris,
         "iris_rest.csv": _one_against_rest(iris, "species"),
         "flowers.csv": _numbered(iris, "flower", without="species"),
         "wine.parquet": wine,
         **{f"wine_{k}.csv": _only(wine, "cultivar", f"cultivar_{k}") for k in (1, 2, 3)},
-        "breast_cancer.csv": _named(datasets.load_breast_cancer(), "diagnosis"),
+        "breast_cancer.csv": masses,
+        "biopsies.csv": _numbered(masses, "biopsy", without="diagnosis"),
         "digits.csv": _digits(),
         "digits_statistics.csv": _digits_statistics(),
         "diabetes.csv": _diabetes(),

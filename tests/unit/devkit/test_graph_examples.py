@@ -52,10 +52,18 @@ def test_every_model_comes_along_when_an_example_is_tried(name):
     assert set(asked) <= set(specs.examples())
 
 
-def test_flowers_are_what_the_lookup_wants_when_the_example_is_loaded():
-    lookup = next(step.lookup for step in graph("iris-flower").steps if step.lookup)
-    loaded = entities.read(specs.EXAMPLES / "data" / "flowers.csv", "flower")
-    assert len(loaded) == 150
+@pytest.mark.parametrize(
+    ("name", "file", "key", "count"),
+    [
+        ("iris-flower", "flowers.csv", "flower", 150),
+        ("breast-cancer-proxy", "biopsies.csv", "biopsy", 569),
+        ("breast-cancer-lookup", "biopsies.csv", "biopsy", 569),
+    ],
+)
+def test_data_are_what_the_lookup_wants_when_the_example_is_loaded(name, file, key, count):
+    lookup = next(step.lookup for step in graph(name).steps if step.lookup)
+    loaded = entities.read(specs.EXAMPLES / "data" / file, key)
+    assert len(loaded) == count
     for row in loaded.values():
         assert set(row) == {column.name for column in lookup.columns}
         assert all(isinstance(value, float) for value in row.values())

@@ -6,10 +6,11 @@ import msgspec
 import pytest
 import yaml
 from devkit.specs import EXAMPLES
-from fakes.deployed import deploy
+from fakes.deployed import a_pair, deploy, number, preprocessing
 from fakes.object_store import MemoryObjectStore
 from fakes.registry import MemoryRegistry
 from servery.domain.graphs import GraphSpec
+from servery.domain.manifest import Part
 from servery.domain.signature import Dtype, Field, Output, Signature, Task
 from servery.domain.spec import ModelSpec
 from servery.domain.spec_rules import read_spec
@@ -36,17 +37,34 @@ def interface(spec: ModelSpec) -> Signature:
     return Signature(task=spec.task, inputs=inputs, output=output)
 
 
+def release(registry: MemoryRegistry, objects: MemoryObjectStore, spec: ModelSpec) -> None:
+    """Deploy what a spec would become: one model, or both halves of a pair."""
+    assert spec.gates.latency_p99_ms is not None
+    signature, slowest = interface(spec), spec.gates.latency_p99_ms
+    if spec.pair is None:
+        deploy(registry, objects, spec.name, signature, p99_ms=slowest)
+        return
+    first = spec.pair.preprocessor
+    features = ["feature_1", "feature_2"]
+    prepared = preprocessing(features, *signature.inputs)
+    predicted = msgspec.structs.replace(signature, inputs=[number(n) for n in features])
+    halves = ((first, Part.PREPROCESSOR, prepared), (spec.name, Part.PREDICTOR, predicted))
+    for name, part, own in halves:
+        partner = spec.name if name == first else first
+        pair = a_pair(part, partner)
+        deploy(registry, objects, name, own, p99_ms=slowest, pair=pair)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_registers_when_its_models_are_released(name):
     graph = msgspec.convert(
         yaml.safe_load((EXAMPLES / "graphs" / f"{name}.yaml").read_text()), GraphSpec
     )
     registry, objects = MemoryRegistry(), MemoryObjectStore()
-    for model in {asking.model for asking in askings(graph)}:
-        spec = read_spec(yaml.safe_load((EXAMPLES / f"{model}.yaml").read_text()))
-        assert spec.gates.latency_p99_ms is not None
-        signature, slowest = interface(spec), spec.gates.latency_p99_ms
-        deploy(registry, objects, model, signature, p99_ms=slowest)
+    asked = {asking.model for asking in askings(graph)}
+    for path in EXAMPLES.glob("*.yaml"):
+        if path.stem in asked:
+            release(registry, objects, read_spec(yaml.safe_load(path.read_text())))
     checked = check_graph(graph, Models(registry, objects))
     assert checked.request
     assert set(checked.pinned) == {asking.name for asking in askings(graph)}
