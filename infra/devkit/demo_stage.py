@@ -38,7 +38,7 @@ def run(deployed: Deployed, screen: Screen) -> Shown:
             {name: partial(demo.make, deployed, board, read[name], "load") for name in read}
         )
     with api(deployed) as http:
-        rows = stages.test_rows(deployed, [read[LIGHT], read[HEAVY]], http)
+        rows = stages.held_out(deployed, [read[LIGHT], read[HEAVY]], http)
         path = f"/v2/models/{LIGHT}/staged"
         exchange.show(http, screen, path, {"records": [rows[0].record]})
         screen.say()

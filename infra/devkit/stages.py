@@ -99,7 +99,7 @@ class Figures:
         return {**asdict(self), "changed_share": self.changed_share}
 
 
-def test_rows(deployed: Deployed, specs: Sequence[Mapping[str, Any]], api: Api) -> list[Row]:
+def held_out(deployed: Deployed, specs: Sequence[Mapping[str, Any]], api: Api) -> list[Row]:
     """The rows that neither model was trained with, columns of both models side by side.
 
     They are read from where the trainings put them, so they are the very rows that the models
@@ -113,7 +113,7 @@ def test_rows(deployed: Deployed, specs: Sequence[Mapping[str, Any]], api: Api) 
     Raises:
         DevkitError: the two trainings held other rows out.
     """
-    tables = [_held_out(deployed, spec, api) for spec in specs]
+    tables = [_table(deployed, spec, api) for spec in specs]
     targets = [table[spec["data"]["target"]] for table, spec in zip(tables, specs, strict=True)]
     if any(target != targets[-1] for target in targets):
         raise DevkitError(
@@ -127,7 +127,7 @@ def test_rows(deployed: Deployed, specs: Sequence[Mapping[str, Any]], api: Api) 
     return [Row(record, right) for record, right in zip(records, targets[-1], strict=True)]
 
 
-def _held_out(deployed: Deployed, spec: Mapping[str, Any], api: Api) -> dict[str, list[Any]]:
+def _table(deployed: Deployed, spec: Mapping[str, Any], api: Api) -> dict[str, list[Any]]:
     from servery.adapters.npz_datasets import decode  # noqa: PLC0415 - only this needs arrays
     from servery.usecases.training import keys  # noqa: PLC0415
 
