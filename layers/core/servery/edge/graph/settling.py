@@ -78,7 +78,9 @@ class JobSettler:
         self._log.settled(settled)
         if settled.job.state.final:
             return None
-        return max(0.0, settled.job.settle_at - settling.clock.now().timestamp())
+        # Past its time and open still, it waits for a sweep to publish its parts.
+        left = settled.job.settle_at - settling.clock.now().timestamp()
+        return left if left > 0 else AGAIN_SECONDS
 
 
 def _counts(swept: GraphSwept) -> dict[str, int]:
