@@ -68,7 +68,7 @@ def pair(half: Mapping[str, Any]) -> str:
     """With what half of a pair works together, and whether that answers."""
     other = "preprocessor" if half["part"] == "predictor" else "predictor"
     there = half["partner_version"] or "of which nobody serves the half that belongs to it"
-    return f"{half['id'][:12]}, with the {other} {half['partner']} {there}"
+    return f"{half['id'][:8]}, with the {other} {half['partner']} {there}"
 
 
 def show_model(screen: Screen, detail: Mapping[str, Any]) -> None:

@@ -114,7 +114,7 @@ class TestShown:
         }
         assert (detail["model"]["part"], detail["model"]["partner"]) == ("predictor", PREPROCESSOR)
         assert views.pair(detail["pair"]) == (
-            f"{pair[:12]}, with the preprocessor {PREPROCESSOR} {production_of(1)}"
+            f"{pair[:8]}, with the preprocessor {PREPROCESSOR} {production_of(1)}"
         )
 
     def test_nobody_is_named_when_only_one_half_is_released(self, pairs, api):
