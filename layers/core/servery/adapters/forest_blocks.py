@@ -18,37 +18,27 @@ The proof of the export decides about the result; the graph as it was converted 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from servery.adapters.tree_ensemble import (
+    DOMAIN,
+    LABELS,
+    Array,
+    Node,
+    TreeEnsemble,
+    UnusualNodeError,
+)
+
 BLOCK_NODES = 70_000
 FEWEST_TREES = 4
 _OLDEST_OPSET = 13
-_DOMAIN = "ai.onnx.ml"
-_LISTS = {onnx.AttributeProto.INTS: "ints", onnx.AttributeProto.FLOATS: "floats"} | {
-    onnx.AttributeProto.STRINGS: "strings"
-}
-_OF_NODES = {
-    "nodes_falsenodeids",
-    "nodes_featureids",
-    "nodes_hitrates",
-    "nodes_missing_value_tracks_true",
-    "nodes_modes",
-    "nodes_nodeids",
-    "nodes_treeids",
-    "nodes_truenodeids",
-    "nodes_values",
-}
-_OF_LEAVES = {"ids", "nodeids", "treeids", "weights"}
-_PLAIN = {"post_transform": b"NONE", "aggregate_function": b"SUM"}
-_LABELS = {"classlabels_int64s", "classlabels_strings"}
+_TWO = 2
 
-
-class _Unusual(Exception):  # noqa: N818 - not an error: the node is left as it is
-    """A node that is not of the form that is divided here."""
+Constant: TypeAlias = Any  # of onnx, which has no types
 
 
 def divide(graph: onnx.ModelProto, *, block_nodes: int = BLOCK_NODES) -> onnx.ModelProto | None:
@@ -67,7 +57,7 @@ def divide(graph: onnx.ModelProto, *, block_nodes: int = BLOCK_NODES) -> onnx.Mo
     for node in graph.graph.node:
         try:
             made, added = _divided(node, block_nodes)
-        except _Unusual:
+        except UnusualNodeError:
             nodes.append(node)
             continue
         nodes += made
@@ -83,79 +73,19 @@ def divide(graph: onnx.ModelProto, *, block_nodes: int = BLOCK_NODES) -> onnx.Mo
     return divided
 
 
-def _divided(node: Any, block_nodes: int) -> tuple[list[Any], list[Any]]:  # noqa: ANN401 - untyped library
+def _divided(node: Node, block_nodes: int) -> tuple[list[Node], list[Constant]]:
     """What stands for a node: nodes and constants."""
     kinds = {"TreeEnsembleClassifier": "class", "TreeEnsembleRegressor": "target"}
-    if node.domain != _DOMAIN or node.op_type not in kinds:
-        raise _Unusual
-    forest = _Forest(node, kinds[node.op_type])
+    if node.domain != DOMAIN or node.op_type not in kinds:
+        raise UnusualNodeError
+    forest = TreeEnsemble(node, kinds[node.op_type])
     bounds = _bounds(forest.sizes, block_nodes)
     if kinds[node.op_type] == "target":
         return _regressor(node, forest, bounds), []
     return _classifier(node, forest, bounds)
 
 
-class _Forest:
-    """The attributes of a tree ensemble, and its trees one after the other."""
-
-    def __init__(self, node: Any, kind: str) -> None:  # noqa: ANN401 - untyped library
-        self.given = {each.name: each for each in node.attribute}
-        self._kind = kind
-        self._leaves = {f"{kind}_{name}" for name in _OF_LEAVES}
-        known = _OF_NODES | self._leaves | _PLAIN.keys() | {"n_targets", "base_values"} | _LABELS
-        plain = all(self.given[name].s == _PLAIN[name] for name in _PLAIN if name in self.given)
-        if not (self.given.keys() <= known and plain and self._leaves <= self.given.keys()):
-            raise _Unusual
-        self._nodes, self.sizes = self._ends(_OF_NODES, "nodes_treeids")
-        self._weights, _ = self._ends(self._leaves, f"{kind}_treeids")
-
-    def _ends(self, names: set[str], trees: str) -> tuple[Any, Any]:
-        """Where each tree begins in some lists and the last one ends; how long each is there."""
-        ids = np.array(self.given[trees].ints if trees in self.given else [], dtype=np.int64)
-        lengths = {len(self._list(name)) for name in names & self.given.keys()}
-        if not len(ids) or (np.diff(ids) < 0).any() or not lengths <= {0, len(ids)}:
-            raise _Unusual
-        found, counts = np.unique(ids, return_counts=True)
-        if not np.array_equal(found, np.unique(self.given["nodes_treeids"].ints)):
-            raise _Unusual
-        return np.concatenate([[0], np.cumsum(counts)]), counts
-
-    def _list(self, name: str) -> Any:  # noqa: ANN401 - untyped library
-        if self.given[name].type not in _LISTS:
-            raise _Unusual
-        return getattr(self.given[name], _LISTS[self.given[name].type])
-
-    def leaves(self, name: str) -> Any:  # noqa: ANN401 - untyped library
-        """What its leaves have of `ids` or `weights`."""
-        return np.array(self._list(f"{self._kind}_{name}"))
-
-    def block(self, first: int, end: int, **named: Any) -> Any:  # noqa: ANN401 - untyped library
-        """The trees from `first` to before `end` as a regressor, without base values.
-
-        Args:
-            first: Counted from 0.
-            end: That of the first tree that is no longer in it.
-            named: `weights` of the whole forest, number of `targets`, `source` and `name`.
-        """
-        made = helper.make_node(
-            "TreeEnsembleRegressor",
-            [named["source"]],
-            [named["name"]],
-            name=named["name"],
-            domain=_DOMAIN,
-            n_targets=named["targets"],
-        )
-        for ends, names in ((self._nodes, _OF_NODES), (self._weights, self._leaves)):
-            part = slice(int(ends[first]), int(ends[end]))
-            for name in sorted(names & self.given.keys()):
-                kind = self.given[name].type
-                new = made.attribute.add(name=name.replace("class_", "target_"), type=kind)
-                values = named["weights"] if name.endswith("_weights") else self._list(name)
-                getattr(new, _LISTS[kind]).extend(values[part])
-        return made
-
-
-def _bounds(sizes: Any, block_nodes: int) -> list[int]:  # noqa: ANN401 - an array
+def _bounds(sizes: Array, block_nodes: int) -> list[int]:
     """The first tree of each block, and the number of trees; blocks of nearly the same size."""
     count = min(-(-int(sizes.sum()) // block_nodes), len(sizes) // FEWEST_TREES)
     bounds, held = [0], 0
@@ -166,34 +96,36 @@ def _bounds(sizes: Any, block_nodes: int) -> list[int]:  # noqa: ANN401 - an arr
             held = 0
         held += size
     if count <= 1 or len(bounds) == 1:
-        raise _Unusual
+        raise UnusualNodeError
     return [*bounds, len(sizes)]
 
 
-def _regressor(node: Any, forest: _Forest, bounds: list[int]) -> list[Any]:  # noqa: ANN401
+def _regressor(node: Node, forest: TreeEnsemble, bounds: list[int]) -> list[Node]:
     weights = forest.leaves("weights")
     targets = forest.given["n_targets"].i if "n_targets" in forest.given else 1
-    blocks = _blocks(node, forest, bounds, weights=weights, targets=targets)
+    blocks = _blocks(node, forest, bounds, weights, targets)
     if "base_values" in forest.given:
         blocks[0].attribute.append(forest.given["base_values"])
     return [*blocks, helper.make_node("Sum", [b.output[0] for b in blocks], [node.output[0]])]
 
 
-def _classifier(node: Any, forest: _Forest, bounds: list[int]) -> tuple[list[Any], list[Any]]:  # noqa: ANN401
+def _classifier(
+    node: Node, forest: TreeEnsemble, bounds: list[int]
+) -> tuple[list[Node], list[Constant]]:
     """Of two classes the converter writes the weights of the second alone, under id 0."""
-    names = [name for name in _LABELS if name in forest.given]
+    names = [name for name in LABELS if name in forest.given]
     weights, ids = forest.leaves("weights"), forest.leaves("ids")
     unusual = "base_values" in forest.given or (weights < 0).any()
     if len(names) != 1 or unusual or len(node.output) != len(("label", "scores")):
-        raise _Unusual
+        raise UnusualNodeError
     labels = np.array(helper.get_attribute_value(forest.given[names[0]]))
-    single = len(labels) == 2 and not ids.any()  # noqa: PLR2004
+    single = len(labels) == _TWO and not ids.any()
     if not (all(node.output) and (single or np.array_equal(np.unique(ids), range(len(labels))))):
-        raise _Unusual
+        raise UnusualNodeError
     trees = np.float32(bounds[-1])
     label, scores = node.output
     votes = weights.astype(np.float32) * trees
-    blocks = _blocks(node, forest, bounds, weights=votes, targets=1 if single else len(labels))
+    blocks = _blocks(node, forest, bounds, votes, 1 if single else len(labels))
     own = {part: f"{scores}/{part}" for part in ("votes", "trees", "one", "second", "first")}
     own |= {part: f"{scores}/{part}" for part in ("labels", "best")}
     shares = own["second"] if single else scores
@@ -216,10 +148,17 @@ def _classifier(node: Any, forest: _Forest, bounds: list[int]) -> tuple[list[Any
     return [*blocks, *made], constants
 
 
-def _blocks(node: Any, forest: _Forest, bounds: list[int], **named: Any) -> list[Any]:  # noqa: ANN401
+def _blocks(
+    node: Node, forest: TreeEnsemble, bounds: list[int], weights: Array, targets: int
+) -> list[Node]:
     return [
         forest.block(
-            first, end, source=node.input[0], name=f"{node.output[-1]}/block_{first}", **named
+            first,
+            end,
+            weights=weights,
+            targets=targets,
+            source=node.input[0],
+            name=f"{node.output[-1]}/block_{first}",
         )
         for first, end in pairwise(bounds)
     ]

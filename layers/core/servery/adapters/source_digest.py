@@ -18,6 +18,7 @@ LOGIC = (
     "adapters/sklearn_pipeline.py",
     "adapters/sklearn_runtime.py",
     "adapters/sklearn_trainer.py",
+    "adapters/tree_ensemble.py",
     "usecases/training/export.py",
     "usecases/training/features.py",
     "usecases/training/pair_proof.py",
