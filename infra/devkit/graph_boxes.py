@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from servery.domain.graph_records import entry_of
 from servery.domain.graphs import REQUEST, Aggregator, OnFailure, Slow, kind_of, references
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from servery.domain.entities import Lookup
     from servery.domain.graph_records import GraphRecord
     from servery.domain.graphs import Group, Member, Predicate, Step
 
@@ -24,7 +26,7 @@ class Box:
 
     Attributes:
         name: As references name it; what stands at the top.
-        kind: request, answer, model, lookup or group.
+        kind: request, answer, or what a step is.
         does: What it is: the model, what is looked up, how a group becomes one.
         takes: What flows into it, a line for each source.
         rules: When it runs and what its failure does.
@@ -73,7 +75,7 @@ def step_box(record: GraphRecord, step: Step) -> Box:
         step.name,
         kind_of(step) or "model",
         does=_does(step),
-        takes=tuple(_takes(inputs)),
+        takes=(*_takes(inputs), *_features(step)),
         rules=tuple(_rules(step)),
         members=tuple(_member(member) for member in step.group.members) if step.group else (),
     )
@@ -85,12 +87,12 @@ def inputs_of(record: GraphRecord, step: Step) -> dict[str, str]:
     What the registration found out comes first, since the declaration leaves out the columns of
     the request; of a graph that is not registered there is the declaration alone.
     """
-    if step.lookup is not None:
+    if kind_of(step) == "lookup" and step.lookup is not None:
         return {"key": step.lookup.key}
     parts: list[Step | Member] = list(step.group.members) if step.group else [step]
-    found: dict[str, str] = {}
+    found = {"key": step.lookup.key} if step.lookup is not None else {}
     for part in parts:
-        checked = record.checked.get(part.name)
+        checked = record.checked.get(entry_of(part))
         said = checked.inputs if checked and checked.inputs else part.inputs
         # Under the reference itself where two members give one input different names.
         found |= {(name if found.get(name, ref) == ref else ref): ref for name, ref in said.items()}
@@ -112,22 +114,37 @@ def when(predicate: Predicate) -> str:
 
 
 def _does(step: Step) -> tuple[str, ...]:
-    if step.lookup is not None:
-        columns = step.lookup.columns
-        named = ", ".join(column.name for column in columns)
-        return (
-            f"look up {step.lookup.entity}",
-            named if len(columns) <= _NAMED + 1 else f"{len(columns)} columns",
-        )
-    if step.group is not None:
-        return tuple(_aggregate(step.group))
-    return (_model(step.model or "", step.version),)
+    model = _model(step.model or "", step.version)
+    match kind_of(step):
+        case "lookup" if step.lookup is not None:
+            return (f"look up {step.lookup.entity}", _columns(step.lookup))
+        case "group" if step.group is not None:
+            return tuple(_aggregate(step.group))
+        case "preprocessor":
+            return (f"prepare by {step.preprocessor}",)
+        case "pair":
+            return (f"prepare by {step.preprocessor}", f"→ {model}")
+        case "looking_up" if step.lookup is not None:
+            return (model, f"looks up {step.lookup.entity} itself", _columns(step.lookup))
+    return (model,)
+
+
+def _columns(lookup: Lookup) -> str:
+    names = [column.name for column in lookup.columns]
+    return ", ".join(names) if len(names) <= _NAMED + 1 else f"{len(names)} columns"
+
+
+def _features(step: Step) -> list[str]:
+    return [f"← {step.features}: features"] if step.features is not None else []
 
 
 def _member(member: Member) -> Box:
     rules = [f"as {member.label}"] if member.label not in ("", member.name) else []
     rules += [f"weight {member.weight:g}"] if member.weight != 1 else []
     rules += [f"within {_time(member.deadline_ms)}"] if member.deadline_ms else []
+    if member.then is not None:
+        rules.append(f"then {member.then.graph}, in jobs")
+        rules += [when(member.then.when)] if member.then.when is not None else []
     model = _model(member.model, member.version)
     return Box(member.name, "model", (model,), rules=tuple(rules))
 
@@ -140,7 +157,7 @@ def _aggregate(group: Group) -> list[str]:
     scores = list(dict.fromkeys(m.score for m in group.members if m.score))
     of = f" of {scores[0] if len(scores) == 1 else 'scores'}" if group.aggregate.scored else ""
     agreed, many = group.aggregate is Aggregator.QUORUM, len(group.members)
-    lines = [f"{group.aggregate}{of}"]
+    lines = [f"{group.named or group.aggregate}{of}"]
     if group.quorum is not None:
         lines.append(f"{group.quorum} of {many} {'agree' if agreed else 'are enough'}")
     if group.slow is Slow.GO_ON and group.wait_ms is not None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 from xml.sax.saxutils import escape
+
+from servery.domain.graphs import Kind
 
 from devkit.graph_layout import lay_out
 
@@ -23,10 +25,12 @@ _LIMIT, _WIDE_LIMIT, _IN_A_ROW = 34, 72, 4
 _STYLE = """
 svg { color-scheme: light dark;
   --back: #ffffff; --box: #f6f8fa; --edge: #57606a; --text: #1f2328; --dim: #57606a;
-  --model: #0969da; --lookup: #9a6700; --group: #8250df; --request: #57606a; --answer: #1a7f37; }
+  --model: #0969da; --lookup: #9a6700; --group: #8250df; --request: #57606a; --answer: #1a7f37;
+  --preprocessor: #1b7c83; --pair: #0969da; --looking_up: #0969da; }
 @media (prefers-color-scheme: dark) { svg {
   --back: #0d1117; --box: #161b22; --edge: #8b949e; --text: #e6edf3; --dim: #9198a1;
-  --model: #4493f8; --lookup: #d29922; --group: #ab7df8; --request: #8b949e; --answer: #3fb950; } }
+  --model: #4493f8; --lookup: #d29922; --group: #ab7df8; --request: #8b949e; --answer: #3fb950;
+  --preprocessor: #39c5cf; --pair: #4493f8; --looking_up: #4493f8; } }
 .back { fill: var(--back); }
 .box { fill: var(--box); stroke-width: 1.5; }
 .arrow { fill: none; stroke: var(--edge); stroke-width: 1.5; }
@@ -36,7 +40,7 @@ text { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mo
 .title { font-weight: 700; } .dim { fill: var(--dim); }
 """ + "".join(
     f".{kind} {{ stroke: var(--{kind}); }} .t-{kind} {{ fill: var(--{kind}); }}\n"
-    for kind in ("model", "lookup", "group", "request", "answer")
+    for kind in ("request", "answer", *get_args(Kind))
 )
 
 

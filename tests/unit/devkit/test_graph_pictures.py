@@ -124,6 +124,68 @@ def test_members_are_side_by_side_when_there_is_room():
         assert said in shown
 
 
+PAIRS = """
+name: g
+owner: t
+steps:
+  - {name: measures, preprocessor: scaler}
+  - {name: apart, model: ranker, features: measures}
+  - {name: line, preprocessor: scaler, model: ranker, version: 1.0.0-d1.s1}
+  - name: alone
+    model: credit
+    lookup:
+      entity: customer
+      key: request.id
+      columns: [{name: age, dtype: int}, {name: income, dtype: float}]
+output: [apart, line, alone]
+"""
+
+
+def test_halves_and_whose_lookup_it_is_are_said_when_steps_are_of_these_kinds():
+    shown = picture(record(PAIRS), 120)
+    for said in (
+        "prepare by scaler",
+        "← measures: features",
+        "→ ranker 1.0.0-d1.s1",
+        "looks up customer itself",
+        "age, income",
+        "← request: id",
+    ):
+        assert said in shown
+    layout = graph_layout.lay_out(record(PAIRS))
+    assert ("measures", "apart") in layout.arrows
+    assert level_of(layout, "line") == level_of(layout, "alone") == 1
+
+
+def test_what_goes_into_the_preprocessor_is_said_when_a_pair_is_registered():
+    inputs = {name: f"request.{name}" for name in "abc"}
+    pinned = {"model": "m", "version": "1", "signature": "s"}
+    checked = {"line.preprocessor": {**pinned, "inputs": inputs}, "line": pinned}
+    text = "name: g\nowner: t\nsteps: [{name: line, preprocessor: scaler, model: ranker}]"
+    assert "← request: 3 columns" in picture(record(text, checked=checked))
+
+
+def test_each_kind_has_a_colour_of_its_own_name_when_the_svg_is_written():
+    text = graph_svg.svg(record(PAIRS))
+    for kind in ("preprocessor", "model", "pair", "looking_up"):
+        assert f'class="box {kind}"' in text
+        assert text.count(f"--{kind}: #") == 2  # light and dark
+        assert f".{kind} {{ stroke" in text
+
+
+def test_what_an_answer_sets_going_is_in_the_members_box_when_it_does():
+    then = "then: {graph: careful, when: {of: class, equals: malignant}}"
+    text = GROUP.replace("label: sea}", f"label: sea, {then}}}")
+    shown = picture(record(text), 120)
+    assert "then careful, in jobs" in shown
+    assert "if class is malignant" in shown
+
+
+def test_the_named_function_is_said_when_a_group_names_one():
+    text = GROUP.replace("aggregate: quorum", "aggregate: named\n      named: trimmed_mean")
+    assert "trimmed_mean of scores" in picture(record(text))
+
+
 def test_members_are_in_rows_when_there_is_no_room():
     shown = picture(record(GROUP), 40)
     assert max(map(len, shown.splitlines())) <= 40

@@ -7,7 +7,8 @@ from enum import StrEnum
 import msgspec
 
 from servery.domain.entities import EntityColumn, Reference
-from servery.domain.graphs import GraphSpec
+from servery.domain.graphs import GraphSpec, Member, Step, kind_of
+from servery.domain.manifest import Part
 
 
 class Pinned(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +48,16 @@ class GraphRecord(msgspec.Struct, frozen=True, kw_only=True):
     registered: str
     checked: dict[str, Pinned] = {}
     request: list[EntityColumn] = []
+
+
+def entry_of(part: Step | Member) -> str:
+    """Under what name a record says what goes into a step or member.
+
+    Of a pair in a line that is its preprocessor's; under the step's own name the record has the
+    predictor.
+    """
+    in_line = isinstance(part, Step) and kind_of(part) == "pair"
+    return f"{part.name}.{Part.PREPROCESSOR}" if in_line else part.name
 
 
 class StepState(StrEnum):

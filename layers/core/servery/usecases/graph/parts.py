@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from servery.domain.entities import EntityColumn, Reference
-from servery.domain.graphs import GraphSpec, Member, Step, kind_of
+from servery.domain.graph_records import entry_of
+from servery.domain.graphs import GraphSpec, Step, kind_of
 from servery.domain.manifest import Part as Half
 
 
@@ -91,16 +92,6 @@ def askings_of(index: int, step: Step) -> list[Asking]:
         )
         for number, member in enumerate(members)
     ]
-
-
-def entry_of(part: Step | Member) -> str:
-    """Under what name a record says what goes into a step or member.
-
-    Of a pair in a line that is its preprocessor's; under the step's own name the record has the
-    predictor.
-    """
-    in_line = isinstance(part, Step) and kind_of(part) == "pair"
-    return f"{part.name}.{Half.PREPROCESSOR}" if in_line else part.name
 
 
 def places(index: int, step: Step) -> Iterator[tuple[str, Reference]]:

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import structs
 
 from servery.domain.entities import Lookup
-from servery.domain.graph_records import GraphRecord
+from servery.domain.graph_records import GraphRecord, entry_of
 from servery.domain.graphs import (
     REQUEST,
     Aggregator,
@@ -23,7 +23,6 @@ from servery.domain.graphs import (
 )
 from servery.errors import FaultError
 from servery.usecases.graph.hops import ModelHop, Partner
-from servery.usecases.graph.parts import entry_of
 
 FEATURES = "features"
 """Path of the features in the answer of a preprocessor."""
