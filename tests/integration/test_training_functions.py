@@ -13,6 +13,7 @@ from fakes.moto_aws import moto_account
 from fakes.template import ROOT, create_table
 from fakes.training import as_csv, flower_spec, flowers
 from moto import mock_aws
+from servery.domain.manifest import read_manifest
 from servery.wiring import training as wiring
 
 STEPS = ("collect", "preprocess", "train", "export", "evaluate", "register")
@@ -87,6 +88,43 @@ def test_model_is_registered_and_recorded_when_the_functions_run_in_order(aws, c
     assert {line["correlation_id"] for line in lines} == {"flower-1"}
     counted = next(line for line in lines if "TrainingsRegistered" in line)
     assert (counted["model"], counted["version"]) == ("flower", done["version"])
+
+
+def test_both_halves_are_in_the_registry_when_a_pair_is_trained(aws):
+    _upload(as_csv(flowers(60)))
+    state = _state(pair={"preprocessor": "flower-features"})
+    for verb in STEPS:
+        state[verb] = json.loads(json.dumps(_function(verb)(state)))
+
+    done = _function("record")({"run": state, "started": "2026-03-01T12:00:00Z"})
+
+    registry = wiring.registry()
+    half = done["preprocessor"]
+    refs = [
+        registry.trainings(name, version)[0].ref
+        for name, version in (("flower-features", half["version"]), ("flower", done["version"]))
+    ]
+    assert [ref.part for ref in refs] == ["preprocessor", "predictor"]
+    assert refs[0].pair == refs[1].pair == half["pair"]
+    assert registry.run("flower-features", "flower-1").version == half["version"]
+    for ref in refs:
+        content = wiring.object_store().get(f"{ref.prefix}/manifest.json")
+        assert read_manifest(content, ref).pair.own == ref.digest
+
+
+def test_branch_is_raised_when_a_pair_cannot_be_cut(aws):
+    _upload(as_csv(flowers(60)))
+    state = _state(
+        pair={"preprocessor": "flower-features"},
+        estimator={"class": "sklearn.dummy.DummyClassifier"},
+    )
+    for verb in STEPS[:3]:
+        state[verb] = _function(verb)(state)
+
+    with pytest.raises(Exception, match="flower cannot be a pair: it cannot be export") as refused:
+        _function("export")(state)
+
+    assert type(refused.value).__name__ == "RejectedError"
 
 
 def test_branch_is_raised_when_the_data_is_not_there(aws):
