@@ -1,5 +1,6 @@
 """The synchronous predict surface: who answers for a model, and asking it within a deadline."""
 
-from servery.usecases.gateway.gateway import Ask, Gateway, ModelReady, Prediction, Target
+from servery.usecases.gateway.gateway import Gateway
+from servery.usecases.gateway.messages import Ask, ModelReady, Prediction, Target
 
 __all__ = ["Ask", "Gateway", "ModelReady", "Prediction", "Target"]

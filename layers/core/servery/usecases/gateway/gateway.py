@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from servery.domain.deployment import Deployment, Served
-from servery.domain.manifest import ModelRef
 from servery.errors import (
     DeadlineExceededError,
     MalformedError,
@@ -18,6 +16,14 @@ from servery.errors import (
     UnavailableError,
 )
 from servery.ports import Clock, Deployments, ModelServers
+from servery.usecases.gateway.messages import (
+    Ask,
+    ModelReady,
+    Prediction,
+    ServerCall,
+    ServerReply,
+    Target,
+)
 
 CHAMPION = "champion"
 PINNED = "version"
@@ -29,120 +35,6 @@ LEAST_SECONDS = 0.05  # with less than this left, asking is of no use
 MOST_ANSWER_BYTES = 6 * 1024 * 1024 - 8 * 1024  # what the answer of a function may have
 
 _OK = 200
-_CONFLICT = 409
-
-
-class _Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    verb: str
-    ref: ModelRef
-    request_id: str
-    route: str = ""
-    cache: str = ""
-    body: str = ""
-    base64: bool = False
-    exact: bool = False
-    pair: str = ""
-
-
-class _Reply(msgspec.Struct, frozen=True, kw_only=True):
-    status: int
-    body: str = ""
-    model_version: str = ""
-    rows: int = 0
-    model_ms: float = 0.0
-    degraded: bool = False
-    ready: bool = False
-    reason: str = ""
-    digest: str = ""
-    runtime: str = ""
-    code: str = ""
-    load_ms: float = 0.0
-    pair: str = ""
-    mismatch: bool = False
-
-    @property
-    def gone(self) -> bool:
-        """Whether the server is pinned to another model than the record says.
-
-        That features are of another pair is a conflict too, which no other server would end.
-        """
-        return self.status == _CONFLICT and self.mismatch
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Who a request goes to.
-
-    Attributes:
-        deployment: The record that says so.
-        served: The version and its server.
-        route: `champion`, or `version` where the caller asked for one by name.
-    """
-
-    deployment: Deployment
-    served: Served
-    route: str
-
-    @property
-    def version(self) -> str:
-        """The version that answers, as long as no other one stands in for it."""
-        return self.served.ref.version
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A request to predict.
-
-    Attributes:
-        body: The body as it came.
-        base64: Whether it is in base64.
-        size: Its bytes, decoded.
-        request_id: What every log knows the request by.
-        seconds: How long this function may still run.
-        pair: Whose features the rows are, as the caller says; empty where they are none.
-    """
-
-    body: str
-    base64: bool
-    size: int
-    request_id: str
-    seconds: float
-    pair: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What a model server answered; a refused input is an answer too.
-
-    Attributes:
-        status: The HTTP status that goes with it.
-        body: The complete JSON document, a problem document where the status says so.
-        model_version: The version that answered.
-        rows: Rows predicted.
-        model_ms: Milliseconds that the model took.
-        degraded: Whether another version stood in.
-        pair: Id of the pair that the one who answered is half of.
-    """
-
-    status: int
-    body: str
-    model_version: str
-    rows: int
-    model_ms: float
-    degraded: bool
-    pair: str = ""
-
-
-class ModelReady(msgspec.Struct, frozen=True, kw_only=True):
-    """A model server that has loaded its model and reproduced the recorded sample."""
-
-    name: str
-    ready: bool
-    model_version: str
-    digest: str = ""
-    runtime: str = ""
-    code: str = ""
-    load_ms: float = 0.0
 
 
 class Gateway:
@@ -232,7 +124,7 @@ class Gateway:
             load_ms=reply.load_ms,
         )
 
-    def _ask(self, target: Target, verb: str, ask: Ask) -> _Reply:
+    def _ask(self, target: Target, verb: str, ask: Ask) -> ServerReply:
         """Call the server of a target, and once more where the record has moved on meanwhile.
 
         The record may be two seconds old, or a minute when the registry is down; in that time a
@@ -258,10 +150,10 @@ class Gateway:
         left = allowed - (self._clock.now() - started).total_seconds()
         return self._call(now, verb, ask, left)
 
-    def _call(self, target: Target, verb: str, ask: Ask, seconds: float) -> _Reply:
+    def _call(self, target: Target, verb: str, ask: Ask, seconds: float) -> ServerReply:
         if seconds < LEAST_SECONDS:
             raise DeadlineExceededError("gateway", max(0.0, round(seconds, 3)))
-        call = _Call(
+        call = ServerCall(
             verb=verb,
             ref=target.served.ref,
             request_id=ask.request_id,
@@ -280,7 +172,7 @@ class Gateway:
         if len(answer) > MOST_ANSWER_BYTES:
             raise TooLargeError("the answer would be too large; send fewer rows")
         try:
-            return msgspec.json.decode(answer, type=_Reply)
+            return msgspec.json.decode(answer, type=ServerReply)
         except msgspec.DecodeError as error:
             raise ModelServerError("the model server answered what nobody can read") from error
 
