@@ -11,7 +11,8 @@ import pytest
 from fakes.batches import MemoryFiles
 from hypothesis import example, given
 from hypothesis import strategies as st
-from servery.domain.boundaries import RowSplitter, line_start, row_start, runs
+from servery.domain.boundaries import line_start, row_start
+from servery.domain.row_splitter import RowSplitter, runs
 from servery.errors import InvalidInputError, TooLargeError
 from servery.usecases.batch.cutting import Sizes, cut_by_windows, cut_exactly
 

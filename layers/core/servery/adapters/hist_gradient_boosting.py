@@ -14,7 +14,8 @@ held-out rows could miss them:
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 from skl2onnx.common._registration import get_converter
@@ -24,25 +25,27 @@ _FLAGS = "nodes_missing_value_tracks_true"
 _THRESHOLDS = "nodes_values"
 _LOG_LINK = ("poisson", "gamma")
 
+Untyped: TypeAlias = Any  # of skl2onnx and scikit-learn
+
 
 class _ExactTrees:
     """A skl2onnx container that corrects the attributes of the trees passed to it."""
 
-    def __init__(self, container: Any, thresholds: list[np.float32]) -> None:  # noqa: ANN401
+    def __init__(self, container: Untyped, thresholds: list[np.float32]) -> None:
         self._container = container
         self._thresholds = thresholds
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+    def __getattr__(self, name: str) -> Untyped:
         return getattr(self._container, name)
 
-    def add_node(self, *positional: Any, **attributes: Any) -> Any:  # noqa: ANN401
+    def add_node(self, *positional: Untyped, **attributes: Untyped) -> Untyped:
         if _FLAGS in attributes:
             attributes[_FLAGS] = [int(flag) for flag in attributes[_FLAGS]]
             attributes[_THRESHOLDS] = np.array(self._thresholds, dtype=np.float32)
         return self._container.add_node(*positional, **attributes)
 
 
-def _thresholds(model: Any) -> list[np.float32]:  # noqa: ANN401 - untyped library
+def _thresholds(model: Untyped) -> list[np.float32]:
     """The thresholds in the converter's order: iterations, their trees, their nodes."""
     nodes = [node for trees in model._predictors for tree in trees for node in tree.nodes]  # noqa: SLF001
     if any(node["is_categorical"] for node in nodes):
@@ -56,8 +59,8 @@ def _down(threshold: np.float64) -> np.float32:
     return near if near <= threshold else np.nextafter(near, np.float32(-np.inf))
 
 
-def _converter(alias: str) -> Any:  # noqa: ANN401 - untyped library
-    def convert(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401
+def _converter(alias: str) -> Callable[[Untyped, Untyped, Untyped], None]:
+    def convert(scope: Untyped, operator: Untyped, container: Untyped) -> None:
         model = operator.raw_operator
         if getattr(model, "loss", "") in _LOG_LINK:
             raise NotImplementedError(f"the converter leaves out the log link of {model.loss}")

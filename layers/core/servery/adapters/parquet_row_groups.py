@@ -1,23 +1,22 @@
-"""Parquet files in S3 by their row groups: the footer, and rows of a chunk as text."""
+"""Parquet files in S3 by their row groups: rows of a chunk as text."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv
 
-from servery.adapters.parquet_table import dtype_of
+from servery.adapters.parquet_footer import Metadata, ParquetFooter, is_plain
 from servery.adapters.ranged_file import open_ranged
 from servery.domain.batches import Source
 from servery.domain.chunks import Chunk
-from servery.domain.packing import FoundColumn, RowGroup, Unpacked
-from servery.domain.signature import Dtype
+from servery.domain.packing import Unpacked
 from servery.errors import MalformedError
 
 if TYPE_CHECKING:
@@ -28,39 +27,10 @@ _BATCH_ROWS = 16_384
 _MOST_HELD = 256 * 1024 * 1024
 _LEAST_BUFFER = 64 * 1024
 _LARGEST = 2.0**128 - 2.0**104
-_PLAIN = (
-    pa.types.is_date,
-    pa.types.is_decimal,
-    pa.types.is_time,
-    pa.types.is_timestamp,
-)
 
-
-class ParquetFooter:
-    """What a file says of itself at its end; see the port.
-
-    Args:
-        metadata: As pyarrow reads it.
-    """
-
-    def __init__(self, metadata: Any) -> None:  # noqa: ANN401 - untyped library
-        self._metadata = metadata
-        schema = metadata.schema.to_arrow_schema()
-        self._columns = [_found(field) for field in schema]
-
-    @property
-    def columns(self) -> list[FoundColumn]:
-        """Its columns, in order."""
-        return self._columns
-
-    def groups(self, names: Collection[str]) -> list[RowGroup]:
-        """Its row groups, sized by the named columns alone."""
-        paths = [self._metadata.schema.column(i).path for i in range(self._metadata.num_columns)]
-        wanted = [index for index, path in enumerate(paths) if path in names]
-        return [
-            _group(self._metadata.row_group(index), wanted)
-            for index in range(self._metadata.num_row_groups)
-        ]
+Batch: TypeAlias = Any  # of pyarrow, which has no types
+Schema: TypeAlias = Any
+Array: TypeAlias = Any
 
 
 class ParquetRowGroups:
@@ -104,11 +74,13 @@ class ParquetRowGroups:
                 count += batch.num_rows
         return Unpacked(text.getvalue(), ids.content())
 
-    def _open(self, source: Source) -> Any:  # noqa: ANN401 - a file, for an untyped library
+    def _open(self, source: Source) -> BinaryIO:
         return open_ranged(self._files, source, block=_READ_AT_ONCE)
 
 
-def _batches(stream: Any, metadata: Any, chunk: Chunk, names: list[str]) -> Iterator[Any]:  # noqa: ANN401
+def _batches(
+    stream: BinaryIO, metadata: Metadata, chunk: Chunk, names: list[str]
+) -> Iterator[Batch]:
     """The rows of a chunk, some at a time."""
     first, last = chunk.groups or (0, 0)
     start, end = chunk.rows or (0, 0)
@@ -135,14 +107,14 @@ class _Table:
 
     def __init__(self, names: list[str]) -> None:
         self._names = names
-        self._batches: list[Any] = []
-        self._schema: Any = None
+        self._batches: list[Batch] = []
+        self._schema: Schema = None
 
-    def add(self, batch: Any) -> None:  # noqa: ANN401 - untyped library
+    def add(self, batch: Batch) -> None:
         if self._names:
             self._batches.append(batch.select(self._names))
 
-    def begin(self, schema: Any) -> None:  # noqa: ANN401 - untyped library
+    def begin(self, schema: Schema) -> None:
         self._schema = pa.schema([schema.field(name) for name in self._names])
 
     def content(self) -> bytes:
@@ -164,14 +136,14 @@ def _source(chunk: Chunk) -> Source:
     )
 
 
-def _write(text: io.BytesIO, batch: Any, header: list[str], numbers: Any) -> None:  # noqa: ANN401
+def _write(text: io.BytesIO, batch: Batch, header: list[str], numbers: Array) -> None:
     there = {*batch.schema.names}
     columns = [_printable(batch.column(n)) if n in there else numbers for n in header]
     table = pa.Table.from_arrays(columns, names=header)
     csv.write_csv(table, text, csv.WriteOptions(include_header=False, quoting_style="needed"))
 
 
-def _printable(column: Any) -> Any:  # noqa: ANN401 - untyped library
+def _printable(column: Array) -> Array:
     """A column as `write_csv` can write it."""
     kind = column.type
     if pa.types.is_dictionary(kind):
@@ -180,28 +152,12 @@ def _printable(column: Any) -> Any:  # noqa: ANN401 - untyped library
         return column.cast(pa.float32())
     if pa.types.is_float32(kind) and pc.max(pc.abs(column)).as_py() == _LARGEST:
         return column.cast(pa.float64())  # its shortest form is rounded up, and out of range then
-    if pa.types.is_null(kind) or any(of(kind) for of in _PLAIN):
+    if pa.types.is_null(kind) or is_plain(kind):
         return column.cast(pa.string())
     return column
 
 
-def _found(field: Any) -> FoundColumn:  # noqa: ANN401 - untyped library
-    kind = field.type
-    value = kind.value_type if pa.types.is_dictionary(kind) else kind
-    dtype = dtype_of(kind)
-    known = dtype if isinstance(dtype, Dtype) else None
-    empty = pa.types.is_null(value)
-    plain = empty or known is not None or any(of(value) for of in _PLAIN)
-    return FoundColumn(field.name, str(kind), known, plain, empty)
-
-
-def _group(group: Any, wanted: list[int]) -> RowGroup:  # noqa: ANN401 - untyped library
-    size = sum(group.column(index).total_uncompressed_size for index in wanted)
-    # Encoded, a column may take next to nothing; as text, each cell takes some bytes.
-    return RowGroup(group.num_rows, max(size, 4 * group.num_rows * len(wanted)))
-
-
-def _buffer(metadata: Any, first: int, last: int) -> int:  # noqa: ANN401 - untyped library
+def _buffer(metadata: Metadata, first: int, last: int) -> int:
     """Bytes of each column's buffer: 0, which reads it whole, unless a group is too large."""
     largest: int = max(metadata.row_group(index).total_byte_size for index in range(first, last))
     if largest <= _MOST_HELD:

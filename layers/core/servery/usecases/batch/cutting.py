@@ -7,15 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from servery.domain.batches import Source
-from servery.domain.boundaries import (
-    LONGEST_LINE,
-    RowSplitter,
-    line_start,
-    row_start,
-    runs,
-    too_long,
-)
+from servery.domain.boundaries import line_start, row_start
 from servery.domain.chunks import Chunk, chunk_name
+from servery.domain.row_splitter import LONGEST_LINE, RowSplitter, runs, too_long
 from servery.errors import TooLargeError
 
 if TYPE_CHECKING:

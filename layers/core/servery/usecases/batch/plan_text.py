@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from servery.domain.boundaries import RowSplitter
+from servery.domain.row_splitter import RowSplitter
 from servery.errors import InvalidInputError
 from servery.usecases.batch.cutting import byte_chunks, cut_by_windows, cut_exactly, stage
 from servery.usecases.batch.desk import Cut, Desk, Text
