@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from servery.domain.graph_records import StepReport, StepState
 from servery.domain.graphs import OnFailure
 from servery.domain.manifest import Part as Half
@@ -11,6 +13,37 @@ from servery.usecases.graph.running import Running
 from servery.usecases.graph.waiting import state_of
 
 LEFT = "the graph was over before it answered"
+_BARREN = (StepState.FAILED, StepState.LATE, StepState.NOT_RUN)
+
+
+class Reports:
+    """What became of the steps of a request that are over."""
+
+    def __init__(self) -> None:
+        self._steps: dict[str, StepReport] = {}
+        self._parts: dict[str, list[StepReport]] = {}
+
+    def __contains__(self, step: str) -> bool:
+        """Whether a step is over."""
+        return step in self._steps
+
+    def barren(self, steps: Iterable[str]) -> bool:
+        """Whether one of these steps, all of them over, has come to nothing."""
+        return any(self._steps[step].state in _BARREN for step in steps)
+
+    def note(self, report: StepReport, parts: Iterable[StepReport] = ()) -> None:
+        """Keep what became of a step, and of its members or halves."""
+        self._steps[report.name] = report
+        self._parts[report.name] = list(parts)
+
+    def listed(self, steps: Iterable[str]) -> list[StepReport]:
+        """What became of these steps, each with its parts behind it."""
+        found = []
+        for step in steps:
+            known = self._steps.get(step)
+            found.append(known or StepReport(name=step, state=StepState.NOT_RUN))
+            found += self._parts.get(step, [])
+        return found
 
 
 def report(running: Running, error: ServeryError | None, now: float) -> StepReport:

@@ -6,7 +6,7 @@ over first, and never for longer than the graph may take.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from servery.domain.graph_records import StepReport, StepState
@@ -22,11 +22,9 @@ from servery.usecases.graph.plans import Plan, StepPlan
 from servery.usecases.graph.questions import look_up, question
 from servery.usecases.graph.refusals import whose
 from servery.usecases.graph.replies import Inference
-from servery.usecases.graph.reporting import LEFT, halves_or_members, left, report
+from servery.usecases.graph.reporting import LEFT, Reports, halves_or_members, left, report
 from servery.usecases.graph.running import Running
 from servery.usecases.graph.values import Known, Row
-
-_BARREN = (StepState.FAILED, StepState.LATE, StepState.NOT_RUN)
 
 
 @dataclass(slots=True)
@@ -57,8 +55,7 @@ class Schedule:
     partial: bool = False
     degraded: bool = False
     model_ms: float = 0.0
-    _states: dict[str, StepReport] = field(default_factory=dict)
-    _parts: dict[str, list[StepReport]] = field(default_factory=dict)
+    _reports: Reports = field(default_factory=Reports)
     _running: dict[str, Running] = field(default_factory=dict)
 
     def run(self) -> None:
@@ -82,12 +79,7 @@ class Schedule:
 
     def reports(self) -> list[StepReport]:
         """What became of each step and member, in declared order."""
-        found = []
-        for step in self.plan.steps:
-            known = self._states.get(step.name)
-            found.append(known or StepReport(name=step.name, state=StepState.NOT_RUN))
-            found += self._parts.get(step.name, [])
-        return found
+        return self._reports.listed(step.name for step in self.plan.steps)
 
     # --- starting
 
@@ -101,15 +93,16 @@ class Schedule:
                     started = True
 
     def _is_ready(self, step: StepPlan) -> bool:
-        waits = step.name not in self._states and step.name not in self._running
-        return waits and all(name in self._states for name in step.needs)
+        waits = step.name not in self._reports and step.name not in self._running
+        return waits and all(name in self._reports for name in step.needs)
 
     def _start(self, plan: StepPlan) -> None:
         rows = self.known.concerned(plan.references, plan.step.when)
         if not rows:
-            barren = any(self._states[name].state in _BARREN for name in plan.needs)
+            barren = self._reports.barren(plan.needs)
             state = StepState.NOT_RUN if barren else StepState.SKIPPED
-            self._note(plan, StepReport(name=plan.name, state=state))
+            self._reports.note(StepReport(name=plan.name, state=state))
+            self.known.answers[plan.name] = [None] * len(self.known.records)
             return
         now = self.crew.now()
         running = Running(plan, rows, started=now, named=self.named)
@@ -165,7 +158,7 @@ class Schedule:
             self.crew.drop(name)
         outcome = running.outcome()
         error = running.refused or outcome.error
-        self._note(plan, report(running, error, now), halves_or_members(running))
+        self._reports.note(report(running, error, now), halves_or_members(running))
         answers: list[Row | None] = [None] * len(self.known.records)
         for row, answer in zip(running.rows, outcome.rows, strict=True):
             answers[row] = answer
@@ -195,11 +188,6 @@ class Schedule:
                 if answers[row] is None:
                     answers[row] = dict(step.default or {})
 
-    def _note(self, plan: StepPlan, report: StepReport, parts: Sequence[StepReport] = ()) -> None:
-        self._states[plan.name] = report
-        self._parts[plan.name] = list(parts)
-        self.known.answers.setdefault(plan.name, [None] * len(self.known.records))
-
     def _leave(self) -> None:
         """Wait for nothing more; what runs when a request has failed is not needed any more."""
         now = self.crew.now()
@@ -208,7 +196,5 @@ class Schedule:
                 if part.open:
                     self.crew.drop(part.name)
                     part.leave(now, LEFT)
-            name = running.plan.name
-            self._states[name] = left(running, now)
-            self._parts[name] = halves_or_members(running)
+            self._reports.note(left(running, now), halves_or_members(running))
         self._running.clear()
