@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def patience(*, connect_s: float, read_s: float, attempts: int, connections: int = 10) -> Config:
     """How long a client waits, in seconds, how often it tries in all, and what it keeps open."""
-    from botocore.config import Config  # noqa: PLC0415
+    from botocore.config import Config
 
     return Config(
         connect_timeout=connect_s,
@@ -32,9 +32,9 @@ def patience(*, connect_s: float, read_s: float, attempts: int, connections: int
 @cache
 def object_store() -> ObjectStore:
     """The artifacts bucket."""
-    import boto3  # noqa: PLC0415
+    import boto3
 
-    from servery.adapters.s3_object_store import S3ObjectStore  # noqa: PLC0415
+    from servery.adapters.s3_object_store import S3ObjectStore
 
     return S3ObjectStore(boto3.client("s3"), setting("ARTIFACTS_BUCKET"))
 
@@ -54,15 +54,15 @@ def quick_registry() -> Registry:
 @cache
 def deployments() -> KeptDeployments:
     """Who answers for which model, at most two seconds old."""
-    from servery.adapters.kept_deployments import KeptDeployments  # noqa: PLC0415
+    from servery.adapters.kept_deployments import KeptDeployments
 
     return KeptDeployments(quick_registry(), SystemClock())
 
 
 def _registry(config: Config) -> Registry:
-    import boto3  # noqa: PLC0415
+    import boto3
 
-    from servery.adapters.dynamodb_registry import DynamoDbRegistry  # noqa: PLC0415
+    from servery.adapters.dynamodb_registry import DynamoDbRegistry
 
     client = boto3.client("dynamodb", config=config)
     return DynamoDbRegistry(client, setting("REGISTRY_TABLE"), SystemClock())
@@ -71,9 +71,9 @@ def _registry(config: Config) -> Registry:
 @cache
 def model_servers() -> LambdaModelServers:
     """The model servers, each call of them with its own deadline."""
-    import boto3  # noqa: PLC0415
+    import boto3
 
-    from servery.adapters.lambda_model_servers import LambdaModelServers  # noqa: PLC0415
+    from servery.adapters.lambda_model_servers import LambdaModelServers
 
     def client(seconds: float) -> LambdaClient:
         config = patience(connect_s=min(2.0, seconds), read_s=seconds, attempts=1)
@@ -85,11 +85,11 @@ def model_servers() -> LambdaModelServers:
 @cache
 def server_publisher() -> LambdaServerPublisher:
     """What publishes model servers, and knows which code is deployed."""
-    import boto3  # noqa: PLC0415
+    import boto3
 
-    from servery.adapters.lambda_model_layers import LambdaModelLayers  # noqa: PLC0415
-    from servery.adapters.lambda_server_publisher import LambdaServerPublisher  # noqa: PLC0415
-    from servery.domain.manifest import Runtime  # noqa: PLC0415
+    from servery.adapters.lambda_model_layers import LambdaModelLayers
+    from servery.adapters.lambda_server_publisher import LambdaServerPublisher
+    from servery.domain.manifest import Runtime
 
     client = boto3.client("lambda")
     # Only a release publishes; the registry's function asks for the deployed code alone.

@@ -46,9 +46,9 @@ def exchange_bucket() -> str:
 @cache
 def batches() -> DynamoDbBatches:
     """Where batches are kept."""
-    import boto3  # noqa: PLC0415
+    import boto3
 
-    from servery.adapters.dynamodb_batches import DynamoDbBatches  # noqa: PLC0415
+    from servery.adapters.dynamodb_batches import DynamoDbBatches
 
     config = patience(connect_s=2, read_s=5, attempts=4)
     return DynamoDbBatches(boto3.client("dynamodb", config=config), setting("JOBS_TABLE"))
@@ -57,9 +57,9 @@ def batches() -> DynamoDbBatches:
 @cache
 def batch_queue() -> StepFunctionsBatchQueue:
     """What starts the state machine."""
-    import boto3  # noqa: PLC0415
+    import boto3
 
-    from servery.adapters.stepfunctions_batch_queue import (  # noqa: PLC0415
+    from servery.adapters.stepfunctions_batch_queue import (
         StepFunctionsBatchQueue,
     )
 
@@ -70,9 +70,9 @@ def batch_queue() -> StepFunctionsBatchQueue:
 @cache
 def batch_events() -> EventBridgeBatchEvents:
     """What tells the event bus."""
-    import boto3  # noqa: PLC0415
+    import boto3
 
-    from servery.adapters.eventbridge_batch_events import EventBridgeBatchEvents  # noqa: PLC0415
+    from servery.adapters.eventbridge_batch_events import EventBridgeBatchEvents
 
     client = boto3.client("events", config=patience(connect_s=2, read_s=5, attempts=4))
     return EventBridgeBatchEvents(client, exchange_bucket())
@@ -81,7 +81,7 @@ def batch_events() -> EventBridgeBatchEvents:
 @cache
 def start_ports() -> StartPorts:
     """What starting works with."""
-    from servery.usecases.batch.start import StartPorts  # noqa: PLC0415
+    from servery.usecases.batch.start import StartPorts
 
     return StartPorts(
         store=batches(),
@@ -96,7 +96,7 @@ def start_ports() -> StartPorts:
 @cache
 def finish_ports() -> FinishPorts:
     """What finishing works with."""
-    from servery.usecases.batch.finish import FinishPorts  # noqa: PLC0415
+    from servery.usecases.batch.finish import FinishPorts
 
     return FinishPorts(
         store=batches(),
@@ -113,9 +113,9 @@ def finish_ports() -> FinishPorts:
 @cache
 def files() -> S3Files:
     """Files in S3, and the exchange bucket."""
-    import boto3  # noqa: PLC0415
+    import boto3
 
-    from servery.adapters.s3_files import S3Files  # noqa: PLC0415
+    from servery.adapters.s3_files import S3Files
 
     config = patience(connect_s=5, read_s=60, attempts=5)
     return S3Files(boto3.client("s3", config=config), exchange_bucket())
@@ -124,14 +124,14 @@ def files() -> S3Files:
 @cache
 def row_groups() -> RowGroups:
     """What reads Parquet."""
-    from servery.adapters.parquet_row_groups import ParquetRowGroups  # noqa: PLC0415
+    from servery.adapters.parquet_row_groups import ParquetRowGroups
 
     return ParquetRowGroups(files())
 
 
 def packer() -> Packer:
     """What writes Parquet."""
-    from servery.adapters.parquet_part import pack_part  # noqa: PLC0415
+    from servery.adapters.parquet_part import pack_part
 
     return pack_part
 
@@ -139,8 +139,8 @@ def packer() -> Packer:
 @cache
 def plan_ports() -> PlanPorts:
     """What planning works with; pyarrow is only imported once a file is Parquet."""
-    from servery.adapters.gzip_stream import inflate  # noqa: PLC0415
-    from servery.usecases.batch.plan import PlanPorts  # noqa: PLC0415
+    from servery.adapters.gzip_stream import inflate
+    from servery.usecases.batch.plan import PlanPorts
 
     return PlanPorts(
         store=batches(),

@@ -24,8 +24,8 @@ __all__ = [
 @cache
 def gateway() -> Gateway:
     """Who answers predictions."""
-    from servery.domain.spec import Serving  # noqa: PLC0415
-    from servery.usecases.gateway import Gateway  # noqa: PLC0415
+    from servery.domain.spec import Serving
+    from servery.usecases.gateway import Gateway
 
     servers = model_servers()
     servers.prepare(Serving().deadline_ms / 1000)

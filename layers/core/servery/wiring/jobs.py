@@ -39,7 +39,7 @@ __all__ = [
 @cache
 def callback_queue() -> JobQueue:
     """The queue of callbacks."""
-    from servery.adapters.sqs_jobs import SqsJobQueue  # noqa: PLC0415
+    from servery.adapters.sqs_jobs import SqsJobQueue
 
     return SqsJobQueue(queues(), setting("CALLBACK_QUEUE_URL"))
 
@@ -47,7 +47,7 @@ def callback_queue() -> JobQueue:
 @cache
 def dead_jobs() -> DeadJobs:
     """Where jobs that failed for good are laid aside."""
-    from servery.adapters.sqs_jobs import SqsDeadJobs  # noqa: PLC0415
+    from servery.adapters.sqs_jobs import SqsDeadJobs
 
     return SqsDeadJobs(queues(), setting("JOBS_DEAD_QUEUE_URL"))
 
@@ -55,9 +55,9 @@ def dead_jobs() -> DeadJobs:
 @cache
 def job_events() -> JobEvents:
     """The event bus."""
-    import boto3  # noqa: PLC0415
+    import boto3
 
-    from servery.adapters.eventbridge_job_events import EventBridgeJobEvents  # noqa: PLC0415
+    from servery.adapters.eventbridge_job_events import EventBridgeJobEvents
 
     client = boto3.client("events", config=patience(connect_s=1, read_s=3, attempts=2))
     return EventBridgeJobEvents(client, setting("EXCHANGE_BUCKET"))
@@ -66,7 +66,7 @@ def job_events() -> JobEvents:
 @cache
 def read_ports() -> ReadPorts:
     """What reading jobs works with."""
-    from servery.usecases.jobs.reading import ReadPorts  # noqa: PLC0415
+    from servery.usecases.jobs.reading import ReadPorts
 
     return ReadPorts(
         store=job_store(),
@@ -80,7 +80,7 @@ def read_ports() -> ReadPorts:
 @cache
 def redrive_ports() -> RedrivePorts:
     """What driving jobs again works with."""
-    from servery.usecases.jobs.redriving import RedrivePorts  # noqa: PLC0415
+    from servery.usecases.jobs.redriving import RedrivePorts
 
     return RedrivePorts(
         store=job_store(),
@@ -94,7 +94,7 @@ def redrive_ports() -> RedrivePorts:
 @cache
 def sweep_ports() -> SweepPorts:
     """What a sweep works with."""
-    from servery.usecases.jobs.sweep import SweepPorts  # noqa: PLC0415
+    from servery.usecases.jobs.sweep import SweepPorts
 
     return SweepPorts(
         store=job_store(),
@@ -112,10 +112,10 @@ def sweep_ports() -> SweepPorts:
 @cache
 def job_worker() -> JobWorker:
     """Who carries out jobs."""
-    from servery.adapters.sqs_visibility import SqsVisibility  # noqa: PLC0415
-    from servery.edge.jobs_worker import JobWorker  # noqa: PLC0415
-    from servery.edge.problem import refusal  # noqa: PLC0415
-    from servery.usecases.jobs.settling import WorkPorts  # noqa: PLC0415
+    from servery.adapters.sqs_visibility import SqsVisibility
+    from servery.edge.jobs_worker import JobWorker
+    from servery.edge.problem import refusal
+    from servery.usecases.jobs.settling import WorkPorts
 
     ports = WorkPorts(
         store=job_store(),
@@ -135,9 +135,9 @@ def job_worker() -> JobWorker:
 @cache
 def job_caller() -> JobCaller:
     """Who calls back for jobs that are over."""
-    from servery.adapters.sqs_visibility import SqsVisibility  # noqa: PLC0415
-    from servery.edge.jobs_worker import JobCaller  # noqa: PLC0415
-    from servery.usecases.jobs.calling_back import CallPorts  # noqa: PLC0415
+    from servery.adapters.sqs_visibility import SqsVisibility
+    from servery.edge.jobs_worker import JobCaller
+    from servery.usecases.jobs.calling_back import CallPorts
 
     ports = CallPorts(
         store=job_store(), documents=documents(), caller=caller(), clock=SystemClock()

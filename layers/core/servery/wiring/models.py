@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 def model_loader(source: ArtifactSource) -> ModelLoader:
     """What loads models out of a source, checked and proven."""
-    from servery.adapters.model_loader import ModelLoader  # noqa: PLC0415
-    from servery.adapters.runtimes import load_runtime  # noqa: PLC0415
-    from servery.edge.inference import Codec  # noqa: PLC0415
+    from servery.adapters.model_loader import ModelLoader
+    from servery.adapters.runtimes import load_runtime
+    from servery.edge.inference import Codec
 
     return ModelLoader(source, load_runtime, Codec)
 
 
 def credentials() -> Credentials:
     """Who asks, without an SDK; read anew for each request."""
-    from servery.adapters.sigv4 import Credentials  # noqa: PLC0415
+    from servery.adapters.sigv4 import Credentials
 
     return Credentials(
         setting("AWS_ACCESS_KEY_ID"),
@@ -51,7 +51,7 @@ def endpoint(service: str) -> str:
 @cache
 def s3() -> S3Http:
     """S3 without boto3."""
-    from servery.adapters.s3_http import S3Http  # noqa: PLC0415
+    from servery.adapters.s3_http import S3Http
 
     return S3Http(
         region=region(), credentials=credentials, clock=SystemClock(), endpoint=endpoint("S3")
@@ -61,7 +61,7 @@ def s3() -> S3Http:
 @cache
 def s3_artifacts() -> ArtifactSource:
     """The artifacts bucket."""
-    from servery.adapters.s3_artifact_source import S3ArtifactSource  # noqa: PLC0415
+    from servery.adapters.s3_artifact_source import S3ArtifactSource
 
     return S3ArtifactSource(s3(), setting("ARTIFACTS_BUCKET"))
 
@@ -69,13 +69,13 @@ def s3_artifacts() -> ArtifactSource:
 @cache
 def shelf() -> Shelf:
     """The models of this server: the one in its image, or those that requests name."""
-    from servery.adapters.image_artifact_source import (  # noqa: PLC0415
+    from servery.adapters.image_artifact_source import (
         ImageArtifactSource,
         image_ref,
     )
-    from servery.domain.manifest import Runtime  # noqa: PLC0415
-    from servery.domain.spec import Mode  # noqa: PLC0415
-    from servery.usecases.predictor import Pin, Shelf  # noqa: PLC0415
+    from servery.domain.manifest import Runtime
+    from servery.domain.spec import Mode
+    from servery.usecases.predictor import Pin, Shelf
 
     model, runtime = setting("SERVERY_MODEL"), Runtime(setting("SERVERY_RUNTIME"))
     if Mode(setting("SERVERY_MODE")) is Mode.LOAD:
@@ -102,8 +102,8 @@ def warm_server(service: str, **more: Any) -> ModelServer:  # noqa: ANN401
         service: The room that it is of.
         more: What else it is made with, as `ModelServer` takes it.
     """
-    from servery.edge.predictor import ModelServer  # noqa: PLC0415
-    from servery.edge.telemetry import log_error  # noqa: PLC0415
+    from servery.edge.predictor import ModelServer
+    from servery.edge.telemetry import log_error
 
     started = time.perf_counter()
     try:
@@ -118,8 +118,8 @@ def warm_server(service: str, **more: Any) -> ModelServer:  # noqa: ANN401
 def _warm_up() -> None:
     if not optional_setting("SERVERY_MODE"):
         return  # not published: it answers nobody
-    from servery.adapters.runtimes import installed_version  # noqa: PLC0415
-    from servery.domain.manifest import Runtime  # noqa: PLC0415
+    from servery.adapters.runtimes import installed_version
+    from servery.domain.manifest import Runtime
 
     installed_version(Runtime(setting("SERVERY_RUNTIME")))
     shelf().warm_up()

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 @cache
 def prediction_log() -> FirehosePredictionLog:
     """The prediction log; what it loses becomes a metric of this function."""
-    import boto3  # noqa: PLC0415
+    import boto3
 
-    from servery.adapters.firehose_prediction_log import FirehosePredictionLog  # noqa: PLC0415
-    from servery.edge.telemetry import emit  # noqa: PLC0415
+    from servery.adapters.firehose_prediction_log import FirehosePredictionLog
+    from servery.edge.telemetry import emit
 
     service = setting("POWERTOOLS_SERVICE_NAME")
     config = patience(connect_s=1, read_s=2, attempts=1)
@@ -41,7 +41,7 @@ def prediction_log() -> FirehosePredictionLog:
 @cache
 def prediction_recorder() -> Recorder:
     """What requests to predict are logged by."""
-    from servery.usecases.monitoring import Recorder  # noqa: PLC0415
+    from servery.usecases.monitoring import Recorder
 
     return Recorder(prediction_log(), SystemClock())
 
@@ -49,7 +49,7 @@ def prediction_recorder() -> Recorder:
 @cache
 def after_response() -> AfterResponse:
     """Writes the prediction log when a response has left; start it while Lambda still inits."""
-    from servery.edge.after_response import AfterResponse  # noqa: PLC0415
+    from servery.edge.after_response import AfterResponse
 
     return AfterResponse(
         lambda seconds: prediction_log().flush(seconds),

@@ -28,11 +28,11 @@ __all__ = [
 @cache
 def staging() -> Staging:
     """What takes rows through two stages."""
-    from servery.domain.spec import Serving  # noqa: PLC0415
-    from servery.edge.multi_stage.desks import GatewayDesk, SubmittingDesk  # noqa: PLC0415
-    from servery.usecases.gateway import Gateway  # noqa: PLC0415
-    from servery.usecases.multi_stage.signatures import Signatures  # noqa: PLC0415
-    from servery.usecases.multi_stage.staging import Staging  # noqa: PLC0415
+    from servery.domain.spec import Serving
+    from servery.edge.multi_stage.desks import GatewayDesk, SubmittingDesk
+    from servery.usecases.gateway import Gateway
+    from servery.usecases.multi_stage.signatures import Signatures
+    from servery.usecases.multi_stage.staging import Staging
 
     servers = model_servers()
     servers.prepare(Serving().deadline_ms / 1000)
@@ -48,9 +48,9 @@ def staging() -> Staging:
 @cache
 def _manifests() -> ObjectStore:
     """The artifacts bucket; the first answer waits for it, but only until a model is known."""
-    import boto3  # noqa: PLC0415
+    import boto3
 
-    from servery.adapters.s3_object_store import S3ObjectStore  # noqa: PLC0415
+    from servery.adapters.s3_object_store import S3ObjectStore
 
     config = patience(connect_s=1, read_s=2, attempts=2)
     return S3ObjectStore(boto3.client("s3", config=config), setting("ARTIFACTS_BUCKET"))
@@ -58,11 +58,11 @@ def _manifests() -> ObjectStore:
 
 def _hurried_ports() -> SubmitPorts:
     """What taking a job works with, given up sooner: the first answer is there and waits for it."""
-    import boto3  # noqa: PLC0415
+    import boto3
 
-    from servery.adapters.dynamodb_jobs import DynamoDbJobs  # noqa: PLC0415
-    from servery.adapters.s3_object_store import S3ObjectStore  # noqa: PLC0415
-    from servery.adapters.sqs_jobs import SqsJobQueue  # noqa: PLC0415
+    from servery.adapters.dynamodb_jobs import DynamoDbJobs
+    from servery.adapters.s3_object_store import S3ObjectStore
+    from servery.adapters.sqs_jobs import SqsJobQueue
 
     config = patience(connect_s=0.5, read_s=1, attempts=2)
     dynamodb, sqs = boto3.client("dynamodb", config=config), boto3.client("sqs", config=config)

@@ -24,9 +24,9 @@ __all__ = [
 @cache
 def chunks() -> ChunkPredictor:
     """What predicts chunks of batches; nothing of it is imported before a batch asks."""
-    from servery.adapters.chunk_rows import RowReader, RowWriter  # noqa: PLC0415
-    from servery.adapters.s3_chunk_files import S3ChunkFiles  # noqa: PLC0415
-    from servery.usecases.predictor.chunk import ChunkPredictor  # noqa: PLC0415
+    from servery.adapters.chunk_rows import RowReader, RowWriter
+    from servery.adapters.s3_chunk_files import S3ChunkFiles
+    from servery.usecases.predictor.chunk import ChunkPredictor
 
     files = S3ChunkFiles(s3(), setting("EXCHANGE_BUCKET"))
     return ChunkPredictor(files, RowReader, RowWriter)
@@ -35,7 +35,7 @@ def chunks() -> ChunkPredictor:
 @cache
 def entities() -> LeanEntities:
     """Where data of entities are looked up; nothing of it is imported before a graph asks."""
-    from servery.adapters.lean_entities import LeanEntities  # noqa: PLC0415
+    from servery.adapters.lean_entities import LeanEntities
 
     return LeanEntities(
         table=setting("FEATURES_TABLE"),

@@ -39,11 +39,11 @@ class _OfTheEnvironment:
 @cache
 def hand_on() -> HandOn:
     """What asks predictors; without boto3, whose client takes longer to make than a cold start."""
-    import urllib3  # noqa: PLC0415
+    import urllib3
 
-    from servery.adapters.lambda_model_servers import LambdaModelServers  # noqa: PLC0415
-    from servery.adapters.lean_lambda import LeanLambda  # noqa: PLC0415
-    from servery.usecases.preprocessor import HandOn  # noqa: PLC0415
+    from servery.adapters.lambda_model_servers import LambdaModelServers
+    from servery.adapters.lean_lambda import LeanLambda
+    from servery.usecases.preprocessor import HandOn
 
     place = region()
     api = LeanLambda(

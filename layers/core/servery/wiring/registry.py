@@ -27,7 +27,7 @@ __all__ = [
 @cache
 def registry_reader() -> RegistryReader:
     """What answers questions about what there is."""
-    from servery.usecases.registry.reading import RegistryReader  # noqa: PLC0415
+    from servery.usecases.registry.reading import RegistryReader
 
     return RegistryReader(
         registry(), object_store(), code=server_publisher().code, clock=SystemClock()
@@ -37,15 +37,15 @@ def registry_reader() -> RegistryReader:
 @cache
 def release_queue() -> ReleaseQueue:
     """What hands releases to the release function."""
-    import boto3  # noqa: PLC0415
+    import boto3
 
-    from servery.adapters.lambda_release_queue import LambdaReleaseQueue  # noqa: PLC0415
+    from servery.adapters.lambda_release_queue import LambdaReleaseQueue
 
     return LambdaReleaseQueue(boto3.client("lambda"), setting("RELEASE_FUNCTION"))
 
 
 def entropy() -> str:
     """A few random characters that make an id unique within a microsecond."""
-    import secrets  # noqa: PLC0415 - only a request for a release needs it
+    import secrets
 
     return secrets.token_hex(4)

@@ -20,7 +20,7 @@ __all__ = [
 @cache
 def release_ports() -> ReleasePorts:
     """What a release works with."""
-    from servery.usecases.release import ReleasePorts  # noqa: PLC0415
+    from servery.usecases.release import ReleasePorts
 
     return ReleasePorts(
         registry=registry(),

@@ -21,10 +21,10 @@ _ID_BYTES = 7  # of what is random in an id; the rest of it is the time
 @cache
 def job_store() -> JobStore:
     """The table of jobs."""
-    import boto3  # noqa: PLC0415
+    import boto3
 
-    from servery.adapters.dynamodb_job_lists import AT_ONCE  # noqa: PLC0415
-    from servery.adapters.dynamodb_jobs import DynamoDbJobs  # noqa: PLC0415
+    from servery.adapters.dynamodb_job_lists import AT_ONCE
+    from servery.adapters.dynamodb_jobs import DynamoDbJobs
 
     config = patience(connect_s=1, read_s=3, attempts=3, connections=AT_ONCE)
     return DynamoDbJobs(boto3.client("dynamodb", config=config), setting("JOBS_TABLE"))
@@ -33,9 +33,9 @@ def job_store() -> JobStore:
 @cache
 def documents() -> Documents:
     """The exchange bucket, for what is too large for the table."""
-    import boto3  # noqa: PLC0415
+    import boto3
 
-    from servery.adapters.s3_object_store import S3ObjectStore  # noqa: PLC0415
+    from servery.adapters.s3_object_store import S3ObjectStore
 
     config = patience(connect_s=1, read_s=5, attempts=3)
     return S3ObjectStore(boto3.client("s3", config=config), setting("EXCHANGE_BUCKET"))
@@ -44,7 +44,7 @@ def documents() -> Documents:
 @cache
 def queues() -> SQSClient:
     """SQS. A queue that does not answer is given up soon: the record is there, a sweep sends it."""
-    import boto3  # noqa: PLC0415
+    import boto3
 
     return boto3.client("sqs", config=patience(connect_s=1, read_s=3, attempts=2))
 
@@ -52,7 +52,7 @@ def queues() -> SQSClient:
 @cache
 def job_queue() -> JobQueue:
     """The worker's queue."""
-    from servery.adapters.sqs_jobs import SqsJobQueue  # noqa: PLC0415
+    from servery.adapters.sqs_jobs import SqsJobQueue
 
     return SqsJobQueue(queues(), setting("JOBS_QUEUE_URL"))
 
@@ -60,8 +60,8 @@ def job_queue() -> JobQueue:
 @cache
 def caller() -> Caller:
     """Who calls back, and knows where nobody may; only a call reads the secret."""
-    from servery.adapters.https_caller import HttpsCaller  # noqa: PLC0415
-    from servery.domain.addresses import parse_networks  # noqa: PLC0415
+    from servery.adapters.https_caller import HttpsCaller
+    from servery.domain.addresses import parse_networks
 
     allowed = parse_networks(optional_setting("CALLBACK_ALLOWED_NETWORKS"))
     return HttpsCaller(_secret, SystemClock(), allowed=allowed)
@@ -69,10 +69,10 @@ def caller() -> Caller:
 
 @cache
 def _signing_secret() -> SsmSecret:
-    import boto3  # noqa: PLC0415
-    from aws_lambda_powertools.utilities.parameters import SSMProvider  # noqa: PLC0415
+    import boto3
+    from aws_lambda_powertools.utilities.parameters import SSMProvider
 
-    from servery.adapters.ssm_secret import SsmSecret  # noqa: PLC0415
+    from servery.adapters.ssm_secret import SsmSecret
 
     client = boto3.client("ssm", config=patience(connect_s=1, read_s=3, attempts=3))
     return SsmSecret(client, SSMProvider(boto3_client=client), setting("CALLBACK_SECRET"))
@@ -84,7 +84,7 @@ def _secret() -> str:
 
 def entropy() -> str:
     """Random hexadecimal digits, of which an id has some."""
-    import secrets  # noqa: PLC0415
+    import secrets
 
     return secrets.token_hex(_ID_BYTES)
 
@@ -97,7 +97,7 @@ def retention_days() -> int:
 @cache
 def submit_ports() -> SubmitPorts:
     """What taking a job works with."""
-    from servery.usecases.jobs.submit import SubmitPorts  # noqa: PLC0415
+    from servery.usecases.jobs.submit import SubmitPorts
 
     return SubmitPorts(
         deployments=deployments(),

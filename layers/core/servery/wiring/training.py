@@ -36,7 +36,7 @@ __all__ = [
 @cache
 def datasets() -> DataSets:
     """Typed columns in the artifacts bucket."""
-    from servery.adapters.npz_datasets import NpzDataSets  # noqa: PLC0415
+    from servery.adapters.npz_datasets import NpzDataSets
 
     return NpzDataSets(object_store())
 
@@ -44,17 +44,17 @@ def datasets() -> DataSets:
 def table_reader(data_format: str) -> TableReader:
     """What reads a format of raw data; only Parquet needs pyarrow."""
     if data_format == "parquet":
-        from servery.adapters.parquet_table import read_parquet  # noqa: PLC0415
+        from servery.adapters.parquet_table import read_parquet
 
         return read_parquet
-    from servery.adapters.csv_table import read_csv  # noqa: PLC0415
+    from servery.adapters.csv_table import read_csv
 
     return read_csv
 
 
 def trainer() -> Trainer:
     """What fits pipelines."""
-    from servery.adapters.sklearn_trainer import fit  # noqa: PLC0415
+    from servery.adapters.sklearn_trainer import fit
 
     return fit
 
@@ -64,20 +64,20 @@ def runtime_loader(
 ) -> ModelRuntime:
     """The runtime that will serve, of a model that has no manifest yet."""
     if runtime.value == "onnx":
-        from servery.adapters.onnx_runtime import OnnxRuntime  # noqa: PLC0415
+        from servery.adapters.onnx_runtime import OnnxRuntime
 
         return OnnxRuntime.load(content, digest=digest, signature=signature)
-    from servery.adapters.sklearn_runtime import SklearnRuntime  # noqa: PLC0415
+    from servery.adapters.sklearn_runtime import SklearnRuntime
 
     return SklearnRuntime.load(content, digest=digest, signature=signature)
 
 
 def export_tools() -> Tools:
     """What compiles, proves and measures."""
-    from servery.adapters.onnx_cutter import cut  # noqa: PLC0415
-    from servery.adapters.onnx_exporter import export, export_libraries  # noqa: PLC0415
-    from servery.adapters.stopwatch import measure  # noqa: PLC0415
-    from servery.usecases.training.tools import Tools  # noqa: PLC0415
+    from servery.adapters.onnx_cutter import cut
+    from servery.adapters.onnx_exporter import export, export_libraries
+    from servery.adapters.stopwatch import measure
+    from servery.usecases.training.tools import Tools
 
     return Tools(
         export=export,
@@ -92,8 +92,8 @@ def export_tools() -> Tools:
 @cache
 def training_code() -> Code:
     """Which code makes models here."""
-    from servery.adapters.source_digest import library_digest, logic_digest  # noqa: PLC0415
-    from servery.usecases.training.products import Code  # noqa: PLC0415
+    from servery.adapters.source_digest import library_digest, logic_digest
+    from servery.usecases.training.products import Code
 
     return Code(library=library_digest(), training=logic_digest())
 
@@ -101,9 +101,9 @@ def training_code() -> Code:
 @cache
 def training_queue() -> TrainingQueue:
     """What starts trainings."""
-    import boto3  # noqa: PLC0415
+    import boto3
 
-    from servery.adapters.stepfunctions_training_queue import (  # noqa: PLC0415
+    from servery.adapters.stepfunctions_training_queue import (
         StepFunctionsTrainingQueue,
     )
 

@@ -30,15 +30,15 @@ def api_url() -> str:
 @cache
 def web_single() -> WebSingle:
     """The model of the page: that of the image where there is one, else the champion."""
-    from importlib.util import find_spec  # noqa: PLC0415
+    from importlib.util import find_spec
 
-    from servery.adapters.image_artifact_source import (  # noqa: PLC0415
+    from servery.adapters.image_artifact_source import (
         MANIFEST,
         PACKAGE,
         ImageArtifactSource,
         model_package,
     )
-    from servery.usecases.web_single import WebSingle, champion_of, packaged  # noqa: PLC0415
+    from servery.usecases.web_single import WebSingle, champion_of, packaged
 
     model, records, clock = setting("WEB_MODEL"), quick_registry(), SystemClock()
     if find_spec(PACKAGE) is not None:

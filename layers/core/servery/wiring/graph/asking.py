@@ -46,9 +46,9 @@ MOST_CONNECTIONS = 32  # as many as are asked at once, and as many that nobody w
 @cache
 def graphs() -> DynamoDbGraphs:
     """Where graphs are kept."""
-    import boto3  # noqa: PLC0415
+    import boto3
 
-    from servery.adapters.dynamodb_graphs import DynamoDbGraphs  # noqa: PLC0415
+    from servery.adapters.dynamodb_graphs import DynamoDbGraphs
 
     config = patience(connect_s=1, read_s=2, attempts=3)
     return DynamoDbGraphs(boto3.client("dynamodb", config=config), setting("REGISTRY_TABLE"))
@@ -57,7 +57,7 @@ def graphs() -> DynamoDbGraphs:
 @cache
 def kept_graphs() -> KeptGraphs:
     """Graphs at hand, for asking them: at most seconds old."""
-    from servery.adapters.kept_graphs import KeptGraphs  # noqa: PLC0415
+    from servery.adapters.kept_graphs import KeptGraphs
 
     return KeptGraphs(graphs(), SystemClock())
 
@@ -65,9 +65,9 @@ def kept_graphs() -> KeptGraphs:
 @cache
 def entities() -> DynamoDbEntities:
     """Where the data of entities are kept."""
-    import boto3  # noqa: PLC0415
+    import boto3
 
-    from servery.adapters.dynamodb_entities import DynamoDbEntities  # noqa: PLC0415
+    from servery.adapters.dynamodb_entities import DynamoDbEntities
 
     config = patience(connect_s=1, read_s=2, attempts=3)
     client = boto3.client("dynamodb", config=config)
@@ -77,7 +77,7 @@ def entities() -> DynamoDbEntities:
 @cache
 def named_aggregators() -> dict[str, NamedAggregator]:
     """The aggregators that graphs may name; `FaultError` where the list is wrong."""
-    from servery.adapters.imported_aggregators import import_aggregators  # noqa: PLC0415
+    from servery.adapters.imported_aggregators import import_aggregators
 
     return import_aggregators(optional_setting("GRAPH_AGGREGATORS"))
 
@@ -85,7 +85,7 @@ def named_aggregators() -> dict[str, NamedAggregator]:
 @cache
 def registrar() -> Registrar:
     """What checks graphs and registers them."""
-    from servery.usecases.graph.registering import Registrar  # noqa: PLC0415
+    from servery.usecases.graph.registering import Registrar
 
     return Registrar(graphs(), registry(), object_store(), SystemClock(), list(named_aggregators()))
 
@@ -93,12 +93,12 @@ def registrar() -> Registrar:
 @cache
 def side_by_side() -> LambdaModelServers:
     """The model servers, for calls at the same time; who calls minds its own time."""
-    import boto3  # noqa: PLC0415
-    import urllib3  # noqa: PLC0415
-    from botocore.httpsession import get_cert_path  # noqa: PLC0415
+    import boto3
+    import urllib3
+    from botocore.httpsession import get_cert_path
 
-    from servery.adapters.lambda_model_servers import LambdaModelServers  # noqa: PLC0415
-    from servery.adapters.lean_lambda import LeanLambda  # noqa: PLC0415
+    from servery.adapters.lambda_model_servers import LambdaModelServers
+    from servery.adapters.lean_lambda import LeanLambda
 
     session = boto3.Session()
     known = session.client("lambda").meta  # where it is, by all the rules of botocore
@@ -119,11 +119,11 @@ def side_by_side() -> LambdaModelServers:
 @cache
 def graph_asker() -> GraphAsker:
     """What takes rows through graphs."""
-    import time  # noqa: PLC0415
+    import time
 
-    from servery.adapters.thread_crew import ThreadCrew  # noqa: PLC0415
-    from servery.usecases.graph.asking import GraphAsker  # noqa: PLC0415
-    from servery.usecases.graph.calling import ModelCaller  # noqa: PLC0415
+    from servery.adapters.thread_crew import ThreadCrew
+    from servery.usecases.graph.asking import GraphAsker
+    from servery.usecases.graph.calling import ModelCaller
 
     caller = ModelCaller(deployments(), side_by_side(), time.monotonic)
     return GraphAsker(kept_graphs(), caller, entities(), ThreadCrew, named_aggregators())

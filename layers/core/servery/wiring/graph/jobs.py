@@ -37,9 +37,9 @@ AT_ONCE = 16  # parts of one event, and as many that nobody waits for any more
 @cache
 def graph_jobs() -> DynamoDbGraphJobs:
     """The table of jobs."""
-    import boto3  # noqa: PLC0415
+    import boto3
 
-    from servery.adapters.dynamodb_graph_jobs import DynamoDbGraphJobs  # noqa: PLC0415
+    from servery.adapters.dynamodb_graph_jobs import DynamoDbGraphJobs
 
     config = patience(connect_s=1, read_s=3, attempts=3, connections=AT_ONCE)
     return DynamoDbGraphJobs(boto3.client("dynamodb", config=config), setting("JOBS_TABLE"))
@@ -48,9 +48,9 @@ def graph_jobs() -> DynamoDbGraphJobs:
 @cache
 def part_topic() -> PartTopic:
     """The topic of parts; one that does not answer is given up soon, a sweep publishes."""
-    import boto3  # noqa: PLC0415
+    import boto3
 
-    from servery.adapters.sns_part_topic import SnsPartTopic  # noqa: PLC0415
+    from servery.adapters.sns_part_topic import SnsPartTopic
 
     client = boto3.client("sns", config=patience(connect_s=1, read_s=3, attempts=2))
     return SnsPartTopic(client, setting("GRAPH_PARTS_TOPIC"))
@@ -59,7 +59,7 @@ def part_topic() -> PartTopic:
 @cache
 def settle_queue() -> JobQueue:
     """The queue that says when the time of a job is up."""
-    from servery.adapters.sqs_jobs import SqsJobQueue  # noqa: PLC0415
+    from servery.adapters.sqs_jobs import SqsJobQueue
 
     return SqsJobQueue(queues(), setting("GRAPH_SETTLE_QUEUE_URL"))
 
@@ -67,9 +67,9 @@ def settle_queue() -> JobQueue:
 @cache
 def graph_events() -> GraphEvents:
     """The event bus."""
-    import boto3  # noqa: PLC0415
+    import boto3
 
-    from servery.adapters.eventbridge_graph_events import EventBridgeGraphEvents  # noqa: PLC0415
+    from servery.adapters.eventbridge_graph_events import EventBridgeGraphEvents
 
     client = boto3.client(
         "events", config=patience(connect_s=1, read_s=3, attempts=2, connections=AT_ONCE)
@@ -80,7 +80,7 @@ def graph_events() -> GraphEvents:
 @cache
 def submit_ports() -> GraphSubmitPorts:
     """What taking a job works with."""
-    from servery.usecases.graph.fan_out.submitting import GraphSubmitPorts  # noqa: PLC0415
+    from servery.usecases.graph.fan_out.submitting import GraphSubmitPorts
 
     return GraphSubmitPorts(
         store=graph_jobs(),
@@ -96,7 +96,7 @@ def submit_ports() -> GraphSubmitPorts:
 @cache
 def read_ports() -> GraphReadPorts:
     """What reading jobs works with."""
-    from servery.usecases.graph.fan_out.reading import GraphReadPorts  # noqa: PLC0415
+    from servery.usecases.graph.fan_out.reading import GraphReadPorts
 
     return GraphReadPorts(
         store=graph_jobs(), documents=documents(), graphs=kept_graphs(), clock=SystemClock()
@@ -106,8 +106,8 @@ def read_ports() -> GraphReadPorts:
 @cache
 def settle_ports() -> GraphSettlePorts:
     """What ending a job works with."""
-    from servery.edge.problem import refusal  # noqa: PLC0415
-    from servery.usecases.graph.fan_out.settling import GraphSettlePorts  # noqa: PLC0415
+    from servery.edge.problem import refusal
+    from servery.usecases.graph.fan_out.settling import GraphSettlePorts
 
     return GraphSettlePorts(
         store=graph_jobs(),
@@ -122,7 +122,7 @@ def settle_ports() -> GraphSettlePorts:
 @cache
 def job_log() -> JobLog:
     """What tells of parts and of ends."""
-    from servery.edge.graph.job_log import JobLog  # noqa: PLC0415
+    from servery.edge.graph.job_log import JobLog
 
     return JobLog(deployments(), documents(), prediction_recorder())
 
@@ -130,9 +130,9 @@ def job_log() -> JobLog:
 @cache
 def part_worker() -> PartWorker:
     """Who carries out parts."""
-    from servery.adapters.thread_crew import ThreadCrew  # noqa: PLC0415
-    from servery.edge.graph.parts import PartWorker  # noqa: PLC0415
-    from servery.usecases.graph.fan_out.answering import GraphAnswerPorts  # noqa: PLC0415
+    from servery.adapters.thread_crew import ThreadCrew
+    from servery.edge.graph.parts import PartWorker
+    from servery.usecases.graph.fan_out.answering import GraphAnswerPorts
 
     ports = GraphAnswerPorts(settling=settle_ports(), asker=graph_asker(), entropy=entropy)
     return PartWorker(ports, ThreadCrew, _hide_in, job_log(), prediction_log().flush)
@@ -141,9 +141,9 @@ def part_worker() -> PartWorker:
 @cache
 def job_settler() -> JobSettler:
     """Who ends jobs whose time is up."""
-    from servery.adapters.sqs_visibility import SqsVisibility  # noqa: PLC0415
-    from servery.edge.graph.settling import JobSettler  # noqa: PLC0415
-    from servery.usecases.graph.fan_out.sweeping import GraphSweepPorts  # noqa: PLC0415
+    from servery.adapters.sqs_visibility import SqsVisibility
+    from servery.edge.graph.settling import JobSettler
+    from servery.usecases.graph.fan_out.sweeping import GraphSweepPorts
 
     visibility = SqsVisibility(queues(), setting("GRAPH_SETTLE_QUEUE_URL"))
     ports = GraphSweepPorts(settling=settle_ports(), topic=part_topic())
@@ -153,15 +153,15 @@ def job_settler() -> JobSettler:
 @cache
 def follower() -> Follower:
     """Who asks the graphs that answers set going."""
-    from servery.edge.graph.following import Follower  # noqa: PLC0415
-    from servery.usecases.graph.fan_out.following import GraphFollowPorts  # noqa: PLC0415
+    from servery.edge.graph.following import Follower
+    from servery.usecases.graph.fan_out.following import GraphFollowPorts
 
     return Follower(GraphFollowPorts(submitting=submit_ports(), graphs=kept_graphs()))
 
 
 def _hide_in(queue: str, seconds: Mapping[str, float]) -> None:
     """Hide messages of the queue with this ARN for so many seconds."""
-    from servery.adapters.sqs_visibility import SqsVisibility  # noqa: PLC0415
+    from servery.adapters.sqs_visibility import SqsVisibility
 
     SqsVisibility(queues(), _urls()[_name(queue, ":")]).hide(seconds)
 
