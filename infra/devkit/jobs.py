@@ -146,6 +146,8 @@ def show(screen: Screen, job: Mapping[str, Any]) -> None:
     """How far a job is, whom it tells, and what came of it."""
     screen.say(f"Job       {job['id']}")
     screen.say(f"Model     {' '.join(filter(None, [job['model'], job.get('model_version')]))}")
+    if job.get("stage"):
+        screen.say(f"Stage     {job['stage']}, the second answer to a staged request")
     screen.say(f"State     {_state(job)}")
     screen.say(f"Created   {second(job['created'])}")
     if job.get("finished"):

@@ -230,3 +230,8 @@ def test_deploy_is_advised_when_the_stack_is_older_than_callbacks():
     with pytest.raises(DevkitError) as caught:
         callback_secret.read(FakeDeployed(FakeParameters(), {}))
     assert "Deploy" in caught.value.hint
+
+
+def test_stage_is_shown_when_the_job_is_the_second_answer():
+    assert "Stage     heavy" in shown(jobs.show, {**JOB, "stage": "heavy"})
+    assert "Stage" not in shown(jobs.show, {**JOB, "stage": ""})
