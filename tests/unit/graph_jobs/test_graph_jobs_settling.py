@@ -88,6 +88,44 @@ class TestTimeIsUp:
         assert part_of(plant, job_id, "b").late is False
 
 
+class TestWhatIsRead:
+    def test_it_stays_open_when_a_large_answer_cannot_be_read_at_the_moment(self, plant):
+        plant.group("u", "v", aggregate="mean")
+        job_id = plant.accepted(*[float(n) for n in range(20_000)])
+        real, down = plant.documents.get, UnavailableError("the bucket is away")
+
+        def away(key):
+            if "/part-" in key:
+                raise down
+            return real(key)
+
+        plant.documents.get = away
+        assert plant.work()[-1].error is down
+        assert plant.job(job_id).state is GraphJobState.OPEN
+        plant.documents.get = real
+        plant.go_on(60)
+        assert plant.job(job_id).state is GraphJobState.DONE
+
+    def test_it_fails_when_what_a_member_answered_is_gone(self, plant):
+        plant.group("u", "v", aggregate="mean")
+        job_id = plant.accepted(*[float(n) for n in range(20_000)])
+        only(plant, job_id, "u")
+        plant.documents.documents = {
+            key: text for key, text in plant.documents.documents.items() if "/part-" not in key
+        }
+        plant.work()
+        found = plant.view(job_id)
+        assert found.state is GraphJobState.FAILED
+        assert msgspec.json.decode(found.error)["status"] == 500
+
+    def test_it_fails_when_its_answer_is_larger_than_an_answer_may_be(self, plant):
+        plant.models.model("long", lambda rows: [{"class": "x" * 4_000_000} for _ in rows])
+        plant.group("long", "a", aggregate="all")
+        job_id = plant.accepted(1.0, 2.0)
+        plant.work()
+        assert msgspec.json.decode(plant.view(job_id).error)["status"] == 413
+
+
 class TestLate:
     def test_it_is_kept_and_told_but_changes_nothing_when_it_comes_after_the_end(self, plant):
         plant.group("a", "b", "c", aggregate="vote", quorum=2, job_wait_s=3)

@@ -7,30 +7,23 @@ told, the message comes back and whoever has it then tells.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from servery.domain.graph_jobs import (
-    MAX_PART_TRIES,
     PART_PAUSE_BASE,
     GraphJob,
     PartMessage,
     PartResult,
-    PartState,
-    fan_group,
     parts_of,
 )
-from servery.errors import DeadlineExceededError, NotFoundError, RejectedError, ServeryError
-from servery.usecases.graph.asking import MARGIN_SECONDS, GraphAsk, GraphAsker
-from servery.usecases.graph.fan_out.asking import plan_of_part
-from servery.usecases.graph.fan_out.documents import keep, records_of
-from servery.usecases.graph.fan_out.failures import failure_of
+from servery.errors import NotFoundError
+from servery.usecases.graph.asking import GraphAsker
+from servery.usecases.graph.fan_out.documents import use_types_once
 from servery.usecases.graph.fan_out.settling import GraphSettlePorts, Settled, settle
+from servery.usecases.graph.fan_out.trying import Try
 
 if TYPE_CHECKING:
     from servery.ports.crew import Crew
@@ -42,10 +35,6 @@ SOON_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 300.0
 TOLD_SECONDS = 15.0
 """Whoever has written what a part came to has told of it by then, or has died."""
-MOST_RECEIVES = 2 * MAX_PART_TRIES
-"""After so many deliveries without a result, whoever asks seems to die of it."""
-
-LOST = "whoever asked it did not come back"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +60,7 @@ class Answered:
         back: Seconds after which it has to come back; None where it is done with.
         result: What its part came to, if that was written here.
         settled: What became of its job, if that was looked at.
-        error: What went wrong on our side.
+        error: Why it comes back, where something went wrong.
     """
 
     back: float | None = None
@@ -114,6 +103,7 @@ def answer_all(
         crew: Who does it.
         seconds: How long there is.
     """
+    use_types_once()
     until = crew.now() + seconds
     found: dict[PartMessage, Answered] = {}
     by_ticket = {f"{m.job}/{m.part}/{m.slot}": m for m in messages}
@@ -156,9 +146,9 @@ class _Part:
             return self._again(job, known)
         if self._seconds < LEAST_SECONDS + RESERVE_SECONDS:
             return Answered(back=SOON_SECONDS)
-        result = self._ask(job)
-        if result is None:
-            return Answered(back=_pause(self._receives))
+        result = self._try(job)
+        if isinstance(result, Exception):
+            return Answered(back=_pause(self._receives), error=result)
         kept = store.add_result(result, expires=job.expires)
         if kept != result:  # somebody was quicker, and tells of it
             return Answered(settled=settle(job.id, self._settling))
@@ -180,70 +170,19 @@ class _Part:
         self._settling.events.answered(job, result)
         self._settling.store.mark_told(result)
 
-    def _ask(self, job: GraphJob) -> PartResult | None:
-        """What the part came to; None where it is to be tried again."""
-        started = time.perf_counter()
-        if self._receives > MOST_RECEIVES:
-            error: Exception = ServeryError(f"{self._message.part}: {LOST}")
-            return self._failed(job, error, 0.0)
-        try:
-            found = self._asked(job)
-        except RejectedError as refusal:
-            return self._failed(job, refusal, _since(started))
-        except Exception as failure:
-            if self._receives < MAX_PART_TRIES:
-                return None
-            return self._failed(job, failure, _since(started))
-        return msgspec.structs.replace(found, ms=_since(started))
-
-    def _asked(self, job: GraphJob) -> PartResult:
-        part, documents = self._message.part, self._settling.documents
-        plan = plan_of_part(job.record, part)
-        asked = GraphAsk(
-            records=records_of(job, documents),
-            id=None,
-            steps=False,
-            request_id=job.request_id or job.id,
-            seconds=self._seconds - RESERVE_SECONDS + MARGIN_SECONDS,
-        )
-        outcome = self._ports.asker.ask(plan, asked)
-        if outcome.answer is None:
-            raise outcome.error or DeadlineExceededError(part, self._seconds)
-        rows = msgspec.json.encode(outcome.answer.predictions)
-        text, key = keep(job.id, f"part-{part}", rows, documents)
-        alone = fan_group(job.spec) is not None
-        version = outcome.reports[0].model_version if alone else f"r{job.graph_revision}"
-        return msgspec.structs.replace(
-            self._result(job, PartState.DONE),
-            model_version=version,
-            rows=text,
-            rows_key=key,
-            partial=not alone and outcome.answer.partial,
-            degraded=outcome.answer.degraded,
-        )
-
-    def _failed(self, job: GraphJob, error: Exception, ms: float) -> PartResult:
-        result = self._result(job, PartState.FAILED)
-        return msgspec.structs.replace(result, ms=ms, **failure_of(error, result.part))
-
-    def _result(self, job: GraphJob, state: PartState) -> PartResult:
-        group = fan_group(job.spec)
-        models = {} if group is None else {m.name: m.model for m in group.members}
-        now = self._settling.clock.now().astimezone(UTC)
-        return PartResult(
-            job=job.id,
+    def _try(self, job: GraphJob) -> PartResult | Exception:
+        ports = self._settling
+        return Try(
+            job=job,
             part=self._message.part,
-            state=state,
-            model=models.get(self._message.part, job.graph),
-            arrived=now.isoformat(timespec="microseconds"),
-            tries=self._receives,
+            number=self._receives,
+            seconds=self._seconds - RESERVE_SECONDS,
             writer=self._ports.entropy(),
-        )
+            asker=self._ports.asker,
+            documents=ports.documents,
+            clock=ports.clock,
+        ).run()
 
 
 def _pause(receives: int) -> float:
     return min(LONGEST_PAUSE_SECONDS, PART_PAUSE_BASE**receives)
-
-
-def _since(started: float) -> float:
-    return round((time.perf_counter() - started) * 1000, 3)

@@ -5,15 +5,16 @@ A key has the digest of its content in it, so whoever is too late writes over no
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from servery.domain.digest import digest_bytes
+from servery.domain.graph_jobs import GraphJob, PartResult
 from servery.usecases.graph.values import Row
 
 if TYPE_CHECKING:
-    from servery.domain.graph_jobs import GraphJob, PartResult
     from servery.ports import Documents
 
 MOST_BYTES = 100_000
@@ -26,6 +27,15 @@ Place = tuple[str, str]
 
 class _Body(msgspec.Struct):
     records: list[dict[str, Any]]
+
+
+def use_types_once() -> None:
+    """Each type before any thread does: msgspec makes what it needs of a type on first use."""
+    msgspec.json.decode(b'{"records": []}', type=_Body)
+    msgspec.json.decode(b"[]", type=Rows)
+    for kind in (GraphJob, PartResult):
+        with suppress(msgspec.ValidationError):
+            msgspec.json.decode(b"{}", type=kind)
 
 
 def keep(job_id: str, name: str, content: bytes, documents: Documents) -> Place:

@@ -2,62 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
-from itertools import takewhile
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from servery.domain.graph_jobs import (
-    WHOLE,
     GraphJob,
-    GraphJobState,
     PartResult,
     PartState,
     ended,
-    fan_group,
     mark_told,
     parts_of,
     time_is_up,
 )
-from servery.domain.graphs import Aggregator, Group, OnFailure
-from servery.errors import (
-    ConflictError,
-    DeadlineExceededError,
-    RejectedError,
-    ServeryError,
-    TooLargeError,
-    UnavailableError,
-)
-from servery.usecases.graph.fan_out.documents import Rows, keep, records_of, rows_of
-from servery.usecases.graph.fan_out.failures import error_of
-from servery.usecases.graph.outcomes import together
-from servery.usecases.graph.values import Known, Row
+from servery.errors import ConflictError, UnavailableError
+from servery.usecases.graph.fan_out.documents import keep
+from servery.usecases.graph.fan_out.ending import Refuse, ending_of
 
 if TYPE_CHECKING:
     from servery.domain.named_aggregators import NamedAggregator
     from servery.ports import Clock, Documents, GraphEvents, GraphJobStore
 
-Refuse = Callable[[Exception, str], tuple[int, str]]
-"""The status and the problem document for an error and the id of a request."""
-MOST_ANSWER_BYTES = 6 * 1024 * 1024 - 64 * 1024  # what the answer of a function may have
 _ATTEMPTS = 5
-
-
-class GraphJobAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a job answers: for each row that of a direct request to the graph.
-
-    Attributes:
-        predictions: For each row its answer, null where it has none.
-        partial: Whether a row lacks its answer.
-        degraded: Whether a default or a stand-in version answered somewhere.
-    """
-
-    predictions: Rows
-    partial: bool = False
-    degraded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,97 +127,21 @@ def _over(
     known = sorted((r for r in results if r.part in order), key=lambda r: order[r.part])
     done = {result.part for result in known if result.state is PartState.DONE}
     missing = [part for part in order if part not in done]
-    reason, state = "", GraphJobState.DONE
-    try:
-        text, partial = _answer(job, known, ports)
-        partial = partial or bool(missing)
-    except ServeryError as error:
-        text, partial = ports.refuse(error, job.request_id or job.id)[1], False
-        state, reason = GraphJobState.FAILED, _reason(error, missing)
-    result, result_key = keep(job.id, "result", text.encode(), ports.documents)
+    ending = ending_of(
+        job, known, missing, documents=ports.documents, named=ports.named, refuse=ports.refuse
+    )
+    result, result_key = keep(job.id, "result", ending.text.encode(), ports.documents)
     now = ports.clock.now()
     over = ended(
         job,
-        state=state,
+        state=ending.state,
         finished=now.astimezone(UTC).isoformat(timespec="microseconds"),
         now=now.timestamp(),
-        partial=partial,
+        partial=ending.partial,
         missing=missing,
         arrived=[result.part for result in known],
         result=result,
         result_key=result_key,
-        reason=reason,
+        reason=ending.reason,
     )
-    return over, text
-
-
-def _reason(error: ServeryError, missing: Sequence[str]) -> str:
-    """Why a job failed, and without whom of a group."""
-    names = [name for name in missing if name != WHOLE]
-    return f"{error}; without {', '.join(names)}" if names else str(error)
-
-
-def _answer(
-    job: GraphJob, known: Sequence[PartResult], ports: GraphSettlePorts
-) -> tuple[str, bool]:
-    """The answer of a job, and whether a row lacks its own.
-
-    Raises:
-        ServeryError: what the job fails with.
-    """
-    group = fan_group(job.spec)
-    answer = _whole(job, known, ports) if group is None else _together(job, group, known, ports)
-    text = msgspec.json.encode(answer)
-    # A string within JSON: every quote takes two bytes there.
-    if len(text) + text.count(b'"') + 2 * text.count(b"\\") > MOST_ANSWER_BYTES:
-        raise TooLargeError("the answer would be too large; send fewer rows")
-    return text.decode(), answer.partial
-
-
-def _whole(job: GraphJob, known: Sequence[PartResult], ports: GraphSettlePorts) -> GraphJobAnswer:
-    if not known:
-        raise DeadlineExceededError(job.graph, job.spec.job_wait_s)
-    if known[0].state is PartState.FAILED:
-        raise error_of(known[0])
-    rows = rows_of(known[0], ports.documents)
-    return GraphJobAnswer(predictions=rows, partial=known[0].partial, degraded=known[0].degraded)
-
-
-def _counted(group: Group, known: Sequence[PartResult]) -> list[PartResult]:
-    """The parts whose failure matters; where any will do, those before the first that is there."""
-    before = list(known)
-    if group.aggregate is Aggregator.ANY:
-        before = list(takewhile(lambda result: result.state is PartState.FAILED, known))
-    return [result for result in before if result.state is PartState.FAILED]
-
-
-def _together(
-    job: GraphJob, group: Group, known: Sequence[PartResult], ports: GraphSettlePorts
-) -> GraphJobAnswer:
-    """What comes of a group, by the rules of the engine that asks it directly."""
-    step = job.spec.steps[0]
-    failed = [error_of(result) for result in _counted(group, known)]
-    refusal = next((error for error in failed if isinstance(error, RejectedError)), None)
-    if refusal is not None:
-        raise refusal
-    records = records_of(job, ports.documents)
-    concerned = Known(records).concerned([], step.when)
-    done = [result for result in known if result.state is PartState.DONE]
-    answered: dict[str, list[Row]] = {}
-    for result in done:
-        rows = rows_of(result, ports.documents)
-        answered[result.part] = [rows[row] or {} for row in concerned]
-    predictions: list[dict[str, Any] | None] = [None] * len(records)
-    degraded = any(result.degraded for result in done)
-    if concerned:
-        outcome = together(
-            step.name, group, answered, failed, rows=len(concerned), named=ports.named
-        )
-        if outcome.error is not None and step.on_failure is OnFailure.FAIL:
-            raise outcome.error
-        default = step.default if step.on_failure is OnFailure.DEFAULT else None
-        for row, answer in zip(concerned, outcome.rows, strict=True):
-            predictions[row] = answer if answer is not None or default is None else dict(default)
-        degraded = degraded or (outcome.error is not None and default is not None)
-    partial = any(answer is None for answer in predictions)
-    return GraphJobAnswer(predictions=predictions, partial=partial, degraded=degraded)
+    return over, ending.text
