@@ -154,7 +154,7 @@ def test_the_half_is_named_when_it_fails(plant, arrange, half, failure, status):
         assert states(body)["rank.preprocessor"] == "ok"
         assert states(body)["rank.predictor"] == "failed"
     else:
-        assert body["hop"] == "rank"
+        assert body["hop"] == "rank.preprocessor"
 
 
 def test_the_predictor_is_named_when_it_is_slow_in_a_line(plant):

@@ -86,17 +86,18 @@ class ModelCaller:
         try:
             target, reply = self._ask(_Sending(hop, question, body, request_id, until))
         except DeadlineExceededError as error:
-            raise DeadlineExceededError(hop.name, round(until - started, 3)) from error
+            raise DeadlineExceededError(hop.reached, round(until - started, 3)) from error
         except NotFoundError as error:
             message = f"{hop.name}: nothing is released that could answer"
             raise HopUnavailableError(hop.name, message) from error
         except RetryableError as error:
-            message = f"{hop.name} cannot answer: {error.message}"
-            raise HopUnavailableError(hop.name, message, retry_after=error.retry_after) from error
+            away, after = hop.reached, error.retry_after
+            message = f"{away} cannot answer: {error.message}"
+            raise HopUnavailableError(away, message, retry_after=after) from error
         except TooLargeError as error:
             raise TooLargeError(f"{hop.name}: {error.message}") from error
         except ServeryError as error:
-            raise BadAnswerError(hop.name, f"{hop.name} failed: {error}") from error
+            raise BadAnswerError(hop.reached, f"{hop.reached} failed: {error}") from error
         return read(
             hop,
             reply,
@@ -141,7 +142,7 @@ class ModelCaller:
     def _send(self, sending: _Sending, target: Target) -> Reply:
         left = sending.until - self._now()
         if left < LEAST_SECONDS:
-            raise DeadlineExceededError(sending.hop.name, 0.0)
+            raise DeadlineExceededError(sending.hop.reached, 0.0)
         event = msgspec.json.encode(sending.call(target, left))
         answer = self._servers.call(target.served.server, event, timeout=left)
         if len(answer) > MOST_ANSWER_BYTES:

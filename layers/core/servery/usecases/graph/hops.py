@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from servery.domain.entities import Lookup
+from servery.domain.manifest import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,14 @@ class ModelHop:
     def in_line(self) -> bool:
         """Whether it is a pair whose preprocessor hands its features on."""
         return self.partner is not None and self.partner.follows
+
+    @property
+    def reached(self) -> str:
+        """Who fails where there is no answer at all: of a pair in a line its preprocessor.
+
+        That one says by itself, and in time, that the predictor behind it is slow.
+        """
+        return f"{self.name}.{Part.PREPROCESSOR}" if self.in_line else self.name
 
     @property
     def paired(self) -> bool:

@@ -59,8 +59,12 @@ class Running:
         over = [part for part in self.parts.values() if part.open and part.until <= now]
         for part in over:
             seconds = round(part.until - part.started, 3)
-            part.end(now, error=DeadlineExceededError(part.name, seconds))
+            part.end(now, error=DeadlineExceededError(self._reached_by(part), seconds))
         return [part.name for part in over]
+
+    def _reached_by(self, part: Part) -> str:
+        hops = {hop.name: hop.reached for hop in self.plan.hops}
+        return hops.get(part.name, part.name)
 
     def settled(self, now: float) -> bool:
         """Whether what is in is enough, or nothing more will come."""
