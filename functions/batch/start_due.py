@@ -11,7 +11,7 @@ from servery.wiring import batch as wiring
 
 
 @step(Tick)
-def handler(event: Tick) -> StartedDue:  # noqa: ARG001 - the time is the clock's
+def handler(_event: Tick) -> StartedDue:
     """Look after every model."""
 
     def failed(model: str, error: ServeryError) -> None:

@@ -7,6 +7,6 @@ from typing import Any
 from servery.wiring import graph as wiring
 
 
-def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: ARG001
+def handler(event: dict[str, Any], _context: object) -> dict[str, str]:
     """Take one event of EventBridge; one that comes again finds the job that it has made."""
     return wiring.follower().serve(event)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
+def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Sweep as long as there is time; what is left over is for the next minute."""
     swept = sweep(
         wiring.sweep_ports(), seconds=lambda: context.get_remaining_time_in_millis() / 1000

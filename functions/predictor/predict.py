@@ -13,6 +13,6 @@ from servery.wiring import predictor as wiring
 _server = wiring.model_server()
 
 
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Answer one event: infer, infer_many, chunk, ready or metadata."""
     return _server.handle(event)

@@ -12,6 +12,6 @@ from servery.wiring import preprocessor as wiring
 _server = wiring.model_server()
 
 
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Answer one event: infer, hand_on, ready or metadata."""
     return _server.handle(event)

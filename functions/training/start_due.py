@@ -8,7 +8,7 @@ from servery.wiring import training as wiring
 
 
 @step(Tick)
-def handler(event: Tick) -> StartedDue:  # noqa: ARG001 - the time is the clock's
+def handler(_event: Tick) -> StartedDue:
     """Look at every model with a schedule."""
     return start_due(
         registry=wiring.registry(), queue=wiring.training_queue(), clock=wiring.SystemClock()

@@ -15,6 +15,7 @@ from servery.errors import UnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 SOURCE = "servery.graph"
 ANSWERED = "Graph member answered"
@@ -69,13 +70,13 @@ class EventBridgeGraphEvents:
         self._put(FINISHED, detail)
 
     def _put(self, kind: str, detail: dict[str, Any]) -> None:
-        entry = {
+        entry: PutEventsRequestEntryTypeDef = {
             "Source": SOURCE,
             "DetailType": kind,
             "Detail": msgspec.json.encode(detail).decode(),
         }
         with aws_errors("telling the event bus"):
-            answer = self._client.put_events(Entries=[entry])  # type: ignore[list-item]
+            answer = self._client.put_events(Entries=[entry])
         if answer.get("FailedEntryCount"):
             raise UnavailableError("the event bus did not take the event")
 

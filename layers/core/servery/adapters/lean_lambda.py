@@ -166,7 +166,5 @@ def _refusal(response: urllib3.BaseHTTPResponse) -> ClientError:
         told = _Refusal()
     code = response.headers.get("x-amzn-errortype") or told.kind or told.code
     code = code.partition(":")[0].rpartition("#")[2] or str(response.status)
-    return ClientError(
-        {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": response.status}},  # type: ignore[typeddict-item]
-        "Invoke",
-    )
+    answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": response.status}}
+    return ClientError(answer, "Invoke")

@@ -31,6 +31,7 @@ WORK_SECONDS = 5.0  # for the work of one request, at the most
 LEAST_SECONDS = 0.2
 MARGIN_SECONDS = 0.5  # left of the function's own time
 GRACE_SECONDS = 0.5  # for the runtime to hand a response over and let go of it
+_OK = 200
 
 Work = Callable[[float], None]
 Serve = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -139,7 +140,7 @@ class AfterResponse:
             )
             answer = connection.getresponse()
             event: dict[str, Any] = json.loads(answer.read())
-            if answer.status != 200:  # noqa: PLR2004
+            if answer.status != _OK:
                 raise ValueError(event)
             return event
         finally:

@@ -42,7 +42,7 @@ class BatchApi:
         """What answers each route, by the route's name."""
         return {"list_batches": self._list, "get_batch": self._get, "rerun_batch": self._rerun}
 
-    def _list(self, request: Request, parameters: dict[str, str]) -> Answer:  # noqa: ARG002
+    def _list(self, request: Request, _parameters: dict[str, str]) -> Answer:
         limit, before = read_page(request, {"model", "state"})
         model = request.query.get("model", "")
         page = list_batches(

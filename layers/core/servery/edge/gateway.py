@@ -35,7 +35,7 @@ class GatewayApi:
     def calls(self) -> Mapping[str, Call]:
         """What answers each route, by the route's name."""
         return {
-            "live": lambda request, parameters: Answer(body={"live": True}),  # noqa: ARG005
+            "live": lambda _request, _parameters: Answer(body={"live": True}),
             "ready": self._ready,
             "server": _server,
             "model_metadata": self._metadata,
@@ -46,7 +46,7 @@ class GatewayApi:
             "version_infer": self._infer,
         }
 
-    def _ready(self, request: Request, parameters: dict[str, str]) -> Answer:  # noqa: ARG002
+    def _ready(self, _request: Request, _parameters: dict[str, str]) -> Answer:
         self._gateway.check()
         return Answer(body={"ready": True})
 
@@ -145,7 +145,7 @@ def _refusal(prediction: Prediction) -> str:
     return "".join(word.capitalize() for word in kind.split("-")) + "Error"
 
 
-def _server(request: Request, parameters: dict[str, str]) -> Answer:  # noqa: ARG001
+def _server(_request: Request, _parameters: dict[str, str]) -> Answer:
     return Answer(body={"name": "servery", "version": __version__, "extensions": []})
 
 

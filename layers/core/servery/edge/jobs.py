@@ -82,14 +82,14 @@ class JobsApi:
         job = cancel_job(_id(parameters), store=self._reading.store, clock=self._reading.clock)
         return self._whole(job)
 
-    def _list(self, request: Request, parameters: dict[str, str]) -> Answer:  # noqa: ARG002
+    def _list(self, request: Request, _parameters: dict[str, str]) -> Answer:
         limit, before = read_page(request, {"model", "state"})
         model = request.query.get("model", "")
         state = read_choice(request, "state", JobState)
         page = list_jobs(self._reading, model=model, state=state, limit=limit, before=before)
         return Answer(body=page, dimensions={"model": model})
 
-    def _redrive(self, request: Request, parameters: dict[str, str]) -> Answer:  # noqa: ARG002
+    def _redrive(self, request: Request, _parameters: dict[str, str]) -> Answer:
         check_query(request)
         body = read_body(request, RedriveRequest)
         driven = redrive_jobs(body, self._redriving, seconds=lambda: request.seconds)

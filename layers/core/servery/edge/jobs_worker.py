@@ -11,9 +11,8 @@ import msgspec
 
 from servery.domain.jobs import JobState
 from servery.edge.problem import error_class
-from servery.edge.sqs import Hide, serve_queue
+from servery.edge.sqs import Hide, letting_go, serve_queue
 from servery.edge.telemetry import emit, log_error
-from servery.errors import FaultError
 from servery.usecases.jobs.asking import ROUTE
 from servery.usecases.jobs.calling_back import CalledBack, CallPorts, call_back
 from servery.usecases.jobs.work import work
@@ -94,7 +93,9 @@ class JobCaller:
             _measure_calls(called)
             return called.back
 
-        return serve_queue(event, context, settle=settle, hide=self._hide, lay_aside=_drop)
+        return serve_queue(
+            event, context, settle=settle, hide=self._hide, lay_aside=letting_go("callback")
+        )
 
 
 def outcome_of(ended: Ended) -> Outcome:
@@ -147,11 +148,6 @@ def _wait_ms(ended: Ended) -> float:
     started = datetime.fromisoformat(ended.job.started)
     waited = started - datetime.fromisoformat(ended.job.created)
     return round(max(0.0, waited.total_seconds()) * 1000, 1)
-
-
-def _drop(message: str, reason: str) -> None:  # noqa: ARG001 - it may be anything
-    """Let go of what is no message of ours: nobody's job is in it."""
-    log_error(FaultError(reason), request_id="", route="callback")
 
 
 def _measure_calls(called: CalledBack) -> None:

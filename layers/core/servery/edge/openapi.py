@@ -145,7 +145,8 @@ def _responses(schema: dict[str, Any]) -> dict[str, Any]:
             "description": HTTPStatus(status).phrase,
             "content": {CONTENT_TYPE: {"schema": schema}},
         }
-        header = "Retry-After" if status in _RETRY else "Allow" if status == 405 else ""  # noqa: PLR2004
+        allow = "Allow" if status == HTTPStatus.METHOD_NOT_ALLOWED else ""
+        header = "Retry-After" if status in _RETRY else allow
         if header:
             response["headers"] = {header: {"schema": {"type": "string"}}}
         responses[str(status)] = response

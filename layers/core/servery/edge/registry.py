@@ -131,7 +131,7 @@ def _about(parameters: dict[str, str], body: object) -> Answer:
     return Answer(body=body, dimensions={"model": parameters["model"]})
 
 
-def _openapi(request: Request, parameters: dict[str, str]) -> Answer:  # noqa: ARG001
+def _openapi(_request: Request, _parameters: dict[str, str]) -> Answer:
     # The types of every room: not loaded by whoever only asks for a model.
     from servery.edge.openapi import document  # noqa: PLC0415
 

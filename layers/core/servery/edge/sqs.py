@@ -57,6 +57,15 @@ LayAside = Callable[[str, str], None]
 """Takes a message that nobody can read, and the reason."""
 
 
+def letting_go(route: str) -> LayAside:
+    """Drops what is no message of ours: nobody's job is in it. The log tells of it by the route."""
+
+    def drop(_message: str, reason: str) -> None:
+        log_error(FaultError(reason), request_id="", route=route)
+
+    return drop
+
+
 class NotSettledError(FaultError):
     """The message of a job comes back; that is how the processor is told."""
 

@@ -27,7 +27,7 @@ def step(
 
     def decorate(run: Callable[[Event], Result]) -> Callable[[dict[str, Any], object], Any]:
         @wraps(run)
-        def handler(event: dict[str, Any], context: object) -> Any:  # noqa: ARG001
+        def handler(event: dict[str, Any], _context: object) -> Any:
             try:
                 request = msgspec.convert(event, event_type)
             except msgspec.ValidationError as error:

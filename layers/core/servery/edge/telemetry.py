@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 NAMESPACE = "Servery"
 
 _COUNT = "Count"
+_CLIENT_ERRORS = range(400, 500)
 _MILLISECONDS = "Milliseconds"
 _encode = msgspec.json.Encoder().encode
 
@@ -52,8 +53,8 @@ class Telemetry:
         metrics = {
             "Requests": (1, _COUNT),
             "Latency": (round(latency_ms, 3), _MILLISECONDS),
-            "ClientErrors": (int(400 <= status < 500), _COUNT),  # noqa: PLR2004
-            "ServerErrors": (int(status >= 500), _COUNT),  # noqa: PLR2004
+            "ClientErrors": (int(status in _CLIENT_ERRORS), _COUNT),
+            "ServerErrors": (int(status >= _CLIENT_ERRORS.stop), _COUNT),
             "ColdStart": (int(self._cold), _COUNT),
         }
         self._cold = False

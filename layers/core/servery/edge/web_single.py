@@ -76,7 +76,7 @@ class WebSingleApi:
         """What the page builds its form from."""
         return Answer(body=self._web.describe(api_url=api_url))
 
-    def predict(self, request: Request, parameters: dict[str, str]) -> Answer:  # noqa: ARG002
+    def predict(self, request: Request, _parameters: dict[str, str]) -> Answer:
         """Predict the rows of a body, in either form of the gateway."""
         started = time.perf_counter()
         attempt = _Attempt(request)

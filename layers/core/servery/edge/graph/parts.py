@@ -9,9 +9,8 @@ import msgspec
 
 from servery.domain.graph_jobs import PartMessage
 from servery.edge.graph.job_log import ROUTE, SERVICE, JobLog
-from servery.edge.sqs import serve_queue
-from servery.edge.telemetry import emit, log_error
-from servery.errors import FaultError
+from servery.edge.sqs import letting_go, serve_queue
+from servery.edge.telemetry import emit
 from servery.usecases.graph.fan_out.answering import Answered, GraphAnswerPorts, answer_all
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ class PartWorker:
             context,
             settle=settle,
             hide=lambda pauses: self._hide(queue, pauses),
-            lay_aside=_drop,
+            lay_aside=letting_go(ROUTE),
             ours=part_of,
         )
         self._flush(FLUSH_SECONDS)
@@ -102,8 +101,3 @@ def part_of(body: str) -> PartMessage | None:
 
 def _again(answered: Mapping[PartMessage, Answered]) -> int:
     return sum(found.back is not None for found in answered.values())
-
-
-def _drop(message: str, reason: str) -> None:  # noqa: ARG001 - it may be anything
-    """Let go of what is no message of ours: nobody's job is in it."""
-    log_error(FaultError(reason), request_id="", route=ROUTE)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from servery.edge.graph.job_log import ROUTE, SERVICE, JobLog
-from servery.edge.sqs import Hide, serve_queue
-from servery.edge.telemetry import emit, log_error
-from servery.errors import FaultError, NotFoundError
+from servery.edge.sqs import Hide, letting_go, serve_queue
+from servery.edge.telemetry import emit
+from servery.errors import NotFoundError
 from servery.usecases.graph.fan_out.settling import settle
 from servery.usecases.graph.fan_out.sweeping import GraphSweepPorts, GraphSwept, sweep
 
@@ -40,7 +40,9 @@ class JobSettler:
 
     def remind(self, event: dict[str, Any], context: Any) -> PartialItemFailureResponse:
         """End the jobs that queue messages name, if their time is up."""
-        answer = serve_queue(event, context, settle=self._settle, hide=self._hide, lay_aside=_drop)
+        answer = serve_queue(
+            event, context, settle=self._settle, hide=self._hide, lay_aside=letting_go(ROUTE)
+        )
         self._flush(FLUSH_SECONDS)
         return answer
 
@@ -91,8 +93,3 @@ def _counts(swept: GraphSwept) -> dict[str, int]:
         "put_off": len(swept.errors),
     }
     return {kind: count for kind, count in found.items() if count}
-
-
-def _drop(message: str, reason: str) -> None:  # noqa: ARG001 - it may be anything
-    """Let go of what is no message of ours: nobody's job is in it."""
-    log_error(FaultError(reason), request_id="", route=ROUTE)

@@ -61,7 +61,7 @@ class _Named:
     def __init__(self, function: NamedAggregator) -> None:
         self._function = function
 
-    def __call__(self, group: Group, answers: Answers) -> Row | None:  # noqa: ARG002
+    def __call__(self, _group: Group, answers: Answers) -> Row | None:
         scores = _scores(answers)
         given = [(member.name, scores[member.name], member.weight) for member, _ in answers]
         try:
@@ -73,15 +73,15 @@ class _Named:
         return {"value": value, "scores": scores}
 
 
-def _all(group: Group, answers: Answers) -> Row | None:  # noqa: ARG001
+def _all(_group: Group, answers: Answers) -> Row | None:
     return {member.name: answer for member, answer in answers}
 
 
-def _any(group: Group, answers: Answers) -> Row | None:  # noqa: ARG001
+def _any(_group: Group, answers: Answers) -> Row | None:
     return answers[0][1]
 
 
-def _vote(group: Group, answers: Answers) -> Row | None:  # noqa: ARG001
+def _vote(_group: Group, answers: Answers) -> Row | None:
     votes: dict[str, int] = {}
     classes: dict[str, Any] = {}
     for _, answer in answers:
@@ -99,12 +99,12 @@ def _quorum(group: Group, answers: Answers) -> Row | None:
     return answer if agreed >= (group.quorum or len(group.members)) else None
 
 
-def _mean(group: Group, answers: Answers) -> Row | None:  # noqa: ARG001
+def _mean(_group: Group, answers: Answers) -> Row | None:
     scores = _scores(answers)
     return {"value": sum(scores.values()) / len(scores), "scores": scores}
 
 
-def _weighted(group: Group, answers: Answers) -> Row | None:  # noqa: ARG001
+def _weighted(_group: Group, answers: Answers) -> Row | None:
     scores = _scores(answers)
     total = sum(member.weight for member, _ in answers)
     if not total:
@@ -113,12 +113,12 @@ def _weighted(group: Group, answers: Answers) -> Row | None:  # noqa: ARG001
     return {"value": weighed / total, "scores": scores}
 
 
-def _median(group: Group, answers: Answers) -> Row | None:  # noqa: ARG001
+def _median(_group: Group, answers: Answers) -> Row | None:
     scores = _scores(answers)
     return {"value": float(median(scores.values())), "scores": scores}
 
 
-def _argmax(group: Group, answers: Answers) -> Row | None:  # noqa: ARG001
+def _argmax(_group: Group, answers: Answers) -> Row | None:
     scores = {
         member.label or member.name: float(find(answer, member.score)) for member, answer in answers
     }

@@ -21,6 +21,7 @@ from servery.usecases.jobs.grouping import Loaded
 
 ROUTE = "job"
 
+_NO_MODEL = 500
 _OK, _GONE = 200, 409  # gone: the server is pinned to another model than the record says
 
 
@@ -146,7 +147,7 @@ def _call(
 
 
 def _checked(replies: _Replies, group: Sequence[Loaded]) -> list[Reply]:
-    if replies.status >= 500:  # noqa: PLR2004
+    if replies.status >= _NO_MODEL:
         raise UnavailableError(replies.reason or "the model server has no model at the moment")
     if replies.status != _OK or len(replies.items) != len(group):
         raise ModelServerError("the model server does not answer groups")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -195,7 +195,4 @@ def _logic_libraries(exported: ExportReport) -> dict[str, str]:
 
 
 def _read(store: ObjectStore, event: RegisterEvent, filename: str, kind: type[T]) -> T:
-    found: Any = msgspec.json.decode(
-        store.get(keys.training(event.training_id, filename)), type=kind
-    )
-    return found  # type: ignore[no-any-return]
+    return msgspec.json.decode(store.get(keys.training(event.training_id, filename)), type=kind)

@@ -25,29 +25,37 @@ _MOST_WARNINGS = 5
 
 
 class Fitted(Protocol):
-    """A fitted pipeline.
-
-    Attributes:
-        content: The joblib file.
-        classes: In the order of the probabilities (classification).
-        probabilities: Whether it gives them.
-        libraries: Name to version of what it was made with.
-        warnings: What the libraries said about the fit.
-        features: Names of what the preprocessing gives (a pair only).
-    """
+    """A fitted pipeline."""
 
     @property
-    def content(self) -> bytes: ...  # noqa: D102
+    def content(self) -> bytes:
+        """The joblib file."""
+        ...
+
     @property
-    def classes(self) -> list[str | int | bool] | None: ...  # noqa: D102
+    def classes(self) -> list[str | int | bool] | None:
+        """Its classes in the order of the probabilities (classification)."""
+        ...
+
     @property
-    def probabilities(self) -> bool: ...  # noqa: D102
+    def probabilities(self) -> bool:
+        """Whether it gives probabilities."""
+        ...
+
     @property
-    def libraries(self) -> dict[str, str]: ...  # noqa: D102
+    def libraries(self) -> dict[str, str]:
+        """Name to version of what it was made with."""
+        ...
+
     @property
-    def warnings(self) -> list[str]: ...  # noqa: D102
+    def warnings(self) -> list[str]:
+        """What the libraries said about the fit."""
+        ...
+
     @property
-    def features(self) -> list[str] | None: ...  # noqa: D102
+    def features(self) -> list[str] | None:
+        """Names of what the preprocessing gives (a pair only)."""
+        ...
 
 
 class Trainer(Protocol):
