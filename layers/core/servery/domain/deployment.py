@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from servery.domain.manifest import ModelRef
+from servery.domain.named_versions import join, named_versions
+from servery.domain.policies import Policies
 from servery.domain.spec import Limits, Mode
 from servery.errors import ConflictError, NotFoundError
 
@@ -62,11 +66,13 @@ class Deployment(_Record, frozen=True, kw_only=True):
         revision: Raised by one with every change; a stale writer loses.
         champion: Who answers.
         last_good: Who answered before, and answers again after a roll back.
+        candidates: Who is served beside them, for what the policies name.
         retired: Servers that are taken out and not yet deleted.
-        deadline_ms: How long a caller waits at the most.
+        deadline_ms: How long a caller waits at the most: by the policies, or else by the spec.
         limits: Rows and bytes of one request.
-        log_sample: Share of requests in the prediction log.
+        log_sample: Share of requests in the prediction log: by the policies, or else by the spec.
         second_stage: Name of the model that answers staged requests later; empty for none.
+        policies: What stands between a request and the model.
         changed: ISO 8601, UTC.
         reason: What the last change was.
     """
@@ -75,13 +81,23 @@ class Deployment(_Record, frozen=True, kw_only=True):
     revision: int
     champion: Served
     last_good: Served | None = None
+    candidates: list[Served] = []
     retired: list[Retired] = []
     deadline_ms: int = 10_000
     limits: Limits = msgspec.field(default_factory=Limits)
     log_sample: float = 1.0
     second_stage: str = ""
+    policies: Policies = msgspec.field(default_factory=Policies)
     changed: str = ""
     reason: str = ""
+
+    def serving(self) -> list[Served]:
+        """Everybody who has a server: champion, last good one, candidates, each of them once."""
+        serving = [self.champion]
+        for served in (self.last_good, *self.candidates):
+            if served is not None and served not in serving:
+                serving.append(served)
+        return serving
 
     def served(self, version: str) -> Served:
         """Who serves a version.
@@ -89,10 +105,11 @@ class Deployment(_Record, frozen=True, kw_only=True):
         Raises:
             NotFoundError: nobody does; the sentence names those that are served.
         """
-        for candidate in (self.champion, self.last_good):
-            if candidate is not None and candidate.ref.version == version:
-                return candidate
-        known = [s.ref.version for s in (self.champion, self.last_good) if s is not None]
+        serving = self.serving()
+        for served in serving:
+            if served.ref.version == version:
+                return served
+        known = [served.ref.version for served in serving]
         raise NotFoundError(
             f"no server runs that version of {self.model}; served are {', '.join(known)}"
         )
@@ -117,14 +134,24 @@ def crown(deployment: Deployment | None, served: Served, *, now: float, reason: 
 
     When the champion is that model already and only its server is another, the last good one
     stays: going back from a model to itself would be no way back. The record's own settings
-    (deadline, limits) are kept; the caller sets them from the spec. A server that falls out of
-    use is remembered as retired.
+    (deadline, limits) are kept; the caller sets them from the spec. The policies are kept, and a
+    candidate that is crowned is none any more. A server that falls out of use is remembered as
+    retired.
+
+    Raises:
+        ConflictError: a policy names a version that nobody would serve any more.
     """
     if deployment is None:
         return Deployment(model=served.ref.model, revision=1, champion=served, reason=reason)
     same = served.ref == deployment.champion.ref
     last_good = deployment.last_good if same else deployment.champion
-    return _change(deployment, served, last_good, now=now, reason=reason)
+    after = msgspec.structs.replace(
+        deployment,
+        champion=served,
+        last_good=last_good,
+        candidates=[c for c in deployment.candidates if c.ref.version != served.ref.version],
+    )
+    return change(deployment, after, now=now, reason=reason)
 
 
 def renew(
@@ -132,6 +159,7 @@ def renew(
     *,
     champion: Server,
     last_good: Server | None,
+    candidates: Sequence[Server | None] = (),
     now: float,
     reason: str,
 ) -> Deployment:
@@ -140,30 +168,45 @@ def renew(
     Args:
         deployment: As it is.
         champion: The server of the champion from now on.
-        last_good: The server of the last good one, where there is one.
+        last_good: The server of the last good one, where there is one that moves.
+        candidates: The servers of the candidates in their order; None for one that stays. Those
+            beyond the end stay.
         now: Seconds since the epoch.
         reason: What the change is.
     """
     kept = deployment.last_good
     if kept is not None and last_good is not None:
         kept = msgspec.structs.replace(kept, server=last_good)
-    moved = msgspec.structs.replace(deployment.champion, server=champion)
-    return _change(deployment, moved, kept, now=now, reason=reason)
+    servers = [*candidates, *([None] * len(deployment.candidates))]
+    after = msgspec.structs.replace(
+        deployment,
+        champion=msgspec.structs.replace(deployment.champion, server=champion),
+        last_good=kept,
+        candidates=[
+            candidate if server is None else msgspec.structs.replace(candidate, server=server)
+            for candidate, server in zip(deployment.candidates, servers, strict=False)
+        ],
+    )
+    return change(deployment, after, now=now, reason=reason)
 
 
 def roll_back(deployment: Deployment, *, reason: str) -> Deployment:
     """Put the last good version back; the champion becomes the last good one.
+
+    The policies are kept: everybody whom they name is served as before.
 
     Raises:
         ConflictError: there is no last good version.
     """
     if deployment.last_good is None:
         raise ConflictError(f"{deployment.model} has had one release only; nothing to go back to")
+    champion = deployment.last_good
     return msgspec.structs.replace(
         deployment,
         revision=deployment.revision + 1,
-        champion=deployment.last_good,
+        champion=champion,
         last_good=deployment.champion,
+        candidates=[c for c in deployment.candidates if c.ref.version != champion.ref.version],
         reason=reason,
     )
 
@@ -176,25 +219,40 @@ def forget(deployment: Deployment, *, now: float, grace: float) -> Deployment:
 
 def servers_of(deployment: Deployment) -> list[Server]:
     """Every server that the record names: those that answer and those that are retired."""
-    serving = [s.server for s in (deployment.champion, deployment.last_good) if s is not None]
+    serving = [served.server for served in deployment.serving()]
     return [*serving, *(retired.server for retired in deployment.retired)]
 
 
-def _change(
-    deployment: Deployment, champion: Served, last_good: Served | None, *, now: float, reason: str
-) -> Deployment:
-    """The next revision, with every server of the old one that no longer serves retired."""
-    serving = {s.server.function for s in (champion, last_good) if s is not None}
-    before = [s for s in (deployment.champion, deployment.last_good) if s is not None]
-    fallen = [Retired(server=s.server, since=now) for s in before]
-    # One that is retired already keeps its time; champion and last good one may share a server.
-    out = {r.server.function: r for r in reversed([*deployment.retired, *fallen])}
+def change(before: Deployment, after: Deployment, *, now: float, reason: str) -> Deployment:
+    """The next revision, with every server of `before` that no longer serves retired.
+
+    Args:
+        before: As it is.
+        after: Who serves from now on; retired servers and the revision are worked out here.
+        now: Seconds since the epoch.
+        reason: What the change is.
+
+    Raises:
+        ConflictError: a policy names a version that nobody would serve any more.
+    """
+    _check_named(after)
+    serving = {served.server.function for served in after.serving()}
+    fallen = [Retired(server=served.server, since=now) for served in before.serving()]
+    # One that is retired already keeps its time; several versions may share a server.
+    out = {r.server.function: r for r in reversed([*before.retired, *fallen])}
     retired = [r for name, r in reversed(out.items()) if name not in serving]
     return msgspec.structs.replace(
-        deployment,
-        revision=deployment.revision + 1,
-        champion=champion,
-        last_good=last_good,
-        retired=retired,
-        reason=reason,
+        after, revision=before.revision + 1, retired=retired, reason=reason
     )
+
+
+def _check_named(deployment: Deployment) -> None:
+    served = {s.ref.version for s in deployment.serving()}
+    for version, paths in named_versions(deployment.policies).items():
+        if version not in served:
+            model = deployment.model
+            raise ConflictError(
+                f"{join(paths)} of {model} names {version}, which nobody would serve any more; "
+                f"keep it with `servery release {model} {version} --as candidate`, or take it out "
+                f"with `servery deployment edit {model}`"
+            )
