@@ -13,8 +13,6 @@ from servery.errors import InvalidInputError, Violation
 
 BATCH_ID = 24
 """Hexadecimal digits of the id of a batch."""
-JOB_ID = 26
-"""Hexadecimal digits of the id of a job, of models as of graphs."""
 
 _UTC = "+00:00"
 

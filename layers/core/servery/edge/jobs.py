@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
+from servery.domain.job_ids import is_job_id
 from servery.domain.jobs import Job, JobState, seen
 from servery.edge.api import Call
 from servery.edge.http import Answer, Request, check_media
@@ -23,8 +23,6 @@ from servery.usecases.jobs.views import JobView, job_view
 SERVICE = "jobs"
 ACCEPTED = 202
 POLL = {"retry-after": "1"}
-
-_is_id = re.compile(r"[0-9a-f]{26}").fullmatch
 
 
 class JobsApi:
@@ -113,7 +111,7 @@ def _answer(view: JobView, status: int = 200) -> Answer:
 
 
 def _id(parameters: dict[str, str]) -> str:
-    if not _is_id(parameters["job"]):
+    if not is_job_id(parameters["job"]):
         raise NotFoundError("there is no such job")
     return parameters["job"]
 

@@ -8,12 +8,12 @@ with the pauses that were set for them lost.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from servery.domain.job_ids import is_job_id
 from servery.edge.telemetry import log_error
 from servery.errors import FaultError
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 UNSETTLED_SECONDS = 30.0
 """When messages come back whose outcome nobody knows."""
-
-_is_job_id = re.compile(r"[0-9a-f]{26}").fullmatch
 
 
 class _Attributes(msgspec.Struct, frozen=True):
@@ -77,7 +75,7 @@ def serve_queue(
     settle: Settle,
     hide: Hide,
     lay_aside: LayAside,
-    ours: Callable[[str], object] = _is_job_id,
+    ours: Callable[[str], object] = is_job_id,
 ) -> PartialItemFailureResponse:
     """Settle the jobs that an event names, and tell SQS which messages come back.
 

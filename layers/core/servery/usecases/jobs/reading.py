@@ -7,7 +7,8 @@ from heapq import merge
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from servery.domain.cursors import JOB_ID, cursor_of, order_at
+from servery.domain.cursors import cursor_of, order_at
+from servery.domain.job_ids import LENGTH
 from servery.domain.jobs import JobState, order_in_state, order_of, seen
 from servery.usecases.jobs.documents import result_of
 from servery.usecases.jobs.views import JobList, JobView, job_view, listed_view
@@ -65,7 +66,7 @@ def list_jobs(
         NotFoundError: there is no such model.
         InvalidInputError: `before` is no `next` of any page.
     """
-    start = order_at(before, JOB_ID)
+    start = order_at(before, LENGTH)
     if model:
         ports.deployments.get(model)
         models = [model]

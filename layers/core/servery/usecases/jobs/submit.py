@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from servery.domain.digest import digest_bytes, digest_value
+from servery.domain.digest import digest_bytes
 from servery.domain.job_changes import GRACE_SECONDS, mark_sent
+from servery.domain.job_ids import job_id_of, new_job_id
 from servery.domain.jobs import Job, JobState
 from servery.domain.pairs import check_direct
 from servery.errors import ConflictError, TooLargeError
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from servery.ports import Caller, Clock, Deployments, Documents, JobQueue, JobStore
-
-ID_LENGTH = 26
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,8 +143,8 @@ def _id(submission: Submission, now: datetime, entropy: Callable[[], str]) -> st
     """The same for the same key of the same model and stage; else random, by time."""
     if submission.key is not None:
         staged = [submission.stage] if submission.stage else []
-        return digest_value([submission.model, submission.key, *staged])[:ID_LENGTH]
-    return f"{int(now.timestamp() * 1000):012x}{entropy()}"[:ID_LENGTH]
+        return job_id_of(submission.model, submission.key, *staged)
+    return new_job_id(now, entropy)
 
 
 def _same(kept: Job, job: Job) -> Job:

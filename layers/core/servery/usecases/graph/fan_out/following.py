@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from servery.domain.digest import digest_value
 from servery.domain.entities import EntityColumn, complaint
 from servery.domain.graph_jobs import GraphJob, PartResult, PartState, fan_group
 from servery.domain.graphs import Follow
+from servery.domain.job_ids import job_id_of
 from servery.errors import InvalidInputError, Violation
 from servery.usecases.graph.fan_out.documents import records_of, rows_of
 from servery.usecases.graph.fan_out.submitting import (
-    ID_LENGTH,
     GraphSubmission,
     GraphSubmitPorts,
     GraphSubmitted,
@@ -89,7 +88,7 @@ def follow(event: MemberEvent, ports: GraphFollowPorts) -> Followed:
         record=record,
         body=msgspec.json.encode({"records": wanted}),
         request_id=job.request_id,
-        id=digest_value([job.id, event.member, then.graph])[:ID_LENGTH],
+        id=job_id_of(job.id, event.member, then.graph),
         origin=f"{job.id}/{event.member}",
         depth=job.depth + 1,
     )

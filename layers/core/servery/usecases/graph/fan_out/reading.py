@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from servery.domain.cursors import cursor_of, order_at
 from servery.domain.graph_jobs import GraphJob, GraphJobState, order_of
-from servery.errors import InvalidInputError, NotFoundError, Violation
+from servery.domain.job_ids import LENGTH, is_job_id
+from servery.errors import NotFoundError
 from servery.usecases.graph.fan_out.documents import answers_of, result_of
 from servery.usecases.graph.fan_out.views import (
     GraphJobList,
@@ -18,10 +19,6 @@ from servery.usecases.graph.fan_out.views import (
 
 if TYPE_CHECKING:
     from servery.ports import Clock, Documents, GraphJobStore, Graphs
-
-_UTC = "+00:00"
-_is_id = re.compile(r"[0-9a-f]{26}").fullmatch
-_is_cursor = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}_[0-9a-f]{26}").fullmatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +50,7 @@ def view(graph: str, job_id: str, ports: GraphReadPorts, *, answers: bool = Fals
     Raises:
         NotFoundError: the graph has no such job.
     """
-    job = ports.store.get(job_id) if _is_id(job_id) else None
+    job = ports.store.get(job_id) if is_job_id(job_id) else None
     if job is None or job.graph != graph or ports.clock.now().timestamp() >= job.expires:
         raise NotFoundError("there is no such job")
     return view_of(job, ports, answers=answers)
@@ -89,24 +86,10 @@ def list_jobs(
         NotFoundError: there is no such graph, and there are no jobs of one.
         InvalidInputError: `before` is no `next` of any page.
     """
-    start = _order(before) if before else ""
+    start = order_at(before, LENGTH)
     found = ports.store.page(graph, state, limit=limit + 1, before=start)
     if not found:
         ports.graphs.get(graph)
     jobs = found[:limit]
-    following = _cursor(order_of(jobs[-1])) if len(found) > limit else ""
+    following = cursor_of(order_of(jobs[-1])) if len(found) > limit else ""
     return GraphJobList(jobs=[listed_view(job) for job in jobs], next=following)
-
-
-def _cursor(order: str) -> str:
-    """The place of a job as text that a URL takes as it is."""
-    created, _, job_id = order.partition(" ")
-    return f"{created.removesuffix(_UTC)}_{job_id}"
-
-
-def _order(cursor: str) -> str:
-    if not _is_cursor(cursor):
-        message = "is the `next` of the page before"
-        raise InvalidInputError("the query is not acceptable", (Violation("before", message),))
-    created, _, job_id = cursor.partition("_")
-    return f"{created}{_UTC} {job_id}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from servery.domain.digest import digest_bytes, digest_value
+from servery.domain.digest import digest_bytes
 from servery.domain.graph_jobs import (
     GRACE_SECONDS,
     GraphJob,
@@ -21,6 +21,7 @@ from servery.domain.graph_jobs import (
     parts_of,
 )
 from servery.domain.graph_records import GraphRecord
+from servery.domain.job_ids import job_id_of, new_job_id
 from servery.errors import ConflictError, InvalidInputError, Violation
 from servery.usecases.graph.fan_out.documents import keep
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from servery.ports import Clock, Documents, GraphJobStore, JobQueue, PartTopic
 
 KEY_HEADER = "Idempotency-Key"
-ID_LENGTH = 26
 LONGEST_DELAY_SECONDS = 900.0
 """Of a message; a job that waits longer is settled by a sweep, up to a minute later."""
 
@@ -161,8 +161,8 @@ def _job(submission: GraphSubmission, ports: GraphSubmitPorts) -> GraphJob:
 def _id(graph: str, key: str | None, now: datetime, entropy: Callable[[], str]) -> str:
     """The same for the same key of the same graph; else random, and in the order of time."""
     if key is not None:
-        return digest_value([graph, key])[:ID_LENGTH]
-    return f"{int(now.timestamp() * 1000):012x}{entropy()}"[:ID_LENGTH]
+        return job_id_of(graph, key)
+    return new_job_id(now, entropy)
 
 
 def _send(job: GraphJob, ports: GraphSubmitPorts) -> GraphSubmitted:
