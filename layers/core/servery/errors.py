@@ -125,6 +125,20 @@ class ThrottledError(RetryableError):
     """The other side takes no more at the moment."""
 
 
+class RefusedError(RetryableError):
+    """A policy of the deployment keeps the request from the model.
+
+    Args:
+        message: One sentence, with the figures.
+        reason: Which policy: `off`, `rate`, `concurrency`, `breaker`, `platform`.
+        retry_after: Seconds after which trying again makes sense.
+    """
+
+    def __init__(self, message: str, *, reason: str, retry_after: float = 1.0) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.reason = reason
+
+
 class UnavailableError(RetryableError):
     """The other side did not answer, or not yet."""
 

@@ -27,15 +27,31 @@ from servery.ports.model import (
 )
 from servery.ports.model_servers import ModelServers, ServerPublisher
 from servery.ports.objects import ObjectStore
+from servery.ports.policies import (
+    Admission,
+    Breaker,
+    Inquiry,
+    JobDesk,
+    LastKnown,
+    Look,
+    PredictionCache,
+    Reply,
+    ShadowCopy,
+    ShadowSender,
+    Signatures,
+    TakenJob,
+)
 from servery.ports.prediction_log import PredictionLog
 from servery.ports.queues import ReleaseQueue, TrainingQueue
 from servery.ports.registry import Deployments, Registry
 
 __all__ = [
+    "Admission",
     "ArtifactSource",
     "BatchEvents",
     "BatchQueue",
     "BatchStore",
+    "Breaker",
     "Caller",
     "ChunkFiles",
     "Clock",
@@ -52,18 +68,24 @@ __all__ = [
     "Graphs",
     "InferenceCodec",
     "Inflate",
+    "Inquiry",
+    "JobDesk",
     "JobEvents",
     "JobQueue",
     "JobStore",
+    "LastKnown",
     "LoadedModel",
+    "Look",
     "ModelRuntime",
     "ModelServers",
     "ObjectStore",
     "Packer",
     "PartTopic",
+    "PredictionCache",
     "PredictionLog",
     "Registry",
     "ReleaseQueue",
+    "Reply",
     "RowGroups",
     "RowReader",
     "RowReaders",
@@ -71,5 +93,9 @@ __all__ = [
     "RowWriters",
     "RuntimeFactory",
     "ServerPublisher",
+    "ShadowCopy",
+    "ShadowSender",
+    "Signatures",
+    "TakenJob",
     "TrainingQueue",
 ]
