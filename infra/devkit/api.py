@@ -15,7 +15,7 @@ from devkit.errors import DevkitError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from devkit.stack import Deployed
+    from devkit.deployments import Deployed
 
 _TRIES = 4
 _SHOWN = 5

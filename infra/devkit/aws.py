@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from devkit import choice, sam, sources, stack
+from devkit import choice, deployments, sam, sources, stack
 from devkit.errors import DevkitError, UsageError
 from devkit.instances import AWS, ROOT, write_record
 from devkit.target import Target
@@ -16,9 +16,9 @@ from devkit.target import Target
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from devkit.deployments import Deployed
     from devkit.instances import Instance
     from devkit.screen import Screen
-    from devkit.stack import Deployed
 
 _DEPLOY_SECONDS = 3600.0
 _SUPPORTED = ("python3.11", "python3.12", "python3.13", "python3.14")
@@ -94,7 +94,7 @@ def deploy(
     given = {"LambdaRuntime": sam.runtime(), **parameters}
     with instance.locked(lambda: screen.say("Waiting: another deploy is under way")) as held:
         choice.remember(instance, choice.Choice(AWS, None, target.stack))
-        known = stack.recorded(instance)
+        known = deployments.recorded(instance)
         with screen.phase("sam build") as phase:
             sam.build(instance, target, given, held=held)
             phase.detail = "functions and layers for Lambda"

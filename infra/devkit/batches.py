@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from devkit.api import Api
+    from devkit.deployments import Deployed
     from devkit.screen import Screen
-    from devkit.stack import Deployed
 
 STATES = ("queued", "running", "succeeded", "failed", "skipped")
 FINAL = ("succeeded", "failed", "skipped")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from devkit.errors import DevkitError
 
 if TYPE_CHECKING:
-    from devkit.stack import Deployed
+    from devkit.deployments import Deployed
 
 OUTPUT = "CallbackSecretName"
 _BYTES = 32

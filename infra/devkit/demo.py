@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from devkit import demo_later, exchange, releases, rows, specs, training
+from devkit import demo_later, exchange, outcomes, releases, rows, specs, training
 from devkit.api import Api, api
 from devkit.screen import table
 from devkit.sidebyside import side_by_side
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from devkit.deployments import Deployed
     from devkit.history import Passed, Progress
     from devkit.screen import Screen
-    from devkit.stack import Deployed
 
 MODELS = (("iris", "load"), ("diabetes", "image"))
 _SHOWN = 2
@@ -160,7 +160,7 @@ def make(deployed: Deployed, board: Board, read: dict[str, Any], mode: str) -> M
 
     output = training.follow(deployed, run_of, passed=passed, running=running)
     trained = time.monotonic()
-    training.raise_unless_registered(output)
+    outcomes.raise_unless_registered(output)
     board.now(model, "release")
     with api(deployed) as http:
         record = releases.when_free(

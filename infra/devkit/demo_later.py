@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from devkit.api import Api
+    from devkit.deployments import Deployed
     from devkit.screen import Screen
-    from devkit.stack import Deployed
 
 _ROWS_OF_JOB = 2
 _ID = "flower"

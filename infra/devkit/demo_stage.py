@@ -11,8 +11,8 @@ from devkit.api import api
 from devkit.sidebyside import side_by_side
 
 if TYPE_CHECKING:
+    from devkit.deployments import Deployed
     from devkit.screen import Screen
-    from devkit.stack import Deployed
 
 LIGHT, HEAVY = "digits-light", "digits-heavy"
 

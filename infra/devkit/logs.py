@@ -15,8 +15,8 @@ from devkit.errors import DevkitError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
 
+    from devkit.deployments import Deployed
     from devkit.screen import Screen
-    from devkit.stack import Deployed
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _POLL = 1.0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from devkit.api import Api
-    from devkit.stack import Deployed
+    from devkit.deployments import Deployed
 
 AT_ONCE = 4
 _TRIES = 4

@@ -11,8 +11,8 @@ from devkit.views import models_table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from devkit.deployments import Deployed
     from devkit.screen import Screen
-    from devkit.stack import Deployed
 
 
 def summary(deployed: Deployed) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from devkit import aws, choice, demo, demo_stage, instances, logs, stack, status, up, views
+from devkit import aws, choice, demo, demo_stage, deployments, instances, logs, status, up, views
 from devkit.api import api
 from devkit.command import command
 from devkit.commands import options
@@ -156,7 +156,7 @@ def deploy(
 
 def _up(
     name: str | None, wish: choice.Wish, screen: Screen, port: int | None, *, force: bool
-) -> tuple[stack.Deployed, str]:
+) -> tuple[deployments.Deployed, str]:
     """What is deployed in the end, and the name of the instance."""
     instance = instances.find(name or wish.default_instance())
     where = choice.decide(instance, wish)
@@ -174,12 +174,12 @@ def _to_aws(
     screen: Screen,
     target: Target,
     parameters: dict[str, str] | None = None,
-) -> stack.Deployed:
+) -> deployments.Deployed:
     aws.require(screen, target)
     return aws.deploy(instance, screen, target, parameters or {})
 
 
-def _say_where(screen: Screen, deployed: stack.Deployed) -> None:
+def _say_where(screen: Screen, deployed: deployments.Deployed) -> None:
     screen.say(f"Page     {deployed.page}")
     screen.say(f"API      {deployed.api_url}")
     screen.say(f"API key  {deployed.api_key}")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from devkit import instances, releases, specs, stack, training, up, views
+from devkit import deployments, instances, outcomes, releases, specs, training, up, views
 from devkit.api import api
 from devkit.command import command
 from devkit.commands import options
@@ -31,7 +31,7 @@ def train(
             started = training.start(deployed, _spec(spec, deployed))
             phase.detail = started.training_id
         output = training.shown(deployed, started, screen)
-        screen.say(f"{output['model']} was {training.outcome_line(output)}")
+        screen.say(f"{output['model']} was {outcomes.sentence(output)}")
         if output["outcome"] == "registered":
             screen.say(f"Release it: servery release {output['model']} {output['version']}")
         screen.result(output)
@@ -39,7 +39,7 @@ def train(
             raise typer.Exit(1)
 
 
-def _spec(name: str, deployed: stack.Deployed) -> dict[str, Any]:
+def _spec(name: str, deployed: deployments.Deployed) -> dict[str, Any]:
     path = specs.find(name, Path(name))
     if path is None:
         with api(deployed) as http:
@@ -123,7 +123,7 @@ def roll(
     """Move serving model servers onto the deployed code."""
     with command(machine=as_json, debug=debug) as screen:
         found = instances.find(instance)
-        deployed = stack.current(found)
+        deployed = deployments.current(found)
         with api(deployed) as http:
             chosen = [model] if model else views.released(views.models(http))
             records = releases.roll_all(http, chosen, screen)

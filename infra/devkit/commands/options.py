@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from devkit import instances, stack
+from devkit import deployments, instances
 from devkit.api import Api, api
 from devkit.errors import UsageError
 
@@ -60,9 +60,9 @@ Limit = Annotated[int, typer.Option(min=1, help="How many at the most.")]
 Port = Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the local cloud.")]
 
 
-def deployed(name: str) -> stack.Deployed:
+def deployed(name: str) -> deployments.Deployed:
     """What is deployed on the instance of that name."""
-    return stack.current(instances.find(name))
+    return deployments.current(instances.find(name))
 
 
 def api_of(name: str) -> AbstractContextManager[Api]:

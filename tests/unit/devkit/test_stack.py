@@ -1,7 +1,7 @@
 import os
 
 import pytest
-from devkit import instances, kinds, stack
+from devkit import deployments, instances, kinds, stack
 from devkit.errors import DevkitError
 from devkit.processes import identify
 
@@ -18,7 +18,7 @@ def deployed(**changes):
         "api_key": "k",
         "outputs": {},
     }
-    return stack.Deployed(**(values | changes))
+    return deployments.Deployed(**(values | changes))
 
 
 @pytest.fixture
@@ -66,30 +66,30 @@ def test_same_stack_when_it_is_written_and_read(instance):
     made, name = instance
     written = deployed(cloud=name)
     instances.write_record(made.stack_record, written.as_record())
-    assert stack.current(made) == written
+    assert deployments.current(made) == written
 
 
 def test_nothing_deployed_when_the_record_is_of_an_earlier_cloud(instance):
     made, _ = instance
     instances.write_record(made.stack_record, deployed(cloud="1 before").as_record())
     with pytest.raises(DevkitError, match="nothing is deployed") as caught:
-        stack.current(made)
+        deployments.current(made)
     assert caught.value.hint == "Run: servery up"
 
 
 def test_nothing_deployed_when_the_record_is_of_another_release_of_servery(instance):
     made, _ = instance
     instances.write_record(made.stack_record, {"stack": "servery", "unknown": 1})
-    assert stack.recorded(made) is None
+    assert deployments.recorded(made) is None
 
 
 def test_hint_names_the_instance_when_its_cloud_does_not_run(tmp_path):
     with pytest.raises(DevkitError, match="does not run") as caught:
-        stack.current(instances.find("other", tmp_path))
+        deployments.current(instances.find("other", tmp_path))
     assert caught.value.hint == "Start it: servery up --instance other"
 
 
 def test_deploy_is_advised_when_nothing_is_on_aws(tmp_path):
     with pytest.raises(DevkitError, match="Nothing was deployed to AWS") as caught:
-        stack.current(instances.find("aws", tmp_path))
+        deployments.current(instances.find("aws", tmp_path))
     assert caught.value.hint == "Run: servery deploy"

@@ -2,7 +2,7 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from devkit import training
+from devkit import outcomes, training
 from devkit.errors import DevkitError
 from unit.devkit.test_history import entered, failed, left
 
@@ -50,9 +50,9 @@ def test_each_state_is_told_once_when_it_is_seen_often():
 def test_reasons_when_a_gate_refused():
     refusal = {"outcome": "refused", "reasons": ["accuracy 0.5 is below 0.9"], "model": "iris"}
     output, _ = watched(({"status": "SUCCEEDED", "output": json.dumps(refusal)}, []))
-    assert training.outcome_line(output) == "refused: accuracy 0.5 is below 0.9"
+    assert outcomes.sentence(output) == "refused: accuracy 0.5 is below 0.9"
     with pytest.raises(DevkitError, match=r"refused: accuracy 0\.5"):
-        training.raise_unless_registered(output)
+        outcomes.raise_unless_registered(output)
 
 
 def test_failed_step_when_the_execution_failed_in_it():
@@ -64,14 +64,14 @@ def test_failed_step_when_the_execution_failed_in_it():
     ]
     output, _ = watched(({"status": "FAILED"}, events))
     assert output["outcome"] == "failed"
-    assert training.outcome_line(output) == "failed in Train: FaultError: no memory"
+    assert outcomes.sentence(output) == "failed in Train: FaultError: no memory"
 
 
 def test_recorded_failure_when_the_cause_is_the_record():
     record = {"outcome": "failed", "failed_step": "Export", "reasons": ["no export"]}
     status = {"status": "FAILED", "error": "FaultError", "cause": json.dumps(record)}
     output, _ = watched((status, [entered(1, "Fail", 0, kind="Fail")]))
-    assert training.outcome_line(output) == "failed in Export: no export"
+    assert outcomes.sentence(output) == "failed in Export: no export"
 
 
 def test_version_and_metrics_when_registered():
@@ -82,8 +82,8 @@ def test_version_and_metrics_when_registered():
         "training": "tr0",
         "metrics": {"accuracy": 0.97},
     }
-    assert training.outcome_line(output) == "registered as 0.1.0-a.b tr0 (accuracy 0.970)"
-    training.raise_unless_registered(output)
+    assert outcomes.sentence(output) == "registered as 0.1.0-a.b tr0 (accuracy 0.970)"
+    outcomes.raise_unless_registered(output)
 
 
 def test_both_halves_are_told_when_a_pair_is_registered():
@@ -95,7 +95,7 @@ def test_both_halves_are_told_when_a_pair_is_registered():
         "metrics": {"accuracy": 0.97},
         "preprocessor": half,
     }
-    told = training.outcome_line(output)
+    told = outcomes.sentence(output)
     assert told == (
         "registered as 0.2.0-a.b tr0 (accuracy 0.970), "
         "its preprocessor features as 0.1.0-a.b tr3 (pair 01234567)"
@@ -109,7 +109,7 @@ def test_bad_rows_are_told_when_there_were_some():
         "metrics": {"accuracy": 0.97},
         "rows": {"read": 2000, "rejected": 49},
     }
-    told = training.outcome_line(output)
+    told = outcomes.sentence(output)
     assert told.endswith("(accuracy 0.970); 49 of 2000 rows were bad and left out")
 
 

@@ -5,7 +5,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import pytest
-from devkit import choice, instances, kinds, stack, up
+from devkit import choice, deployments, grounds, instances, kinds, up
 from devkit.choice import Choice
 from devkit.errors import DevkitError
 from devkit.screen import Screen
@@ -76,7 +76,7 @@ def health(path):
 
 
 def ground(url, kind):
-    return up.Ground(Target("us-east-1", url), kind, "")
+    return grounds.Ground(Target("us-east-1", url), kind, "")
 
 
 def silent():
@@ -84,26 +84,26 @@ def silent():
 
 
 def test_pages_of_this_machine_may_call_when_the_cloud_is_on_it():
-    parameters = up._parameters(ground("http://127.0.0.1:4566", kinds.MINISTACK))
+    parameters = grounds.parameters(ground("http://127.0.0.1:4566", kinds.MINISTACK))
     assert parameters["AllowedOrigins"] == "http://localhost:4566,http://127.0.0.1:4566"
     assert "Architecture" not in parameters
 
 
 def test_callbacks_may_reach_this_machine_when_the_cloud_is_local():
     for kind in (kinds.MINISTACK, kinds.LOCALSTACK):
-        parameters = up._parameters(ground("http://127.0.0.1:4566", kind))
+        parameters = grounds.parameters(ground("http://127.0.0.1:4566", kind))
         assert parameters["CallbackAllowedNetworks"] == "127.0.0.1/32"
 
 
 def test_pages_of_the_endpoint_may_call_too_when_it_has_a_name_of_its_own():
-    parameters = up._parameters(ground("http://box:4566", kinds.LOCALSTACK))
+    parameters = grounds.parameters(ground("http://box:4566", kinds.LOCALSTACK))
     assert parameters["AllowedOrigins"].endswith(",http://box:4566")
     assert parameters["Architecture"] == kinds.architecture()
 
 
 def test_nothing_is_deployed_when_no_localstack_answers():
     with health("/_ministack/health") as url, pytest.raises(DevkitError, match="No LocalStack"):
-        up._given(Choice("localstack", url, "mine"), silent())
+        grounds.given(Choice("localstack", url, "mine"), silent())
 
 
 def test_deployed_is_found_when_the_endpoint_answers(tmp_path):
@@ -112,12 +112,12 @@ def test_deployed_is_found_when_the_endpoint_answers(tmp_path):
     with health("/_localstack/health") as url:
         choice.remember(instance, Choice("localstack", url, "mine"))
         with pytest.raises(DevkitError, match="Nothing is deployed there"):
-            stack.current(instance)
-        there = stack.Deployed("us-east-1", url, "mine", "", "", "", {}, cloud=STACK_ID)
+            deployments.current(instance)
+        there = deployments.Deployed("us-east-1", url, "mine", "", "", "", {}, cloud=STACK_ID)
         instances.write_record(instance.stack_record, there.as_record())
-        assert stack.current(instance) == there
+        assert deployments.current(instance) == there
     with pytest.raises(DevkitError, match="No LocalStack answers"):
-        stack.current(instance)
+        deployments.current(instance)
 
 
 def test_stack_and_content_are_deleted_when_they_are_ours():
@@ -146,4 +146,4 @@ def test_stack_stays_untouched_when_it_is_not_the_one_from_here(cloud):
 def test_models_are_given_up_only_when_nothing_else_helps(kind, state, stuck):
     cloud = FakeCloud(OURS)
     cloud.stacks[0]["StackStatus"] = state
-    assert up._stuck(up.Ground(cloud, kind, "")) is stuck
+    assert grounds.stuck(grounds.Ground(cloud, kind, "")) is stuck
