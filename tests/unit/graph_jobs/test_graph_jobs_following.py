@@ -90,9 +90,11 @@ def test_columns_are_named_when_the_next_graph_takes_others(chain):
     assert [v.field for v in caught.value.violations] == ["records[1].age"]
 
 
-def test_not_found_when_there_is_no_such_job_or_graph(chain):
-    with pytest.raises(NotFoundError):
-        chain.follow("f" * 26, "u")
+def test_nothing_follows_when_the_job_is_of_another_stack(chain):
+    assert chain.follow("f" * 26, "u").reason == "there is no such job"
+
+
+def test_not_found_when_there_is_no_such_graph(chain):
     job_id = chain.accepted(2.0)
     chain.work()
     del chain.graphs["closer"]

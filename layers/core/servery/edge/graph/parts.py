@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from servery.domain.graph_jobs import PartMessage
+from servery.domain.graph_jobs import GraphJob, PartMessage, PartResult
+from servery.domain.graph_records import GraphRecord
 from servery.edge.graph.job_log import ROUTE, SERVICE, JobLog
 from servery.edge.sqs import letting_go, serve_queue
 from servery.edge.telemetry import emit
@@ -50,6 +52,7 @@ class PartWorker:
         self._hide = hide
         self._log = log
         self._flush = flush
+        _use_types_once()
 
     def serve(self, event: dict[str, Any], context: Any) -> PartialItemFailureResponse:
         """Carry out the parts of one event; those that are not done with come back."""
@@ -77,7 +80,9 @@ class PartWorker:
         for part, found in answered.items():
             self._tell(part, found)
         back = {body: answered[part].back for body, part in parts.items()}
-        emit(SERVICE, {"GraphPartsRetried": (_again(answered), "Count")})
+        again = sum(found.back is not None for found in answered.values())
+        if again:
+            emit(SERVICE, {"GraphPartsRetried": (again, "Count")})
         return {body: pause for body, pause in back.items() if pause is not None}
 
     def _tell(self, part: PartMessage, found: Answered) -> None:
@@ -99,5 +104,8 @@ def part_of(body: str) -> PartMessage | None:
         return None
 
 
-def _again(answered: Mapping[PartMessage, Answered]) -> int:
-    return sum(found.back is not None for found in answered.values())
+def _use_types_once() -> None:
+    """Each type before any thread does: msgspec makes what it needs of a type on first use."""
+    for kind in (GraphJob, GraphRecord, PartMessage, PartResult):
+        with suppress(msgspec.ValidationError):
+            msgspec.convert({}, kind)

@@ -15,7 +15,7 @@ from servery.domain.entities import EntityColumn, complaint
 from servery.domain.graph_jobs import GraphJob, PartResult, PartState, fan_group
 from servery.domain.graphs import Follow
 from servery.domain.job_ids import job_id_of
-from servery.errors import InvalidInputError, Violation
+from servery.errors import InvalidInputError, NotFoundError, Violation
 from servery.usecases.graph.fan_out.documents import records_of, rows_of
 from servery.usecases.graph.fan_out.submitting import (
     GraphSubmission,
@@ -63,13 +63,18 @@ class Followed:
 def follow(event: MemberEvent, ports: GraphFollowPorts) -> Followed:
     """Set going what the answer of a member asks for, if it asks for anything.
 
+    A job that is not here is nobody's fault: another stack may share the bus.
+
     Raises:
-        NotFoundError: there is no such job, or no graph of the name that comes next.
+        NotFoundError: there is no graph of the name that comes next.
         InvalidInputError: the next graph takes columns that the request has not, or others.
         RetryableError: something is not there at the moment; nothing is accepted.
     """
     store, documents = ports.submitting.store, ports.submitting.documents
-    job = store.get(event.job)
+    try:
+        job = store.get(event.job)
+    except NotFoundError:
+        return Followed(reason="there is no such job")
     then = _then(job, event.member)
     if then is None:
         return Followed(reason="nothing follows it")
