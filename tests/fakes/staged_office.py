@@ -6,8 +6,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from fakes.api_calls import Reply, call
 from fakes.deployed import classifier, deploy, number, text
-from fakes.jobs_office import Office, Reply
+from fakes.jobs_office import Office
 from fakes.model_servers import FakeModelServers
 from fakes.object_store import MemoryObjectStore
 from fakes.prediction_log import MemoryPredictionLog
@@ -86,15 +87,8 @@ class StagedOffice:
 
     def send(self, body: Any, model: str = LIGHT, **headers: str) -> Reply:
         """POST a staged request; a body that is no text is sent as JSON."""
-        event = {
-            "httpMethod": "POST",
-            "path": f"/v2/models/{model}/staged",
-            "headers": {"x-request-id": "r-1"}
-            | {k.replace("_", "-"): v for k, v in headers.items()},
-            "body": body if isinstance(body, str) else json.dumps(body),
-        }
-        answer = self.api.serve(event)
-        return Reply(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
+        sent = {"x-request-id": "r-1"} | headers
+        return call(self.api, "POST", f"/v2/models/{model}/staged", body, sent)
 
     @property
     def kept(self) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from fakes.api_calls import call
 from fakes.clock import SetClock
 from fakes.model_servers import FakeModelServers, echo
 from fakes.prediction_log import MemoryPredictionLog
@@ -72,10 +73,7 @@ def send(registry, servers, log):
     )
 
     def send(path=PATH, **headers):
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        event = {"httpMethod": "POST", "path": path, "headers": sent, "body": '{"records":[{}]}'}
-        response = api.serve(event)
-        return response["statusCode"], response["headers"], json.loads(response["body"])
+        return call(api, "POST", path, '{"records":[{}]}', headers)
 
     return send
 
