@@ -185,6 +185,10 @@ class BadAnswerError(FaultError):
         self.message = message
 
 
+class UnusableAnswerError(BadAnswerError):
+    """A hop answered, in full, and nobody can use it: asking once more gives the same."""
+
+
 class ArtifactError(FaultError):
     """An artifact is missing, or its bytes are not those that the registry recorded."""
 

@@ -9,7 +9,7 @@ from fakes.graph_jobs import a_result
 from fakes.graph_plant import classes
 from fakes.jobs import DiedError
 from servery.domain.graph_jobs import GraphJobState, PartMessage
-from servery.errors import DeadlineExceededError, UnavailableError
+from servery.errors import DeadlineExceededError, ModelServerError, UnavailableError
 from servery.usecases.graph.asking import GraphAsk
 from servery.usecases.graph.fan_out.answering import answer, answer_all
 from servery.usecases.graph.plans import plan as plan_of
@@ -165,6 +165,24 @@ class TestTryingAgain:
         plant.go_on(30)
         assert plant.job(job_id).state is GraphJobState.DONE
         assert parts(plant, job_id)["b"].tries == 2
+
+    def test_it_has_failed_at_once_when_the_answer_is_garbage(self, plant):
+        plant.group("a", "b", aggregate="vote")
+        plant.models.models["b"].answer = lambda rows: {"status": 200, "body": "<html>"}
+        job_id = plant.accepted()
+        plant.work()
+        part = parts(plant, job_id)["b"]
+        assert (part.state, part.tries) == ("failed", 1)
+        assert plant.view(job_id).state is GraphJobState.FAILED
+
+    def test_it_is_tried_again_when_the_server_crashed(self, plant):
+        plant.group("a", "b", aggregate="vote")
+        plant.models.models["b"].answer = lambda rows: ModelServerError("it crashed")
+        job_id = plant.accepted()
+        plant.work()
+        plant.models.models["b"].answer = classes("no")
+        plant.go_on(30)
+        assert plant.job(job_id).state is GraphJobState.DONE
 
     def test_it_has_failed_at_once_when_the_input_is_refused(self, plant):
         plant.group("a", "b", aggregate="vote")

@@ -16,6 +16,7 @@ from servery.errors import (
     InvalidInputError,
     ServeryError,
     TooLargeError,
+    UnusableAnswerError,
     Violation,
 )
 from servery.usecases.graph.hops import ModelHop
@@ -65,7 +66,7 @@ def read(hop: ModelHop, reply: Reply, *, rows: int, pair: str, seconds: float) -
     if reply.status != _OK:
         raise _failure(hop, reply, seconds)
     if reply.pair != pair:
-        raise BadAnswerError(hop.name, f"{hop.name} answered as the half of another pair")
+        raise UnusableAnswerError(hop.name, f"{hop.name} answered as the half of another pair")
     answers = _predictions(hop, reply, rows)
     return Inference(
         answers,
@@ -129,15 +130,15 @@ def _predictions(hop: ModelHop, reply: Reply, rows: int) -> list[Row]:
         answers = msgspec.json.decode(reply.body, type=Body).predictions
     except msgspec.DecodeError as error:
         message = f"{hop.name} answered what nobody can read"
-        raise BadAnswerError(hop.name, message) from error
+        raise UnusableAnswerError(hop.name, message) from error
     if len(answers) != rows:
         message = f"{hop.name} answered {len(answers)} rows instead of {rows}"
-        raise BadAnswerError(hop.name, message)
+        raise UnusableAnswerError(hop.name, message)
     for answer in answers:
         wrong = _unfit(answer) if hop.preprocesses else _wrong(answer)
         wrong = wrong or _lacking(hop, answer)
         if wrong:
-            raise BadAnswerError(hop.name, f"{hop.name} answered badly: {wrong}")
+            raise UnusableAnswerError(hop.name, f"{hop.name} answered badly: {wrong}")
     return answers
 
 

@@ -16,7 +16,12 @@ from servery.domain.graph_jobs import (
     PartState,
     fan_group,
 )
-from servery.errors import DeadlineExceededError, RejectedError, ServeryError
+from servery.errors import (
+    DeadlineExceededError,
+    RejectedError,
+    ServeryError,
+    UnusableAnswerError,
+)
 from servery.usecases.graph.asking import MARGIN_SECONDS, GraphAsk, GraphAsker
 from servery.usecases.graph.fan_out.asking import plan_of_part
 from servery.usecases.graph.fan_out.documents import keep, records_of
@@ -61,8 +66,8 @@ class Try:
             return self._failed(ServeryError(f"{self.part}: {LOST}"), started)
         try:
             found = self._asked()
-        except RejectedError as refusal:
-            return self._failed(refusal, started)
+        except (RejectedError, UnusableAnswerError) as final:
+            return self._failed(final, started)
         except Exception as failure:
             last = self.number >= MAX_PART_TRIES
             return self._failed(failure, started) if last else failure
