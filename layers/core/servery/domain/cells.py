@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from servery.domain.inputs import FLOAT32_MAX
+from servery.domain.datatypes import FLOAT32_MAX
 from servery.domain.signature import Dtype
 from servery.domain.table import Reason
 

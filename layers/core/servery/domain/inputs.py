@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from servery.domain.datatypes import FLOAT32_MAX
 from servery.domain.signature import Dtype, Field
 from servery.domain.table import Reason
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from servery.domain.signature import Signature
 
-FLOAT32_MAX = float(np.finfo(np.float32).max)
 _INT64 = (-(2**63), 2**63 - 1)
 _SURELY_INT64 = 2.0**63 - 2048
 _SHOWN = 20

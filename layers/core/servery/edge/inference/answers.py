@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
+from servery.domain.datatypes import DATATYPE_OF
 from servery.domain.inference import Form
 from servery.domain.json_rows import interleaved, literal, tokens
 from servery.domain.signature import Task
-from servery.edge.inference.datatypes import DATATYPE_OF
 from servery.edge.inference.envelope import check_finite, records_answer, tensor, tensors_answer
 from servery.errors import ModelServerError
 

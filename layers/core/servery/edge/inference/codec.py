@@ -8,6 +8,13 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, UnsetType
 
+from servery.domain.bodies import (
+    Body,
+    body_decoder,
+    count_envelope,
+    count_tensors,
+    is_object,
+)
 from servery.domain.inference import Form, Question
 from servery.domain.inputs import Columns
 from servery.domain.json_text import count_strings
@@ -17,13 +24,6 @@ from servery.edge.inference.examination import Examination
 from servery.edge.inference.features import FeatureWriter
 from servery.edge.inference.records import RecordReader
 from servery.edge.inference.refusal import check_rows, refuse
-from servery.edge.inference.schema import (
-    Body,
-    body_decoder,
-    count_envelope,
-    count_tensors,
-    is_object,
-)
 from servery.edge.inference.tensors import Table, TensorReader
 from servery.errors import InvalidInputError, MalformedError, TooLargeError, Violation
 
@@ -48,7 +48,7 @@ class Codec:
     def __init__(self, signature: Signature, limits: Limits) -> None:
         self._columns = Columns(signature)
         self._limits = limits
-        self._decoder = body_decoder(self._columns)
+        self._decoder = body_decoder(signature)
         self._records = RecordReader(self._columns)
         self._tensors = TensorReader(self._columns, limits.max_rows)
         prepares = signature.task is Task.PREPROCESSING

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from servery.domain.bodies import Tensor
 from servery.domain.json_pairs import Pairs, whole_or_infinite
 from servery.edge.findings import Findings, is_array, parse_pairs
 from servery.edge.inference.refusal import MOST, check_rows
-from servery.edge.inference.schema import Tensor
 
 if TYPE_CHECKING:
     from servery.domain.inputs import Columns

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from servery.domain.datatypes import DATATYPE_OF
 from servery.domain.manifest import Runtime
 from servery.domain.signature import Task
-from servery.edge.inference.datatypes import DATATYPE_OF
 from servery.edge.inference.features import FEATURES
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from servery.edge.inference.datatypes import DATATYPES
+from servery.domain.datatypes import DATATYPES
 from servery.edge.inference.refusal import MOST, check_rows, refuse
 from servery.errors import Violation
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from servery.domain.bodies import Tensor
+    from servery.domain.datatypes import Datatype
     from servery.domain.inputs import Column, Columns
-    from servery.edge.inference.datatypes import Datatype
-    from servery.edge.inference.schema import Tensor
 
 PACKED = "input"
 _MATRIX = 2

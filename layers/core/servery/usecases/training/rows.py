@@ -12,7 +12,7 @@ import numpy as np
 
 from servery.domain.cells import PARSE, is_null
 from servery.domain.columns import Columns, Values
-from servery.domain.inputs import FLOAT32_MAX
+from servery.domain.datatypes import FLOAT32_MAX
 from servery.domain.signature import Dtype
 from servery.domain.spec import Column, Role
 from servery.domain.table import Chunk, Reason, Rejection

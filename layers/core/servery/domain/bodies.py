@@ -1,4 +1,7 @@
-"""The typed form of a request body, built from a signature, so that one pass of C code reads it."""
+"""The typed form of a request body, built from a signature, so that one pass of C code reads it.
+
+Model servers read bodies by it, and whoever has to know beforehand what they will make of one.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from servery.domain.json_text import count_strings
 from servery.domain.signature import Dtype
 
 if TYPE_CHECKING:
-    from servery.domain.inputs import Columns
+    from servery.domain.signature import Signature
 
 _TYPE: dict[Dtype, Any] = {
     Dtype.FLOAT: float,
@@ -48,21 +50,21 @@ class Body(msgspec.Struct, forbid_unknown_fields=True):
     parameters: Raw | UnsetType = UNSET
 
 
-def body_decoder(columns: Columns) -> msgspec.json.Decoder[Body]:
-    """A decoder of bodies whose records have exactly these columns, each of its type.
+def body_decoder(signature: Signature) -> msgspec.json.Decoder[Body]:
+    """A decoder of bodies whose records have exactly the inputs, each of its type.
 
     The structs' attributes are `f0`, `f1`, ... (numeric columns first, then text), since the
     names that callers use need not be identifiers.
     """
-    ordered = (*columns.numeric, *columns.text)
+    ordered = (*signature.numeric, *signature.text)
     fields = []
-    for index, column in enumerate(ordered):
-        kind = _TYPE[column.field.dtype]
-        fields.append((f"f{index}", kind | None if column.field.nullable else kind))
+    for index, field in enumerate(ordered):
+        kind = _TYPE[field.dtype]
+        fields.append((f"f{index}", kind | None if field.nullable else kind))
     row: Any = msgspec.defstruct(
         "Row",
         fields,
-        rename={f"f{index}": column.name for index, column in enumerate(ordered)},
+        rename={f"f{index}": field.name for index, field in enumerate(ordered)},
         forbid_unknown_fields=True,
         gc=False,
     )
@@ -78,6 +80,13 @@ def body_decoder(columns: Columns) -> msgspec.json.Decoder[Body]:
 def is_object(raw: Raw | UnsetType) -> bool:
     """Whether a part that was left unread is absent or an object."""
     return isinstance(raw, UnsetType) or bytes(raw).lstrip()[:1] == b"{"
+
+
+def strings_in(content: bytes) -> int:
+    """How many JSON strings (keys and values) valid JSON has; without numpy."""
+    if b"\\" in content:
+        content = content.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return content.count(b'"') // 2
 
 
 def count_envelope(body: Body) -> int:
@@ -103,4 +112,4 @@ def _count_parameters(raw: Raw | UnsetType) -> int:
 
 
 def _count_raw(raw: Raw | UnsetType) -> int:
-    return 0 if isinstance(raw, UnsetType) else count_strings(bytes(raw))
+    return 0 if isinstance(raw, UnsetType) else strings_in(bytes(raw))
