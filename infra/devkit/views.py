@@ -16,16 +16,12 @@ if TYPE_CHECKING:
     from devkit.screen import Screen
 
 
+_MOST_MODELS = 10_000
+
+
 def models(api: Api) -> list[dict[str, Any]]:
     """All models: name, task, owner, champion, its mode, and whether it is behind on code."""
-    found: list[dict[str, Any]] = []
-    path = "/models"
-    while True:
-        page = api.get(path)
-        found.extend(page["models"])
-        if not page.get("next"):
-            return found
-        path = f"/models?after={quote(page['next'], safe='')}"
+    return api.listed("/models", "models", _MOST_MODELS)
 
 
 def model(api: Api, name: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 import httpx
 import pytest
+from devkit import views
 from devkit.api import Api, ApiError
 from devkit.errors import DevkitError
 
@@ -63,3 +64,11 @@ def test_advice_on_the_key_when_it_is_not_valid():
     with pytest.raises(ApiError) as caught:
         caller.get("/models")
     assert "API key" in caught.value.hint
+
+
+def test_every_model_is_listed_when_there_are_more_than_one_page():
+    first = httpx.Response(200, json={"models": [{"name": "a"}], "next": "a"})
+    last = httpx.Response(200, json={"models": [{"name": "b"}], "next": ""})
+    caller, seen = api(first, last)
+    assert [model["name"] for model in views.models(caller)] == ["a", "b"]
+    assert seen[1].url.params["before"] == "a", "the parameter that the route takes"
