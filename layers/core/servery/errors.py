@@ -117,6 +117,27 @@ class ReleaseOrderError(RejectedError):
         self.first = first or {}
 
 
+class OnlineBudgetError(RejectedError):
+    """A version that costs more than its deployment lets synchronous traffic cost.
+
+    Args:
+        message: One sentence, with the figures and the way out.
+        violations: The parts of the budget that are exceeded.
+        routes: Where the same rows are predicted instead, by what it is: `jobs`, `batches`,
+            `graph_jobs`.
+    """
+
+    def __init__(
+        self, message: str, violations: tuple[Violation, ...], routes: dict[str, str]
+    ) -> None:
+        super().__init__(message, violations)
+        self.routes = routes
+
+
+class AllInOneError(RejectedError):
+    """A model server that would have to serve more than one model."""
+
+
 class DataQualityError(RejectedError):
     """Too much of the data is bad to train on."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from servery.domain.manifest import ModelRef
+from servery.domain.manifest import ModelRef, RuntimeFigures
 from servery.domain.named_versions import join, named_versions
 from servery.domain.policies import Policies
 from servery.domain.spec import Limits, Mode
@@ -43,12 +43,14 @@ class Served(_Record, frozen=True, kw_only=True):
         server: Where it runs.
         unlogged: What the prediction log leaves out: `input`, `output`.
         partner: Name of the other half's model; empty for a whole model.
+        figures: What it measured in the chosen runtime; None where nobody knows.
     """
 
     ref: ModelRef
     server: Server
     unlogged: list[str] = []
     partner: str = ""
+    figures: RuntimeFigures | None = None
 
 
 class Retired(_Record, frozen=True, kw_only=True):

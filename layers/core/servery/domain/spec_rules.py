@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from servery.domain.accountability import NO_LOG
 from servery.domain.estimators import MOST, TOLERANT, check_estimator, check_transformer
 from servery.domain.metrics import HIGHER_IS_BETTER, higher_is_better
 from servery.domain.signature import Dtype, Task
@@ -38,7 +39,13 @@ def read_spec(value: Any) -> ModelSpec:  # noqa: ANN401 - anything that JSON or 
             f"the spec is not valid: {field}: {message}", (Violation(field, message),)
         ) from error
     _check_keepable(value)
-    violations = [*_columns(spec), *_target(spec), *_task(spec), *_servers(spec)]
+    violations = [
+        *_accountable(spec),
+        *_columns(spec),
+        *_target(spec),
+        *_task(spec),
+        *_servers(spec),
+    ]
     if violations:
         first = violations[0]
         raise InvalidSpecError(
@@ -78,6 +85,16 @@ def _check_keepable(value: object) -> None:
         )
 
 
+def _accountable(spec: ModelSpec) -> list[Violation]:
+    """Somebody answers for the model, and what it answers can be looked up."""
+    found: list[Violation] = []
+    if not spec.owner.strip():
+        found.append(Violation("owner", "is empty; name who answers for the model"))
+    if spec.log.sample == 0:
+        found.append(Violation("log.sample", NO_LOG))
+    return found
+
+
 def _columns(spec: ModelSpec) -> list[Violation]:
     found: list[Violation] = []
     seen: set[str] = set()
@@ -86,7 +103,8 @@ def _columns(spec: ModelSpec) -> list[Violation]:
         if column.name in seen:
             found.append(Violation(field + ".name", f"{column.name} is there twice"))
         seen.add(column.name)
-        if column.role in (Role.FEATURE, Role.TARGET) and column.unit is None:
+        known = column.role not in (Role.FEATURE, Role.TARGET) or (column.unit or "").strip()
+        if not known:
             found.append(
                 Violation(field + ".unit", f"{column.name} needs a unit; say '1' where it has none")
             )

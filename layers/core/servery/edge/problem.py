@@ -20,6 +20,7 @@ _STATUS: dict[type[Exception], HTTPStatus] = {
     errors.ConflictError: HTTPStatus.CONFLICT,
     errors.PairMismatchError: HTTPStatus.CONFLICT,
     errors.ReleaseOrderError: HTTPStatus.CONFLICT,
+    errors.AllInOneError: HTTPStatus.CONFLICT,
     errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedMediaError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.RejectedError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -68,6 +69,8 @@ def problem(error: Exception, *, request_id: str) -> dict[str, Any]:
         document["errors"] = [{"field": v.field, "message": v.message} for v in error.violations]
     if isinstance(error, errors.ReleaseOrderError) and error.first:
         document["first"] = error.first
+    if isinstance(error, errors.OnlineBudgetError):
+        document["routes"] = error.routes
     if isinstance(error, _OF_HOPS):
         document["hop"] = error.hop
     return document
