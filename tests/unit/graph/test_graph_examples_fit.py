@@ -9,6 +9,7 @@ from devkit.specs import EXAMPLES
 from fakes.deployed import a_pair, deploy, number, preprocessing
 from fakes.object_store import MemoryObjectStore
 from fakes.registry import MemoryRegistry
+from servery.domain.graph_records import GraphRecord
 from servery.domain.graphs import GraphSpec
 from servery.domain.manifest import Part
 from servery.domain.signature import Dtype, Field, Output, Signature, Task
@@ -55,16 +56,31 @@ def release(registry: MemoryRegistry, objects: MemoryObjectStore, spec: ModelSpe
         deploy(registry, objects, name, own, p99_ms=slowest, pair=pair)
 
 
+def example(name: str) -> GraphSpec:
+    text = (EXAMPLES / "graphs" / f"{name}.yaml").read_text()
+    return msgspec.convert(yaml.safe_load(text), GraphSpec)
+
+
+def followed(graph: GraphSpec) -> list[GraphSpec]:
+    """The graphs that answers of members set going."""
+    members = [m for step in graph.steps if step.group for m in step.group.members]
+    return [example(member.then.graph) for member in members if member.then is not None]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_registers_when_its_models_are_released(name):
-    graph = msgspec.convert(
-        yaml.safe_load((EXAMPLES / "graphs" / f"{name}.yaml").read_text()), GraphSpec
-    )
+    graph = example(name)
     registry, objects = MemoryRegistry(), MemoryObjectStore()
-    asked = {asking.model for asking in askings(graph)}
+    asked = {asking.model for each in [graph, *followed(graph)] for asking in askings(each)}
     for path in EXAMPLES.glob("*.yaml"):
         if path.stem in asked:
             release(registry, objects, read_spec(yaml.safe_load(path.read_text())))
-    checked = check_graph(graph, Models(registry, objects))
+    models = Models(registry, objects)
+
+    def registered(other: str) -> GraphRecord:
+        known = check_graph(example(other), models)
+        return GraphRecord(spec=example(other), revision=1, registered="", request=known.request)
+
+    checked = check_graph(graph, models, graph_of=registered)
     assert checked.request
     assert set(checked.pinned) == {asking.name for asking in askings(graph)}

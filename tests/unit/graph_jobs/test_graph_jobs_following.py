@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 import pytest
 from fakes.graph_plant import values
@@ -88,6 +90,16 @@ def test_columns_are_named_when_the_next_graph_takes_others(chain):
     with pytest.raises(InvalidInputError) as caught:
         chain.follow(job_id, "u")
     assert [v.field for v in caught.value.violations] == ["records[1].age"]
+
+
+def test_column_is_null_when_the_next_graph_can_do_without(chain):
+    chain.models.graph(
+        {"name": "closer", "steps": [{"name": "one", "model": "a"}]}, {}, "x:float age:int?"
+    )
+    job_id = chain.accepted(2.0)
+    chain.work()
+    followed = chain.follow(job_id, "u").submitted
+    assert json.loads(followed.job.body) == {"records": [{"x": 2.0, "age": None}]}
 
 
 def test_nothing_follows_when_the_job_is_of_another_stack(chain):

@@ -127,10 +127,10 @@ def _fitting(record: Row, row: int, columns: list[EntityColumn]) -> Row:
         first = found[0]
         message = f"the next graph cannot be asked: {first.field}: {first.message}"
         raise InvalidInputError(message, tuple(found))
-    return {column.name: record[column.name] for column in columns}
+    return {column.name: record.get(column.name) for column in columns}
 
 
 def _wrong(record: Row, column: EntityColumn) -> str | None:
-    if column.name not in record:
+    if column.name not in record and not column.nullable:
         return "is missing"
-    return complaint(column, record[column.name])
+    return complaint(column, record.get(column.name))
