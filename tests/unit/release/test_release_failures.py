@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 from fakes.crashes import Crash, crash_at
-from fakes.records import VERSION
+from fakes.records import VERSION, a_ref, a_server
+from servery.domain.deployment import Served, crown
 from servery.domain.manifest import Runtime
 from servery.domain.records import ReleaseKind, ReleaseState
 from servery.domain.releases import LEASE_SECONDS, PUBLISH_LEASE, release_lease
@@ -275,12 +276,11 @@ def test_it_fails_when_somebody_else_changed_the_deployment(room, monkeypatch):
     room.release()
     room.register(SECOND, created="2026-03-02T00:00:00+00:00")
     well = room.servers.answer
+    other = Served(ref=a_ref("9.1.0-d1.s1"), server=a_server(9))
 
     def meddle(event):
         current = room.registry.deployment("iris")
-        changed = type(current)(
-            model="iris", revision=current.revision + 1, champion=current.champion, reason="by hand"
-        )
+        changed = crown(current, other, now=0, reason="by hand")
         room.registry.put_deployment(changed)
         return well(event)
 

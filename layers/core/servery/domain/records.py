@@ -111,9 +111,10 @@ class TrainingRecord(_Record, frozen=True, kw_only=True):
 
 
 class ReleaseKind(StrEnum):
-    """What a release does: a new champion, or the same ones on new code."""
+    """What a release does: a new champion, a candidate, or the same ones on new code."""
 
     RELEASE = "release"
+    CANDIDATE = "candidate"
     ROLL = "roll"
 
 
@@ -139,12 +140,12 @@ class ReleaseRecord(_Record, frozen=True, kw_only=True):
     Attributes:
         id: Unique, sorts by time.
         model: Name of the model.
-        kind: release or roll.
+        kind: release, candidate or roll.
         state: running, succeeded or failed.
         version: The development or production version asked for.
         training: The training asked for.
         mode: image or load; empty takes what the spec says.
-        released_as: The version that became champion.
+        released_as: The version that became champion, or a candidate.
         steps: What was done, in order.
         reason: Why it failed.
         started: ISO 8601, UTC.

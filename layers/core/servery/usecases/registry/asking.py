@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import Meta
 
+from servery.domain.candidates import check_room, check_whole
 from servery.domain.manifest import MANIFEST, read_manifest
-from servery.domain.records import RegisteredTraining, ReleaseKind, ReleaseRecord, ReleaseState
-from servery.domain.release_order import check_order
+from servery.domain.records import ReleaseKind, ReleaseRecord, ReleaseState
+from servery.domain.release_order import check_order, current
 from servery.domain.releases import LEASE_SECONDS, ended, release_id, release_lease
 from servery.domain.spec import Mode
-from servery.domain.versioning import Stage
-from servery.errors import (
-    ArtifactError,
-    ConflictError,
-    InvalidInputError,
-    NotFoundError,
-    ServeryError,
-    Violation,
-)
+from servery.errors import ArtifactError, ConflictError, ServeryError
+from servery.usecases.registry.subject import subject, unknown
 
 if TYPE_CHECKING:
     from servery.domain.manifest import ModelRef
@@ -31,20 +26,49 @@ if TYPE_CHECKING:
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
-class ReleaseRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Place(StrEnum):
+    """As what a version can be released."""
+
+    CHAMPION = "champion"
+    CANDIDATE = "candidate"
+
+
+class ReleaseRequest(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"as_": "as"}
+):
     """What a caller may ask for.
 
     Attributes:
-        kind: `release` makes a new champion, `roll` moves the servers onto the deployed code.
+        kind: `release` makes a new champion, `candidate` serves a version beside it, `roll`
+            moves the servers onto the deployed code.
+        as_: As what it is released, which may be said in place of the kind: champion or
+            candidate.
         version: Development or production version; the newest development one when left out.
         training: `trN` of a development version; its newest one when left out.
         mode: image or load; what the spec says when left out.
     """
 
     kind: ReleaseKind = ReleaseKind.RELEASE
+    as_: Place | None = None
     version: Name | None = None
     training: Name | None = None
     mode: Mode | None = None
+
+    def wanted(self) -> ReleaseKind:
+        """What the release is to do.
+
+        Raises:
+            InvalidInputError: kind and place contradict one another.
+        """
+        if self.as_ is None:
+            return self.kind
+        fits = {
+            Place.CHAMPION: (ReleaseKind.RELEASE,),
+            Place.CANDIDATE: (ReleaseKind.RELEASE, ReleaseKind.CANDIDATE),
+        }
+        if self.kind not in fits[self.as_]:
+            raise unknown("as", f"a release of kind {self.kind} makes no {self.as_}")
+        return fits[self.as_][-1]
 
 
 def ask_release(
@@ -80,14 +104,17 @@ def ask_release(
         RetryableError: it could not be started; nothing is left of it.
     """
     registry.model(model)
+    kind = request.wanted()
     now = clock.now()
-    version, training = _subject(model, request, registry)
-    if request.kind is ReleaseKind.RELEASE:
+    version, training = subject(model, request, registry)
+    if kind is ReleaseKind.CANDIDATE:
+        _check_candidate(registry.version(model, version), training, registry)
+    if kind is ReleaseKind.RELEASE:
         _check_order(registry.version(model, version), training, registry, objects)
     record = ReleaseRecord(
         id=release_id(now, entropy()),
         model=model,
-        kind=request.kind,
+        kind=kind,
         state=ReleaseState.RUNNING,
         version=version,
         training=training,
@@ -127,73 +154,26 @@ def _check_order(
             return  # the release says so, and keeps a record of it
 
 
+def _check_candidate(version: VersionRecord, training: str, registry: Registry) -> None:
+    """Refuse at once what the release would: halves, one too many, and where there is no champion.
+
+    Raises:
+        InvalidInputError: it is half of a pair.
+        ConflictError: nothing is released yet, or there is no room.
+    """
+    deployment = current(version.model, registry)
+    if deployment is None:
+        raise ConflictError(f"nothing of {version.model} is released; release its champion first")
+    trainings = registry.trainings(version.model, version.promoted_from or version.version)
+    for ref in (t.ref for t in trainings if t.ref.training == training):
+        check_whole(ref)
+        known = [s for s in deployment.serving() if s.ref.digest == ref.digest]
+        check_room(deployment, known[0].ref.version if known else version.version)
+
+
 def _partner(ref: ModelRef, objects: ObjectStore) -> str:
     """Name of the other half's model; empty for a whole model."""
     if ref.part is None:
         return ""
     pair = read_manifest(objects.get(f"{ref.prefix}/{MANIFEST}"), ref).pair
     return "" if pair is None else pair.partner
-
-
-def _subject(model: str, request: ReleaseRequest, registry: Registry) -> tuple[str, str]:
-    """Version and training that a request is about; the version is the champion's for a roll."""
-    if request.kind is ReleaseKind.ROLL:
-        _refuse_choice(request)
-        try:
-            return registry.deployment(model).champion.ref.version, ""
-        except NotFoundError as error:
-            raise ConflictError(f"nothing of {model} is released, nothing to roll") from error
-    if request.version is None:
-        version, trainings = _newest(model, registry)
-        return version, _training(request, trainings)
-    try:
-        record = registry.version(model, request.version)
-    except NotFoundError as error:
-        raise _unknown("version", f"{model} has no such version") from error
-    source = record.promoted_from or record.version
-    trainings = registry.trainings(model, source)
-    if record.stage == Stage.PRODUCTION:
-        if request.training not in (None, record.training):
-            raise _unknown("training", f"{record.version} was made from {record.training}")
-        return record.version, record.training
-    return record.version, _training(request, trainings)
-
-
-def _refuse_choice(request: ReleaseRequest) -> None:
-    chosen = {"version": request.version, "training": request.training, "mode": request.mode}
-    violations = tuple(
-        Violation(name, "a roll keeps what answers now; leave this out")
-        for name, value in chosen.items()
-        if value is not None
-    )
-    if violations:
-        raise InvalidInputError("a roll takes no version, training or mode", violations)
-
-
-def _newest(model: str, registry: Registry) -> tuple[str, list[RegisteredTraining]]:
-    """The development version that was registered last and has a training."""
-    development = [v for v in registry.versions(model) if v.stage == Stage.DEVELOPMENT]
-    for version in sorted(development, key=_registered, reverse=True):
-        trainings = registry.trainings(model, version.version)
-        if trainings:
-            return version.version, trainings
-    raise ConflictError(f"no training of {model} is registered yet, nothing to release")
-
-
-def _registered(version: VersionRecord) -> str:
-    return version.created
-
-
-def _training(request: ReleaseRequest, trainings: list[RegisteredTraining]) -> str:
-    names = [training.ref.training for training in trainings]
-    if not names:
-        raise _unknown("version", "no training of it is registered")
-    if request.training is None:
-        return names[-1]
-    if request.training not in names:
-        raise _unknown("training", f"registered are {', '.join(names[-20:])}")
-    return request.training
-
-
-def _unknown(field: str, message: str) -> InvalidInputError:
-    return InvalidInputError(f"{field}: {message}", (Violation(field, message),))

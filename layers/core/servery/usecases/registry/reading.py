@@ -23,8 +23,8 @@ from servery.usecases.registry.views import (
     ReleaseList,
     RunList,
     VersionView,
+    role_of,
     run_view,
-    serving,
     summary,
 )
 
@@ -101,15 +101,11 @@ class RegistryReader:
         trainings = self._registry.trainings(model, record.promoted_from or version)
         chosen = [t.ref for t in trainings if record.training in ("", t.ref.training)]
         deployment = self._deployment(model)
-        served = ""
-        if deployment is not None:
-            for role, there in zip(("champion", "last_good"), serving(deployment), strict=False):
-                served = role if there.ref.version == version and not served else served
         return VersionView(
             version=record,
             trainings=trainings,
             manifest=self._manifest(chosen[-1]) if chosen else None,
-            served=served,
+            served=role_of(deployment, version),
         )
 
     def runs(self, model: str, limit: int, after: str) -> RunList:
@@ -183,7 +179,7 @@ def _behind(deployment: Deployment, code: Code) -> list[Behind]:
             code=served.server.code,
             deployed=code(served.ref.runtime, served.ref.part),
         )
-        for served in serving(deployment)
+        for served in deployment.serving()
         if served.server.code != code(served.ref.runtime, served.ref.part)
     ]
 

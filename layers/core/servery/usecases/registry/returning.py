@@ -12,13 +12,12 @@ from servery.domain.deployment import Deployment, Served, roll_back
 from servery.domain.manifest import Part
 from servery.domain.readiness import ready_answer, ready_question
 from servery.domain.release_order import ORDER_SECONDS, check_predictor, order_lease
-from servery.domain.releases import release_id, release_lease
 from servery.errors import ConflictError, ModelServerError
+from servery.usecases.registry.turns import LEASE_SECONDS, leased
 
 if TYPE_CHECKING:
     from servery.ports import Clock, ModelServers, Registry
 
-LEASE_SECONDS = 60.0
 CALL_SECONDS = 20.0
 
 
@@ -56,20 +55,13 @@ def return_to_last_good(
     target = roll_back(registry.deployment(model), reason="").champion
     if target.ref.part is Part.PREDICTOR:
         check_predictor(target.ref, target.partner, registry)
-    now = clock.now()
-    lease, owner = release_lease(model), f"rollback-{release_id(now, entropy())}"
-    try:
-        registry.take_lease(lease, owner, seconds=LEASE_SECONDS)
-    except ConflictError as error:
-        raise ConflictError(f"a change of {model} is under way: {error}") from error
-    try:
+    with leased(model, "rollback", registry, clock, entropy, seconds=LEASE_SECONDS) as owner:
+        _check_ready(roll_back(registry.deployment(model), reason="").champion, servers)
         told = f"{owner}: {request.reason}" if request.reason else owner
+        # Read again: policies may have been changed while the server was asked.
         after = roll_back(registry.deployment(model), reason=told)
-        _check_ready(after.champion, servers)
         after = msgspec.structs.replace(after, changed=clock.now().isoformat())
         _write(after, owner, registry)
-    finally:
-        registry.end_lease(lease, owner)
     return after
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from servery.domain.deployment import Deployment, Served
+from servery.domain.deployment import Deployment
 from servery.domain.manifest import Lineage, Pair, Parity, Part, Runtime, RuntimeFigures
 from servery.domain.records import (
     ModelRecord,
@@ -33,6 +33,7 @@ class ModelSummary(_View, frozen=True, kw_only=True):
         partner: Name of the other half's model.
         code: Identity of the code that the champion runs.
         behind: Whether a serving model server runs older code than the deployed one.
+        candidates: The versions that are served beside champion and last good one.
     """
 
     name: str
@@ -50,6 +51,7 @@ class ModelSummary(_View, frozen=True, kw_only=True):
     revision: int = 0
     part: str = ""
     partner: str = ""
+    candidates: list[str] = []
 
 
 class ModelList(_View, frozen=True, kw_only=True):
@@ -180,7 +182,7 @@ class VersionView(_View, frozen=True, kw_only=True):
         version: The record.
         trainings: Of the development version that it is or was made from.
         manifest: Of the training that was released, else of the last one.
-        served: Who serves it now: champion, last_good or nobody.
+        served: Who serves it now: champion, last_good, candidate or nobody.
     """
 
     version: VersionRecord
@@ -218,9 +220,20 @@ def summary(record: ModelRecord, deployment: Deployment | None, behind: bool) ->
         revision=deployment.revision,
         part=str(champion.ref.part or ""),
         partner=champion.partner,
+        candidates=[candidate.ref.version for candidate in deployment.candidates],
     )
 
 
-def serving(deployment: Deployment) -> list[Served]:
-    """Champion and last good one."""
-    return [s for s in (deployment.champion, deployment.last_good) if s is not None]
+def role_of(deployment: Deployment | None, version: str) -> str:
+    """As what a version is served: champion, last_good or candidate; empty where it is not."""
+    if deployment is None:
+        return ""
+    last_good = [] if deployment.last_good is None else [deployment.last_good]
+    roles = {
+        "champion": [deployment.champion],
+        "last_good": last_good,
+        "candidate": deployment.candidates,
+    }
+    return next(
+        (role for role, those in roles.items() if version in [s.ref.version for s in those]), ""
+    )

@@ -6,12 +6,55 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from servery.domain.deployment import Deployment, forget, servers_of
+from servery.domain.deployment import Deployment, Served, forget, servers_of
+from servery.domain.release_order import current
 from servery.domain.releases import GRACE_SECONDS
 from servery.errors import ConflictError, ServeryError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from servery.usecases.release.journal import Journal, ReleasePorts
+
+
+TRIES = 5
+"""How often a change is made anew on top of one that came between: policies change at any time."""
+
+
+def make_change(
+    before: Deployment | None,
+    make: Callable[[Deployment | None], Deployment],
+    journal: Journal,
+    ports: ReleasePorts,
+) -> Deployment:
+    """Write what `make` makes out of the record as it is now.
+
+    Policies may have been changed since the release began; who is served may not.
+
+    Args:
+        before: As the release found it.
+        make: The change.
+        journal: Of the release.
+        ports: What it works with.
+
+    Raises:
+        ConflictError: somebody else has changed who is served, or `make` refuses the change.
+    """
+    for left in reversed(range(TRIES)):
+        now = current(journal.record.model, ports.registry)
+        if _served(now) != _served(before) and (now is None or now.reason != journal.reason):
+            raise ConflictError(f"who is served of {journal.record.model} has changed meanwhile")
+        after = make(now)
+        try:
+            return write_change(after, journal, ports)
+        except ConflictError:
+            if not left:
+                raise
+    raise AssertionError  # the last try has returned or raised
+
+
+def _served(deployment: Deployment | None) -> list[Served]:
+    return [] if deployment is None else deployment.serving()
 
 
 def write_change(deployment: Deployment, journal: Journal, ports: ReleasePorts) -> Deployment:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from servery.domain.candidates import MOST_CANDIDATES
 from servery.domain.deployment import Deployment, Served, Server, renew
 from servery.domain.records import ReleaseKind
 from servery.domain.release_order import current
 from servery.errors import ConflictError, FaultError, RejectedError
-from servery.usecases.release.change import clean, write_change
+from servery.usecases.release.change import clean, make_change
 from servery.usecases.release.placement import place
 
 if TYPE_CHECKING:
@@ -17,25 +18,25 @@ if TYPE_CHECKING:
 
 
 def publish_ids(record: ReleaseRecord) -> tuple[str, ...]:
-    """The ids under which a release publishes: a roll may need a second server."""
+    """The ids under which a release publishes: a roll may need a server for each that serves."""
     if record.kind is ReleaseKind.ROLL:
-        return record.id, f"{record.id}-last-good"
+        candidates = [f"{record.id}-candidate-{n}" for n in range(MOST_CANDIDATES)]
+        return record.id, f"{record.id}-last-good", *candidates
     return (record.id,)
 
 
 def roll(journal: Journal, ports: ReleasePorts) -> None:
-    """Move champion and last good one onto the deployed code; see `run_release` for what it raises.
+    """Move everybody who serves onto the deployed code; see `run_release` for what it raises.
 
-    A last good one that is not ready on the new code stays where it is: losing the way back
-    would be worse than code that is behind.
+    A last good one or a candidate that is not ready on the new code stays where it is: losing
+    it would be worse than code that is behind.
     """
     model = journal.record.model
     deployment = current(model, ports.registry)
     if deployment is None:
         raise ConflictError(f"nothing of {model} is released, so there is nothing to roll")
     if deployment.reason != journal.reason:
-        serving = [s for s in (deployment.champion, deployment.last_good) if s is not None]
-        if not any(is_behind(served, ports) for served in serving):
+        if not any(is_behind(served, ports) for served in deployment.serving()):
             journal.did("unchanged", "every server runs the deployed code")
             return
         deployment = _roll(deployment, journal, ports)
@@ -51,26 +52,43 @@ def is_behind(served: Served, ports: ReleasePorts) -> bool:
 
 def _roll(before: Deployment, journal: Journal, ports: ReleasePorts) -> Deployment:
     ids = publish_ids(journal.record)
-    there = [s for s in (before.champion, before.last_good) if s is not None]
+    there = before.serving()
     champion = _move(before.champion, ids[0], there, journal, ports)
+    there = [Served(ref=before.champion.ref, server=champion), *there]
     last_good: Server | None = None
     if before.last_good is not None:
-        candidates = [Served(ref=before.champion.ref, server=champion), *there]
-        try:
-            last_good = _move(before.last_good, ids[1], candidates, journal, ports)
-        except (FaultError, RejectedError) as error:
-            journal.did("keep", f"{before.last_good.ref.version} stays on its server: {error}")
-    stayed = before.last_good is None or last_good in (None, before.last_good.server)
+        last_good = _try_to_move(before.last_good, ids[1], there, journal, ports)
+    candidates: list[Server] = []
+    for candidate, publish_id in zip(before.candidates, ids[2:], strict=False):
+        candidates.append(_try_to_move(candidate, publish_id, there, journal, ports))
+        there = [Served(ref=candidate.ref, server=candidates[-1]), *there]
+    stayed = before.last_good is None or last_good == before.last_good.server
+    stayed = stayed and candidates == [c.server for c in before.candidates]
     if stayed and champion == before.champion.server:
         return before
-    after = renew(
-        before,
-        champion=champion,
-        last_good=last_good,
-        now=ports.clock.now().timestamp(),
-        reason=journal.reason,
-    )
-    return write_change(after, journal, ports)
+
+    def renewed(now: Deployment | None) -> Deployment:
+        return renew(
+            now or before,
+            champion=champion,
+            last_good=last_good,
+            candidates=candidates,
+            now=ports.clock.now().timestamp(),
+            reason=journal.reason,
+        )
+
+    return make_change(before, renewed, journal, ports)
+
+
+def _try_to_move(
+    served: Served, publish_id: str, there: list[Served], journal: Journal, ports: ReleasePorts
+) -> Server:
+    """A server of the deployed code, or the one it has where none gets ready."""
+    try:
+        return _move(served, publish_id, there, journal, ports)
+    except (FaultError, RejectedError) as error:
+        journal.did("keep", f"{served.ref.version} stays on its server: {error}")
+        return served.server
 
 
 def _move(

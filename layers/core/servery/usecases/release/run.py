@@ -19,6 +19,7 @@ from servery.usecases.release.crowning import release
 from servery.usecases.release.image import image_key
 from servery.usecases.release.journal import FIRST_STEP, Journal
 from servery.usecases.release.rolling import publish_ids, roll
+from servery.usecases.release.standing import stand
 
 if TYPE_CHECKING:
     from servery.domain.records import ReleaseRecord
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3
 """Lambda makes an asynchronous call again twice."""
+_KINDS = {
+    ReleaseKind.RELEASE: release,
+    ReleaseKind.CANDIDATE: stand,
+    ReleaseKind.ROLL: roll,
+}
 
 
 def run_release(model: str, release_id: str, ports: ReleasePorts) -> ReleaseRecord:
@@ -56,7 +62,7 @@ def run_release(model: str, release_id: str, ports: ReleasePorts) -> ReleaseReco
         raise FaultError(journal.record.reason)
     try:
         journal.did(FIRST_STEP, f"attempt {journal.attempts + 1}")
-        (roll if record.kind is ReleaseKind.ROLL else release)(journal, ports)
+        _KINDS[record.kind](journal, ports)
         journal.did("done")
         journal.end()
     except RetryableError as error:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from servery.domain.deployment_settings import said_by_spec
 from servery.domain.manifest import MANIFEST, Manifest, ModelRef, Part, Runtime, read_manifest
 from servery.domain.records import VersionRecord
 from servery.domain.spec import Log, Mode, Serving, unlogged
 from servery.domain.versioning import Stage, Version, promoted
-from servery.errors import ArtifactError, InvalidInputError, NotFoundError
+from servery.errors import InvalidInputError, NotFoundError
 
 if TYPE_CHECKING:
     from servery.domain.records import ReleaseRecord
@@ -79,11 +80,7 @@ def find_target(
     production = asked
     if asked is source:
         production = _production(asked, trained.ref, trained.metrics, registry, created)
-    try:
-        serving = msgspec.convert(manifest.lineage.spec.get("serving", {}), Serving)
-        log = msgspec.convert(manifest.lineage.spec.get("log", {}), Log)
-    except msgspec.ValidationError as error:
-        raise ArtifactError(f"the spec in the manifest cannot be read: {error}") from error
+    serving, log = said_by_spec(manifest)
     return Target(
         ref=msgspec.structs.replace(trained.ref, version=production.version),
         production=production,
