@@ -17,7 +17,7 @@ from servery.domain.signature import Task
 from servery.errors import ModelServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from servery.domain.asked import Asked
     from servery.domain.policies import Threshold
@@ -48,13 +48,14 @@ def stamp(document: str, **said: object) -> str:
     return _encode({**parts, "parameters": parameters}).decode()
 
 
-def decide(document: str, threshold: Threshold, classes: Sequence[object]) -> str:
+def decide(document: str, threshold: Threshold, classes: Callable[[], Sequence[object]]) -> str:
     """The document with the classes that a threshold makes of the probabilities in it.
 
     Args:
         document: As the model answered it, in either form, with its probabilities.
         threshold: Which class is answered from which probability on.
-        classes: All classes of the model, in the order of the probabilities.
+        classes: Gives all classes of the model in the order of the probabilities, which tensors
+            alone need.
 
     Raises:
         ModelServerError: it has no such probabilities.
@@ -64,7 +65,7 @@ def decide(document: str, threshold: Threshold, classes: Sequence[object]) -> st
         if "predictions" in parts:
             decided: object = _decide_rows(_rows(parts["predictions"]), threshold)
             return _encode({**parts, "predictions": decided}).decode()
-        outputs = _decide_tensors(_rows(parts["outputs"]), threshold, classes)
+        outputs = _decide_tensors(_rows(parts["outputs"]), threshold, classes())
         return _encode({**parts, "outputs": outputs}).decode()
     except (msgspec.MsgspecError, KeyError, ValueError, TypeError) as error:
         raise ModelServerError("the answer has no probabilities for the threshold") from error

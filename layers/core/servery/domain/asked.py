@@ -7,6 +7,7 @@ is read into a body that is not there: whoever finds no value gets None.
 from __future__ import annotations
 
 import binascii
+import json
 from base64 import b64decode
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -36,15 +37,26 @@ class Asked:
         self._body = body
         self._base64 = base64
 
+    @property
+    def _content(self) -> bytes:
+        return b64decode(self._body, validate=True) if self._base64 else self._body.encode()
+
     @cached_property
     def document(self) -> dict[str, Any] | None:
         """The JSON object that it is; None where it is none."""
         try:
-            content = b64decode(self._body, validate=True) if self._base64 else self._body.encode()
-            document = msgspec.json.decode(content)
+            document = msgspec.json.decode(self._content)
         except (msgspec.MsgspecError, UnicodeError, binascii.Error, ValueError, RecursionError):
             return None
         return document if isinstance(document, dict) else None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether writing it anew loses nothing: no object has a name twice."""
+        try:
+            return self.document == json.loads(self._content, object_pairs_hook=_once)
+        except (ValueError, RecursionError):
+            return False
 
     @property
     def records(self) -> list[dict[str, Any]] | None:
@@ -103,6 +115,13 @@ class Asked:
         place = names.index(name)
         values = flat(self.tensors[0]["data"])[place :: len(names)]
         return [bool(v) for v in values] if fields[place].dtype is Dtype.BOOL else values
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        raise ValueError("a name is there twice")
+    return document
 
 
 def flat(data: list[Any]) -> list[Any]:

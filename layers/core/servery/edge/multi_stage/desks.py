@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from servery.domain.stages import Accepted, Answered
 from servery.usecases.gateway import Ask, Target
-from servery.usecases.gateway.gateway import CHAMPION
+from servery.usecases.gateway.messages import CHAMPION
 from servery.usecases.jobs.checks import check_callback, check_key
 from servery.usecases.jobs.submit import Submission, submit
 

@@ -1,4 +1,4 @@
-"""Find who serves a model and pass the request on; bodies go through as text, unparsed."""
+"""Find who serves a model and have a request answered, with what its policies say in between."""
 
 from __future__ import annotations
 
@@ -6,71 +6,66 @@ from typing import Any
 
 import msgspec
 
-from servery.domain.deployment import Deployment, Served
-from servery.errors import (
-    DeadlineExceededError,
-    MalformedError,
-    ModelServerError,
-    NotFoundError,
-    TooLargeError,
-    UnavailableError,
-)
-from servery.ports import Clock, Deployments, ModelServers
-from servery.usecases.gateway.messages import (
-    Ask,
-    ModelReady,
-    Prediction,
-    ServerCall,
-    ServerReply,
-    Target,
-)
+from servery.domain.policies import Fallback, FallbackKind
+from servery.domain.routing import is_copied
+from servery.errors import RefusedError, TooLargeError, UnavailableError
+from servery.ports import Clock, Deployments, ModelServers, ShadowCopy
+from servery.usecases.gateway.answering import HIT, OK, Answering, inquiry_of
+from servery.usecases.gateway.fallbacks import SWITCHED_OFF, Fallbacks
+from servery.usecases.gateway.guarding import Guarded
+from servery.usecases.gateway.guards import Guards, need
+from servery.usecases.gateway.messages import Ask, ModelReady, Prediction, Target
+from servery.usecases.gateway.routing import choose, locate
+from servery.usecases.gateway.servers import Servers
 
-CHAMPION = "champion"
-PINNED = "version"
-CACHE = "off"
-
-HOP = "model server"
-MARGIN_SECONDS = 0.5  # kept of the function's own time, for answering
-LEAST_SECONDS = 0.05  # with less than this left, asking is of no use
-MOST_ANSWER_BYTES = 6 * 1024 * 1024 - 8 * 1024  # what the answer of a function may have
-
-_OK = 200
+_LAST = FallbackKind.LAST_KNOWN
 
 
 class Gateway:
-    """Asks the model server that the deployment record names.
+    """Has requests answered by whom the deployment record names.
 
     Args:
         deployments: Who answers for which model.
         servers: How they are called.
         clock: What deadlines go by.
+        guards: What the policies work with; a gateway without them serves models without
+            policies.
     """
 
-    def __init__(self, deployments: Deployments, servers: ModelServers, clock: Clock) -> None:
+    def __init__(
+        self,
+        deployments: Deployments,
+        servers: ModelServers,
+        clock: Clock,
+        guards: Guards | None = None,
+    ) -> None:
         self._deployments = deployments
-        self._servers = servers
         self._clock = clock
+        self._guards = guards or Guards()
+        self._servers = Servers(deployments, servers, clock, self._again)
+        guarded = Guarded(self._servers, self._guards, clock)
+        self._answering = Answering(guarded, self._guards, clock)
+        self._fallbacks = Fallbacks(deployments, self._answering, self._guards)
 
     def check(self) -> None:
         """Make sure that requests can be served at all; `UnavailableError` where they cannot."""
         self._deployments.probe()
 
     def locate(self, model: str, version: str | None = None, pair: str = "") -> Target:
-        """Who a request for a model, or for one version of it, goes to.
-
-        Features go to the predictor that was trained with who made them, which while a pair is
-        being released may be the last good one.
+        """Who a model, or one version of it, is, whatever its policies say.
 
         Raises:
             NotFoundError: nobody serves that.
         """
-        deployment = self._deployments.get(model)
-        if version is not None:
-            return Target(deployment, deployment.served(version), PINNED)
-        half, champion = _half(deployment, pair), deployment.champion
-        if half is None or half.ref.pair == champion.ref.pair:
-            return Target(deployment, champion, CHAMPION)
-        return Target(deployment, half, PINNED)
+        return locate(self._deployments.get(model), version, pair)
+
+    def route(self, model: str, version: str | None, ask: Ask) -> Target:
+        """Who a request for a model, or for one version of it, goes to.
+
+        Raises:
+            NotFoundError: nobody serves that.
+        """
+        return choose(self._deployments.get(model), version, ask, self._clock, self._guards)
 
     def infer(self, target: Target, ask: Ask) -> Prediction:
         """Have the rows of a body predicted.
@@ -79,31 +74,36 @@ class Gateway:
             TooLargeError: more bytes than the deployment allows, or than an answer may have.
             MalformedError: the body is no text that could be passed on.
             DeadlineExceededError: no answer within the deployment's deadline.
+            RefusedError: a policy keeps the request from the model, and no fallback helps.
+            OnlineBudgetError: the version takes no synchronous traffic.
         """
-        most = target.deployment.limits.max_body_kb * 1000
+        deployment = target.deployment
+        most = deployment.limits.max_body_kb * 1000
         if ask.size > most:
             raise TooLargeError(f"the body has {ask.size} bytes; this model takes {most}")
-        reply = self._ask(target, "infer", ask)
-        version = reply.model_version or target.version
-        return Prediction(
-            reply.status,
-            reply.body,
-            version,
-            reply.rows,
-            reply.model_ms,
-            reply.degraded,
-            reply.pair,
-        )
+        policies = deployment.policies
+        routing = policies.routing
+        if not routing.active:
+            refused = RefusedError(
+                f"{deployment.model} is switched off at the moment", reason=SWITCHED_OFF
+            )
+            return self._fallbacks.answer(target, ask, routing.off, refused)
+        if policies.circuit is None and routing.shadow is None and routing.off.kind is not _LAST:
+            return self._answering.answer(target, ask)[0]
+        return self._watched(target, ask)
 
     def metadata(self, target: Target, *, request_id: str, seconds: float) -> dict[str, Any]:
         """The model as the Open Inference Protocol describes it, with the versions served."""
-        reply = self._ask(target, "metadata", Ask("", False, 0, request_id, seconds))
-        if reply.status != _OK:
+        _, reply = self._servers.ask(target, "metadata", Ask("", False, 0, request_id, seconds))
+        if reply.status != OK:
             raise UnavailableError(reply.reason or "the model server has no model yet")
         document: dict[str, Any] = msgspec.json.decode(reply.body)
-        served = (target.deployment.champion, target.deployment.last_good)
-        versions = dict.fromkeys(s.ref.version for s in served if s is not None)
-        return {**document, "name": target.deployment.model, "versions": list(versions)}
+        versions = [served.ref.version for served in target.deployment.serving()]
+        return {
+            **document,
+            "name": target.deployment.model,
+            "versions": list(dict.fromkeys(versions)),
+        }
 
     def ready(self, target: Target, *, request_id: str, seconds: float) -> ModelReady:
         """Have the model server check itself.
@@ -111,8 +111,8 @@ class Gateway:
         Raises:
             UnavailableError: it is not ready; the sentence says why.
         """
-        reply = self._ask(target, "ready", Ask("", False, 0, request_id, seconds))
-        if reply.status != _OK or not reply.ready:
+        _, reply = self._servers.ask(target, "ready", Ask("", False, 0, request_id, seconds))
+        if reply.status != OK or not reply.ready:
             raise UnavailableError(reply.reason or "the model is not ready", retry_after=2)
         return ModelReady(
             name=target.deployment.model,
@@ -124,62 +124,45 @@ class Gateway:
             load_ms=reply.load_ms,
         )
 
-    def _ask(self, target: Target, verb: str, ask: Ask) -> ServerReply:
-        """Call the server of a target, and once more where the record has moved on meanwhile.
+    def _again(self, target: Target, ask: Ask) -> Target:
+        """Who a target's request goes to by the record as it is now."""
+        version = target.version if target.exact else None
+        return self.route(target.deployment.model, version, ask)
 
-        The record may be two seconds old, or a minute when the registry is down; in that time a
-        server can be retired.
-        """
+    def _watched(self, target: Target, ask: Ask) -> Prediction:
+        """Answer; what is refused by a fallback, and what is answered copied for what follows."""
         started = self._clock.now()
-        allowed = min(target.deployment.deadline_ms / 1000, ask.seconds - MARGIN_SECONDS)
+        circuit = target.deployment.policies.circuit
+        fallback = circuit.fallback if circuit is not None else Fallback()
         try:
-            reply = self._call(target, verb, ask, allowed)
-            failure: Exception | None = None
-            if not reply.gone:
-                return reply
-        except UnavailableError as error:
-            failure = error
-        self._deployments.forget(target.deployment.model)
-        now = self.locate(
-            target.deployment.model,
-            None if target.route == CHAMPION else target.version,
-            ask.pair,
-        )
-        if now.served == target.served:
-            raise failure or ModelServerError("the model server is pinned to another model")
-        left = allowed - (self._clock.now() - started).total_seconds()
-        return self._call(now, verb, ask, left)
+            answered, said = self._answering.answer(target, ask)
+        except RefusedError as refused:
+            return self._fallbacks.answer(target, ask, fallback, refused)
+        if said.status == OK and not said.degraded:
+            off = target.deployment.policies.routing.off
+            if said.cache != HIT and _LAST in {fallback.kind, off.kind}:
+                keep = need(self._guards.last_known, "last known answers").keep
+                keep(inquiry_of(target, ask), said.body)
+            self._copy(target, ask, said, (self._clock.now() - started).total_seconds() * 1000)
+        return answered
 
-    def _call(self, target: Target, verb: str, ask: Ask, seconds: float) -> ServerReply:
-        if seconds < LEAST_SECONDS:
-            raise DeadlineExceededError("gateway", max(0.0, round(seconds, 3)))
-        call = ServerCall(
-            verb=verb,
-            ref=target.served.ref,
+    def _copy(self, target: Target, ask: Ask, said: Prediction, latency_ms: float) -> None:
+        """Hand a copy on where the shadow is to be asked too."""
+        shadow = target.deployment.policies.routing.shadow
+        if shadow is None or shadow.version == said.model_version:
+            return
+        if not is_copied(ask.request_id, shadow.share):
+            return
+        copy = ShadowCopy(
+            model=target.deployment.model,
+            revision=target.deployment.revision,
             request_id=ask.request_id,
-            route=target.route,
-            cache=CACHE,
+            shadow=shadow.version,
+            version=said.model_version,
             body=ask.body,
             base64=ask.base64,
-            exact=target.route == PINNED,
+            answer=said.body,
+            latency_ms=round(latency_ms, 3),
             pair=ask.pair,
         )
-        try:
-            payload = msgspec.json.encode(call)
-        except UnicodeEncodeError as error:
-            raise MalformedError("the body, or the pair, is no UTF-8 text") from error
-        answer = self._servers.call(target.served.server, payload, timeout=seconds)
-        if len(answer) > MOST_ANSWER_BYTES:
-            raise TooLargeError("the answer would be too large; send fewer rows")
-        try:
-            return msgspec.json.decode(answer, type=ServerReply)
-        except msgspec.DecodeError as error:
-            raise ModelServerError("the model server answered what nobody can read") from error
-
-
-def _half(deployment: Deployment, pair: str) -> Served | None:
-    """Who serves the half of a pair; None where nobody does, or none was said."""
-    try:
-        return deployment.paired(pair) if pair else None
-    except NotFoundError:
-        return None
+        need(self._guards.shadow, "shadow").send(copy)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import msgspec
 
 from servery.domain.deployment import Deployment, Served
 from servery.domain.manifest import ModelRef
+
+CHAMPION = "champion"
+PINNED = "version"
+OFF = "off"
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 _CONFLICT = 409
 
@@ -55,17 +63,28 @@ class ServerReply(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Who a request goes to.
+    """Who a request goes to, and why.
 
     Attributes:
         deployment: The record that says so.
         served: The version and its server.
-        route: `champion`, or `version` where the caller asked for one by name.
+        route: What the answer says of who answered: `champion`; `version` where the caller or
+            a policy names one; `branch:NAME`; `variant:EXPERIMENT/NAME`; `fallback:KIND`.
+        exact: Whether the caller asked for this version, so that no other may stand in.
+        branch: Name of the branch that the request takes; empty for none.
+        experiment: Name of the experiment that it takes part in; empty for none.
+        variant: Name of its variant.
+        key: Digest of the key that it takes part by.
     """
 
     deployment: Deployment
     served: Served
     route: str
+    exact: bool = False
+    branch: str = ""
+    experiment: str = ""
+    variant: str = ""
+    key: str = ""
 
     @property
     def version(self) -> str:
@@ -84,6 +103,7 @@ class Ask:
         request_id: What every log knows the request by.
         seconds: How long this function may still run.
         pair: Whose features the rows are, as the caller says; empty where they are none.
+        headers: Of the request, by lower-case name.
     """
 
     body: str
@@ -92,20 +112,27 @@ class Ask:
     request_id: str
     seconds: float
     pair: str = ""
+    headers: Mapping[str, str] = field(default=_NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model server answered; a refused input is an answer too.
+    """What a request is answered; a refused input is an answer too.
 
     Attributes:
         status: The HTTP status that goes with it.
         body: The complete JSON document, a problem document where the status says so.
-        model_version: The version that answered.
+        model_version: The version that answered; empty where none did.
         rows: Rows predicted.
         model_ms: Milliseconds that the model took.
-        degraded: Whether another version stood in.
+        degraded: Whether another version, or a fallback, stood in.
         pair: Id of the pair that the one who answered is half of.
+        route: As `Target.route`.
+        cache: hit, partial, miss, or off.
+        served: Who answered; None where no model did.
+        fallback: What stood in for the model; empty where nothing did.
+        reason: Why the request did not reach the model; empty where it did.
+        job: Id of the job that the request was made; empty where it was not.
     """
 
     status: int
@@ -115,6 +142,12 @@ class Prediction:
     model_ms: float
     degraded: bool
     pair: str = ""
+    route: str = CHAMPION
+    cache: str = OFF
+    served: Served | None = None
+    fallback: str = ""
+    reason: str = ""
+    job: str = ""
 
 
 class ModelReady(msgspec.Struct, frozen=True, kw_only=True):
