@@ -34,6 +34,7 @@ def a_manifest(version: str, training: str, files: dict[str, str], **changes: An
         "data": {"columns": [{"name": "petal_length", "dtype": "float", "personal": True}]},
         "serving": {"mode": "load", "deadline_ms": 2500},
         "log": {"sample": 0.5},
+        "monitor": {"production_metric": "share of species that a botanist confirms"},
     }
     values = {
         "model": "iris",

@@ -103,6 +103,11 @@ def test_the_schema_for_editors_takes_it_when_it_is_read():
         ({"split__test_fraction": 1}, "split.test_fraction"),
         ({"serving__mode": "carry"}, "serving.mode"),
         ({"serving__deadline_ms": 60_000}, "serving.deadline_ms"),
+        ({"log__sample": 0}, "log.sample"),
+        ({"log__sample": 0.0}, "log.sample"),
+        ({"owner": "   "}, "owner"),
+        ({"data__columns__0__unit": " "}, "data.columns[0].unit"),
+        ({"data__columns__2__unit": " "}, "data.columns[2].unit"),
         ({"log__sample": -0.1}, "log.sample"),
     ],
 )

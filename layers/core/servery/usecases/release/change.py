@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from servery.domain.deployment import Deployment, Served, forget, servers_of
+from servery.domain.one_model import check_one_model
 from servery.domain.release_order import current
 from servery.domain.releases import GRACE_SECONDS
 from servery.errors import ConflictError, ServeryError
@@ -62,7 +63,9 @@ def write_change(deployment: Deployment, journal: Journal, ports: ReleasePorts) 
 
     Raises:
         ConflictError: somebody else has changed the deployment.
+        AllInOneError: a server would serve more than one model.
     """
+    check_one_model(deployment, ports.registry.deployments())
     now = ports.clock.now()
     deployment = forget(deployment, now=now.timestamp(), grace=GRACE_SECONDS)
     deployment = msgspec.structs.replace(deployment, changed=now.isoformat())

@@ -10,7 +10,7 @@ from servery.domain.deployment import Deployment, crown
 from servery.domain.deployment_settings import settled
 from servery.domain.release_order import ORDER_SECONDS, check_order, current, order_lease
 from servery.usecases.release.change import clean, make_change
-from servery.usecases.release.putting_up import answers_already, put_up
+from servery.usecases.release.putting_up import answers_already, put_up, warn_of_budget
 from servery.usecases.release.target import Target, find_target
 from servery.usecases.release.turns import turn
 
@@ -38,6 +38,7 @@ def release(journal: Journal, ports: ReleasePorts) -> None:
         check_order(ref, target.partner, ports.registry)
         deployment = _crown(target, deployment, journal, ports)
     journal.did("crown", f"revision {deployment.revision}", released_as=ref.version)
+    warn_of_budget(ref.version, deployment, journal)
     clean(deployment, journal, ports)
 
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from servery.domain.deployment import Deployment, Served
+from servery.domain.online_budget import over_budget
 from servery.errors import ConflictError
 from servery.usecases.release.placement import place
 
@@ -40,7 +41,13 @@ def put_up(
     with suppress(ConflictError):  # registered by an earlier release or attempt
         ports.registry.add_version(target.production)
     journal.did("promote", f"{target.production.version} from {target.production.promoted_from}")
-    return Served(ref=target.ref, server=server, unlogged=target.unlogged, partner=target.partner)
+    return Served(
+        ref=target.ref,
+        server=server,
+        unlogged=target.unlogged,
+        partner=target.partner,
+        figures=target.manifest.figures.get(target.ref.runtime),
+    )
 
 
 def answers_already(served: Served, target: Target, ports: ReleasePorts) -> bool:
@@ -50,3 +57,10 @@ def answers_already(served: Served, target: Target, ports: ReleasePorts) -> bool
         target.mode,
         ports.publisher.code(target.ref.runtime, target.ref.part),
     )
+
+
+def warn_of_budget(version: str, deployment: Deployment, journal: Journal) -> None:
+    """Note where a version that was put up is too much for synchronous traffic."""
+    error = over_budget(deployment, deployment.served(version))
+    if error is not None:
+        journal.did("budget", error.message)

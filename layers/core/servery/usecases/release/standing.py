@@ -9,7 +9,7 @@ from servery.domain.deployment import Deployment
 from servery.domain.release_order import current
 from servery.errors import ConflictError
 from servery.usecases.release.change import clean, make_change
-from servery.usecases.release.putting_up import answers_already, put_up
+from servery.usecases.release.putting_up import answers_already, put_up, warn_of_budget
 from servery.usecases.release.target import Target, find_target
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def stand(journal: Journal, ports: ReleasePorts) -> None:
         check_room(deployment, version)
         deployment = _add(target, deployment, journal, ports)
     journal.did("stand", f"revision {deployment.revision}", released_as=version)
+    warn_of_budget(version, deployment, journal)
     clean(deployment, journal, ports)
 
 

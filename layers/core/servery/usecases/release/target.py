@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from servery.domain.accountability import check_accountable
 from servery.domain.deployment_settings import said_by_spec
 from servery.domain.manifest import MANIFEST, Manifest, ModelRef, Part, Runtime, read_manifest
 from servery.domain.records import VersionRecord
@@ -59,8 +60,8 @@ def find_target(
 
     Raises:
         NotFoundError: there is no such version or training.
-        InvalidInputError: an imported artifact would have to be unpickled, or the model would
-            be its own second stage.
+        InvalidInputError: an imported artifact would have to be unpickled, the model would be
+            its own second stage, or production could not judge it.
         ArtifactError: the artifact is not the one that was registered.
     """
     asked = registry.version(record.model, record.version)
@@ -77,6 +78,7 @@ def find_target(
     if source.origin != "training" and trained.ref.runtime is Runtime.JOBLIB:
         raise InvalidInputError("an imported artifact is served by onnx only, never unpickled")
     manifest = read_manifest(objects.get(f"{trained.ref.prefix}/{MANIFEST}"), trained.ref)
+    check_accountable(manifest)
     production = asked
     if asked is source:
         production = _production(asked, trained.ref, trained.metrics, registry, created)
