@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
+from servery.domain.answer_documents import records_document, tensor, tensors_document
 from servery.domain.datatypes import DATATYPE_OF
 from servery.domain.inference import Form
 from servery.domain.json_rows import interleaved, literal, tokens
 from servery.domain.signature import Task
-from servery.edge.inference.envelope import check_finite, records_answer, tensor, tensors_answer
+from servery.edge.inference.finite import check_finite
 from servery.errors import ModelServerError
 
 if TYPE_CHECKING:
@@ -52,10 +53,10 @@ class AnswerWriter:
         check_finite(prediction.answers if scores is None else scores, _NOT_FINITE)
         if question.form is Form.RECORDS:
             rows = self._rows(question.rows, prediction, context)
-            return records_answer(question, context, rows)
+            return records_document(question.id, context, rows)
         wanted = question.outputs or self.names
         outputs = [self._tensor(name, question.rows, prediction) for name in wanted]
-        return tensors_answer(question, context, outputs)
+        return tensors_document(question.id, context, outputs)
 
     def _rows(self, rows: int, prediction: Prediction, context: AnswerContext) -> bytes:
         version = literal(orjson.dumps(context.model_version))

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import orjson
 
+from servery.domain.answer_documents import records_document, tensor, tensors_document
 from servery.domain.inference import Form
 from servery.domain.json_rows import exact, feature_rows
-from servery.edge.inference.envelope import check_finite, records_answer, tensor, tensors_answer
+from servery.edge.inference.finite import check_finite
 
 if TYPE_CHECKING:
     from servery.domain.inference import AnswerContext, Prediction, Question
@@ -37,7 +38,7 @@ class FeatureWriter:
         if question.form is Form.RECORDS:
             after = b',"model_version":%b}' % orjson.dumps(context.model_version)
             rows = self._rows.write(matrix, b'{"features":', after)
-            return records_answer(question, context, rows, pair)
+            return records_document(question.id, context, rows, pair)
         data = exact(np.ascontiguousarray(matrix).reshape(-1))
         output = tensor(FEATURES, list(matrix.shape), "FP32", data)
-        return tensors_answer(question, context, [output], pair)
+        return tensors_document(question.id, context, [output], pair)

@@ -1,36 +1,33 @@
-"""What stands around the predictions of every answer, in either form."""
+"""What stands around the predictions of every answer, in either form.
+
+Model servers write answers by it, and whoever puts answers together that servers gave before.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import orjson
 
-from servery.edge.inference.refusal import MOST, refuse
-from servery.errors import Violation
-
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from servery.domain.inference import AnswerContext, Question
+    from servery.domain.inference import AnswerContext
 
 _NUMPY = orjson.OPT_SERIALIZE_NUMPY
 
 
-def records_answer(
-    question: Question, context: AnswerContext, rows: bytes, said: dict[str, Any] | None = None
+def records_document(
+    name: str | None, context: AnswerContext, rows: bytes, said: dict[str, Any] | None = None
 ) -> bytes:
     """The answer to records.
 
     Args:
-        question: What was asked.
+        name: The caller's own name for the request, if it had one.
         context: What the answer says about itself.
         rows: The JSON of the predictions, separated by commas.
         said: What it says beside them.
     """
     envelope: dict[str, Any] = {
-        **({"id": question.id} if question.id is not None else {}),
+        **({"id": name} if name is not None else {}),
         "model": context.model,
         "model_version": context.model_version,
         **_provenance(context),
@@ -39,8 +36,8 @@ def records_answer(
     return orjson.dumps(envelope)[:-1] + b',"predictions":[' + rows + b"]}"
 
 
-def tensors_answer(
-    question: Question,
+def tensors_document(
+    name: str | None,
     context: AnswerContext,
     outputs: list[dict[str, Any]],
     said: dict[str, Any] | None = None,
@@ -49,35 +46,16 @@ def tensors_answer(
     document: dict[str, Any] = {
         "model_name": context.model,
         "model_version": context.model_version,
-        **({"id": question.id} if question.id is not None else {}),
+        **({"id": name} if name is not None else {}),
         "parameters": {**_provenance(context), **(said or {})},
         "outputs": outputs,
     }
     return orjson.dumps(document, option=_NUMPY)
 
 
-def tensor(name: str, shape: list[int], datatype: str, data: Any) -> dict[str, Any]:
+def tensor(name: str, shape: list[int], datatype: str, data: object) -> dict[str, Any]:
     """One output tensor."""
     return {"name": name, "shape": shape, "datatype": datatype, "data": data}
-
-
-def check_finite(numbers: NDArray[np.generic], message: str) -> None:
-    """Let pass only numbers that JSON has.
-
-    Args:
-        numbers: One row of them, or one number, for each row of the request.
-        message: What is wrong with a row that has others.
-
-    Raises:
-        InvalidInputError: names the rows.
-    """
-    if numbers.dtype.kind != "f":
-        return
-    finite = np.isfinite(numbers)
-    if finite.all():
-        return
-    bad = np.flatnonzero(~finite.reshape(len(numbers), -1).all(axis=1))
-    refuse([Violation(f"records[{index}]", message) for index in bad[:MOST].tolist()])
 
 
 def _provenance(context: AnswerContext) -> dict[str, Any]:
