@@ -74,8 +74,12 @@ def register(
     runtime: Runtime = Runtime.ONNX,
     created: str = "2026-03-01T12:00:00+00:00",
     origin: str = "training",
+    **said: Any,
 ) -> ModelRef:
-    """Store an artifact and register it, with its model and version where they are new."""
+    """Store an artifact and register it, with its model and version where they are new.
+
+    What is `said` beside that stands in its manifest.
+    """
     prefix = f"models/iris/{version}/{training}"
     content = {
         runtime.filename: f"model of {version} {training}".encode(),
@@ -84,7 +88,7 @@ def register(
     for name, data in content.items():
         objects.put(f"{prefix}/{name}", data)
     digests = {name: digest_bytes(data) for name, data in content.items()}
-    manifest = msgspec.json.encode(a_manifest(version, training, digests, runtime=runtime))
+    manifest = msgspec.json.encode(a_manifest(version, training, digests, runtime=runtime, **said))
     objects.put(f"{prefix}/manifest.json", manifest)
     registry.put_model(a_model())
     if version not in [v.version for v in registry.versions("iris")]:

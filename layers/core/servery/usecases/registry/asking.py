@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
+from servery.domain.accountability import check_accountable
 from servery.domain.candidates import check_room, check_whole
 from servery.domain.manifest import MANIFEST, read_manifest
 from servery.domain.records import ReleaseKind, ReleaseRecord, ReleaseState
@@ -97,7 +98,8 @@ def ask_release(
 
     Raises:
         NotFoundError: there is no such model.
-        InvalidInputError: there is no such version or training, or a roll names one.
+        InvalidInputError: there is no such version or training, a roll names one, or production
+            could not judge the version.
         ConflictError: another change of the deployment is under way, or there is nothing to
             release or to roll.
         ReleaseOrderError: half of a pair that another change has to come before.
@@ -107,6 +109,8 @@ def ask_release(
     kind = request.wanted()
     now = clock.now()
     version, training = subject(model, request, registry)
+    if kind is not ReleaseKind.ROLL:
+        _check_accountable(registry.version(model, version), training, registry, objects)
     if kind is ReleaseKind.CANDIDATE:
         _check_candidate(registry.version(model, version), training, registry)
     if kind is ReleaseKind.RELEASE:
@@ -140,6 +144,18 @@ def _give_up(record: ReleaseRecord, error: ServeryError, registry: Registry, clo
         registry.put_release(ended(record, now=clock.now(), reason=f"it was not started: {error}"))
     finally:
         registry.end_lease(release_lease(record.model), record.id)
+
+
+def _check_accountable(
+    version: VersionRecord, training: str, registry: Registry, objects: ObjectStore
+) -> None:
+    """Refuse at once what the release would: no owner, no unit, no log, no production metric."""
+    trainings = registry.trainings(version.model, version.promoted_from or version.version)
+    for ref in (t.ref for t in trainings if t.ref.training == training):
+        try:
+            check_accountable(read_manifest(objects.get(f"{ref.prefix}/{MANIFEST}"), ref))
+        except ArtifactError:
+            return  # the release says so, and keeps a record of it
 
 
 def _check_order(
