@@ -22,6 +22,7 @@ from servery.usecases.jobs.redriving import RedriveRequest
 from servery.usecases.jobs.views import JobList, JobView, Redriven
 from servery.usecases.multi_stage.views import StagedAnswer
 from servery.usecases.registry.asking import ReleaseRequest
+from servery.usecases.registry.editing import PoliciesRequest
 from servery.usecases.registry.returning import RollBackRequest
 from servery.usecases.registry.views import (
     DeploymentView,
@@ -121,7 +122,7 @@ def _infer(summary: str) -> Operation:
             PAIR_HEADER: "Of half of a pair that takes features: the pair of who made them, as "
             "the preprocessor's answer says it."
         },
-        sends=(PAIR_HEADER,),
+        sends=(PAIR_HEADER, "x-served-by", "x-cache", "retry-after", "location"),
         examples={"records": _RECORDS, "tensors": _TENSORS},
     )
 
@@ -153,9 +154,26 @@ OPERATIONS: dict[str, Operation] = {
     "get_deployment": Operation(
         "Who answers, and who answered before", (DeploymentView,), errors=_READING, query=_PAGE
     ),
+    "edit_deployment": Operation(
+        "Change the policies of a deployment: caches, limits, routing",
+        (Deployment,),
+        (PoliciesRequest,),
+        errors=(400, 404, 409, 413, 415, 422, 503),
+        examples={
+            "kill switch": {
+                "revision": 3,
+                "policies": {"routing": {"active": False}},
+                "reason": "wrong on the night shift",
+            },
+            "cache": {"revision": 3, "policies": {"cache": {"seconds": 600}}},
+        },
+    ),
+    "retire_candidate": Operation(
+        "Take a candidate out", (Deployment,), errors=(404, 409, 422, 503)
+    ),
     "list_releases": Operation("Releases", (ReleaseList,), errors=_READING, query=_PAGE),
     "start_release": Operation(
-        "Release a version, or roll the servers onto the deployed code",
+        "Release a version as champion or candidate, or roll the servers onto the deployed code",
         (ReleaseRecord,),
         (ReleaseRequest,),
         status=202,
@@ -163,6 +181,7 @@ OPERATIONS: dict[str, Operation] = {
         examples={
             "newest": {},
             "version": {"version": "0.1.0-dabc1234.sdef5678", "mode": "image"},
+            "candidate": {"version": "0.1.0-dabc1234.sdef5678", "as": "candidate"},
             "roll": {"kind": "roll"},
         },
         body_required=False,

@@ -10,7 +10,9 @@ from servery.edge.http import Answer, Request
 from servery.edge.strict import check_query, read_body, read_page
 from servery.errors import InvalidInputError, Violation
 from servery.usecases.registry.asking import ReleaseRequest, ask_release
+from servery.usecases.registry.editing import PoliciesRequest, edit_policies
 from servery.usecases.registry.reading import RegistryReader
+from servery.usecases.registry.retiring import retire
 from servery.usecases.registry.returning import RollBackRequest, return_to_last_good
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ class RegistryApi:
             "get_version": self._version,
             "list_trainings": _paged(reader.runs),
             "get_deployment": self._deployment,
+            "edit_deployment": self._edit,
+            "retire_candidate": self._retire,
             "list_releases": _paged(reader.releases),
             "get_release": self._release,
             "start_release": self._start_release,
@@ -118,6 +122,28 @@ class RegistryApi:
         answer = _about(parameters, deployment)
         answer.headers["x-model-version"] = deployment.champion.ref.version
         return answer
+
+    def _edit(self, request: Request, parameters: dict[str, str]) -> Answer:
+        check_query(request)
+        deployment = edit_policies(
+            parameters["model"],
+            read_body(request, PoliciesRequest),
+            registry=self._registry,
+            objects=self._objects,
+            clock=self._clock,
+        )
+        return _about(parameters, deployment)
+
+    def _retire(self, request: Request, parameters: dict[str, str]) -> Answer:
+        check_query(request)
+        deployment = retire(
+            parameters["model"],
+            parameters["version"],
+            registry=self._registry,
+            clock=self._clock,
+            entropy=self._entropy,
+        )
+        return _about(parameters, deployment)
 
 
 def _paged(read: Callable[[str, int, str], Any]) -> Call:

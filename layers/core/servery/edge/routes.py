@@ -56,6 +56,8 @@ ROUTES: tuple[Route, ...] = (
         ("get_version", "GET", "/models/{model}/versions/{version}"),
         ("list_trainings", "GET", "/models/{model}/trainings"),
         ("get_deployment", "GET", "/models/{model}/deployment"),
+        ("edit_deployment", "POST", "/models/{model}/deployment"),
+        ("retire_candidate", "DELETE", "/models/{model}/candidates/{version}"),
         ("list_releases", "GET", "/models/{model}/releases"),
         ("start_release", "POST", "/models/{model}/releases"),
         ("get_release", "GET", "/models/{model}/releases/{release}"),

@@ -37,11 +37,10 @@ def read_body(request: Request, kind: type[T]) -> T:
     if request.size > MAX_BODY:
         raise TooLargeError(f"the body has more than {MAX_BODY // 1024} kB")
     content = request.content()
-    if not content.strip():
-        return kind()
-    check_media(request.headers)
+    if content.strip():
+        check_media(request.headers)
     try:
-        return msgspec.json.decode(content, type=kind)
+        return msgspec.json.decode(content if content.strip() else b"{}", type=kind)
     except msgspec.ValidationError as error:
         raise misfit(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -10,6 +10,7 @@ from servery.domain.deployment import Deployment, crown
 from servery.domain.deployment_settings import settled
 from servery.domain.release_order import ORDER_SECONDS, check_order, current, order_lease
 from servery.usecases.release.change import clean, make_change
+from servery.usecases.release.keeping import check_kept
 from servery.usecases.release.putting_up import answers_already, put_up, warn_of_budget
 from servery.usecases.release.target import Target, find_target
 from servery.usecases.release.turns import turn
@@ -36,6 +37,7 @@ def release(journal: Journal, ports: ReleasePorts) -> None:
             return
         # Here already, so that nothing is made in vain; what counts is the look before the change.
         check_order(ref, target.partner, ports.registry)
+        check_kept(deployment, target, ports)
         deployment = _crown(target, deployment, journal, ports)
     journal.did("crown", f"revision {deployment.revision}", released_as=ref.version)
     warn_of_budget(ref.version, deployment, journal)
