@@ -54,7 +54,7 @@ class Asked:
     def is_plain(self) -> bool:
         """Whether writing it anew loses nothing: no object has a name twice."""
         try:
-            return self.document == json.loads(self._content, object_pairs_hook=_once)
+            return bool(self.document == json.loads(self._content, object_pairs_hook=_once))
         except (ValueError, RecursionError):
             return False
 

@@ -11,6 +11,7 @@ from servery.edge.http import Answer, Request, Response, parse_request, respond
 from servery.edge.problem import CONTENT_TYPE, headers_of, problem, status_of
 from servery.edge.routes import Router
 from servery.edge.telemetry import Telemetry, log_error
+from servery.errors import RefusedError
 
 SERVER_ERROR = 500
 
@@ -24,9 +25,12 @@ def refuse(
     route: str = "",
     dimensions: dict[str, str] | None = None,
 ) -> Answer:
-    """The problem document of an error, as an answer; what is our fault is logged."""
+    """The problem document of an error, as an answer; what is our fault is logged.
+
+    That a policy refuses a request is nobody's fault.
+    """
     status = status_of(error)
-    if status >= SERVER_ERROR:
+    if status >= SERVER_ERROR and not isinstance(error, RefusedError):
         log_error(error, request_id=request_id, route=route)
     return Answer(
         status=status,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 ALLOWED_HEADERS = "content-type, x-api-key, x-request-id, x-pair, idempotency-key"
-EXPOSED_HEADERS = "x-request-id, x-model-version, x-pair, retry-after, location"
+EXPOSED_HEADERS = (
+    "x-request-id, x-model-version, x-pair, x-served-by, x-cache, retry-after, location"
+)
 MAX_AGE_SECONDS = 600
 
 

@@ -152,7 +152,7 @@ class Provenance(_Document, frozen=True, kw_only=True):
 
     request_id: str
     served_by: str
-    cache: Literal["hit", "miss", "off"]
+    cache: Literal["hit", "partial", "miss", "off"]
     degraded: bool = False
     pair: str = ""
 
@@ -193,7 +193,7 @@ class RecordsAnswer(_Document, frozen=True, kw_only=True):
     model_version: str
     request_id: str
     served_by: str
-    cache: Literal["hit", "miss", "off"]
+    cache: Literal["hit", "partial", "miss", "off"]
     predictions: list[dict[str, Any]]
     degraded: bool = False
     id: str = ""

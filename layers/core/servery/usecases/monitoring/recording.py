@@ -30,8 +30,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         model: Name of the model, `unknown` where there is none of the name asked for.
         model_version: The version that answered.
         training: `trN` that it was released from.
-        route: `champion`, `version`, ...: how the request came to the version.
-        cache: hit, miss or off.
+        route: How the request came to who answered: `champion`, `version`, `branch:NAME`,
+            `variant:EXPERIMENT/NAME`, `fallback:KIND`, ...
+        branch: Name of the branch that it took; empty for none.
+        experiment: Name of the experiment that it took part in; empty for none.
+        variant: Name of its variant: that it was exposed to it.
+        key: Digest of the key that it took part by, 16 hexadecimal digits.
+        fallback: What stood in for the model that it may not reach; empty where nothing did.
+        cache: hit, partial, miss or off.
         status: The HTTP status.
         rows: Rows predicted.
         latency_ms: From the request to its answer, in the function that logs.
@@ -55,6 +61,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     model_version: str = ""
     training: str = ""
     route: str = ""
+    branch: str = ""
+    experiment: str = ""
+    variant: str = ""
+    key: str = ""
+    fallback: str = ""
     cache: str = "off"
     status: int
     rows: int = 0
@@ -84,8 +95,13 @@ class Outcome:
         answer: The answer's body, JSON.
         model_version: The version that answered, where one did.
         training: `trN` that it was released from.
-        route: How the request came to the version.
-        cache: hit, miss or off.
+        route: How the request came to who answered.
+        branch: Name of the branch that it took.
+        experiment: Name of the experiment that it took part in.
+        variant: Name of its variant.
+        key: Digest of the key that it took part by.
+        fallback: What stood in for the model.
+        cache: hit, partial, miss or off.
         rows: Rows predicted.
         model_ms: Milliseconds in the model.
         degraded: Whether another version stood in.
@@ -105,6 +121,11 @@ class Outcome:
     model_version: str = ""
     training: str = ""
     route: str = ""
+    branch: str = ""
+    experiment: str = ""
+    variant: str = ""
+    key: str = ""
+    fallback: str = ""
     cache: str = "off"
     rows: int = 0
     model_ms: float = 0.0
@@ -147,6 +168,11 @@ class Recorder:
             model_version=outcome.model_version,
             training=outcome.training,
             route=outcome.route,
+            branch=outcome.branch,
+            experiment=outcome.experiment,
+            variant=outcome.variant,
+            key=outcome.key,
+            fallback=outcome.fallback,
             cache=outcome.cache,
             status=outcome.status,
             rows=outcome.rows,
