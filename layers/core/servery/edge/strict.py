@@ -25,17 +25,22 @@ _ERROR = re.compile(r"^(?P<message>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTA
 _FIELD = re.compile(r"(?:unknown|required) field `(?P<name>.*)`", re.DOTALL)
 
 
-def read_body(request: Request, kind: type[T]) -> T:
+def read_body(request: Request, kind: type[T], *, most: int = MAX_BODY) -> T:
     """The body as `kind`; no body at all is all of its defaults.
+
+    Args:
+        request: The request.
+        kind: What its body is.
+        most: Bytes that it may have.
 
     Raises:
         MalformedError: it is not JSON.
         InvalidInputError: it is JSON, but does not fit; the violation names the field.
-        TooLargeError: it has more than `MAX_BODY` bytes.
+        TooLargeError: it has more than `most` bytes.
         UnsupportedMediaError: it says that it is something else.
     """
-    if request.size > MAX_BODY:
-        raise TooLargeError(f"the body has more than {MAX_BODY // 1024} kB")
+    if request.size > most:
+        raise TooLargeError(f"the body has more than {most // 1024} kB")
     content = request.content()
     if content.strip():
         check_media(request.headers)

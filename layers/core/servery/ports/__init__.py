@@ -41,7 +41,7 @@ from servery.ports.policies import (
     Signatures,
     TakenJob,
 )
-from servery.ports.prediction_log import PredictionLog
+from servery.ports.prediction_log import LineLog, PredictionLog
 from servery.ports.queues import ReleaseQueue, TrainingQueue
 from servery.ports.registry import Deployments, Registry
 
@@ -74,6 +74,7 @@ __all__ = [
     "JobQueue",
     "JobStore",
     "LastKnown",
+    "LineLog",
     "LoadedModel",
     "Look",
     "ModelRuntime",

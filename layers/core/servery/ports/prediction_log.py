@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class PredictionLog(Protocol):
@@ -10,4 +13,12 @@ class PredictionLog(Protocol):
 
     def record(self, line: bytes) -> None:
         """Queue one JSON line without its newline; what cannot be kept is counted as lost."""
+        ...
+
+
+class LineLog(Protocol):
+    """Takes lines that somebody waits to hear of."""
+
+    def write(self, lines: Sequence[bytes]) -> None:
+        """Write JSON lines, each without its newline; `UnavailableError` unless all were taken."""
         ...
