@@ -11,10 +11,12 @@ from fakes.object_store import MemoryObjectStore
 from fakes.records import a_server
 from fakes.registry import MemoryRegistry
 from fakes.template import ROOT
+from msgspec.structs import replace
 from servery.adapters.model_loader import ModelLoader
 from servery.adapters.runtimes import load_runtime
 from servery.domain.deployment import Served, crown
-from servery.domain.manifest import ModelRef
+from servery.domain.manifest import Latency, ModelRef, RuntimeFigures
+from servery.domain.policies import OnlineBudget, Policies
 from servery.edge.inference import Codec
 from servery.errors import NotFoundError
 from servery.ports import LoadedModel
@@ -59,6 +61,19 @@ class House:
             crown(before, served, now=self.clock.now().timestamp(), reason="test")
         )
         return ref
+
+    def change_champion(self, *, p99_ms: float, allowed_ms: float) -> None:
+        """The champion has measured that, and the policies allow that."""
+        before = self.registry.deployment("iris")
+        latency = Latency(p50_ms=1, p99_ms=p99_ms)
+        figures = RuntimeFigures(one_row=latency, thousand_rows=latency, load_ms=1, size_bytes=1)
+        after = replace(
+            before,
+            revision=before.revision + 1,
+            champion=replace(before.champion, figures=figures),
+            policies=Policies(online=OnlineBudget(p99_ms=allowed_ms)),
+        )
+        self.registry.put_deployment(after)
 
 
 @pytest.fixture

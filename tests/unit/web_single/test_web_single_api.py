@@ -13,6 +13,7 @@ from servery.edge.cors import Cors
 from servery.edge.telemetry import Telemetry
 from servery.edge.web_single import WebSingleApi
 from servery.usecases.monitoring import Recorder
+from servery.usecases.web_single import FRESH_SECONDS
 
 ONE, TWO = "1.1.0-dabc1234.sdef5678", "2.1.0-dabc1234.sdef5678"
 ORIGIN = "https://page.example.org"
@@ -214,3 +215,24 @@ def test_origin_is_told_when_it_is_in_the_list(house, client, origin, allowed):
 
     assert status == 204
     assert ("access-control-allow-origin" in headers) is allowed
+
+
+def test_422_with_the_ways_out_when_the_model_is_too_much_for_who_waits(house, client):
+    house.release(ONE)
+    house.change_champion(p99_ms=41.0, allowed_ms=20.0)
+
+    status, problem, _ = client.predict({"records": [FLOWER]})
+
+    assert (status, problem["type"]) == (422, "urn:servery:problem:online-budget")
+    assert "one row takes 41 ms (p99), allowed are 20 ms" in problem["detail"]
+    assert problem["routes"]["jobs"] == "/v2/models/iris/jobs"
+
+
+def test_model_answers_again_when_its_budget_is_raised(house, client):
+    house.release(ONE)
+    house.change_champion(p99_ms=41.0, allowed_ms=20.0)
+    client.predict({"records": [FLOWER]})
+    house.change_champion(p99_ms=41.0, allowed_ms=41.0)
+    house.clock.advance(FRESH_SECONDS)
+
+    assert client.predict({"records": [FLOWER]})[0] == 200

@@ -50,13 +50,21 @@ def excesses(figures: RuntimeFigures | None, budget: OnlineBudget) -> list[Exces
     return found
 
 
-def over_budget(deployment: Deployment, served: Served) -> OnlineBudgetError | None:
-    """Why a version takes no synchronous traffic, and where else its rows go; None if it does."""
+def over_budget(
+    deployment: Deployment, served: Served, *, graph: str = ""
+) -> OnlineBudgetError | None:
+    """Why a version takes no synchronous traffic, and where else its rows go; None if it does.
+
+    Args:
+        deployment: With the budget.
+        served: The version.
+        graph: The graph that would ask it; empty for a caller who asks it himself.
+    """
     found = excesses(served.figures, deployment.policies.online)
     if not found:
         return None
     model, version = deployment.model, served.ref.version
-    routes = _routes(deployment, served)
+    routes = _routes(deployment, served, graph)
     told = " and ".join(excess.told for excess in found)
     allow = " ".join(f"--set online.{e.setting}={_upwards(e.measured):g}" for e in found)
     return OnlineBudgetError(
@@ -67,21 +75,21 @@ def over_budget(deployment: Deployment, served: Served) -> OnlineBudgetError | N
     )
 
 
-def check_online(deployment: Deployment, served: Served) -> None:
-    """Let pass only a version within the budget of its deployment.
+def check_online(deployment: Deployment, served: Served, *, graph: str = "") -> None:
+    """Let pass only a version within the budget of its deployment; see `over_budget`.
 
     Raises:
         OnlineBudgetError: it is not; the sentence has the figures and the ways out.
     """
-    error = over_budget(deployment, served)
+    error = over_budget(deployment, served, graph=graph)
     if error is not None:
         raise error
 
 
-def _routes(deployment: Deployment, served: Served) -> dict[str, str]:
+def _routes(deployment: Deployment, served: Served, graph: str) -> dict[str, str]:
     """Who takes the same rows and has time: jobs and files are the champion's."""
-    if served.ref.pair:
-        return {"graph_jobs": "/v2/graphs/{graph}/jobs"}
+    if graph or served.ref.pair:
+        return {"graph_jobs": f"/v2/graphs/{graph or '{graph}'}/jobs"}
     if served.ref != deployment.champion.ref:
         return {}
     model = deployment.model

@@ -98,6 +98,7 @@ class WebSingleApi:
         check_media(request.headers)
         serving = attempt.serving = self._web.serving()
         self._tell(serving.failure, request)
+        serving.check_online()
         model = serving.model
         question = attempt.question = model.codec.decode(request.content())
         began = time.perf_counter()

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 import msgspec
 
+from servery.domain.deployment import Deployment, Served
 from servery.domain.digest import digest_bytes
 from servery.domain.manifest import Manifest, ModelRef
+from servery.domain.online_budget import over_budget
 from servery.domain.signature import Field, Output, Task
 from servery.domain.spec import unlogged
-from servery.errors import FaultError, NotFoundError
+from servery.errors import FaultError, NotFoundError, OnlineBudgetError
 from servery.ports import Clock, LoadedModel, Registry
 
 FRESH_SECONDS = 2.0
@@ -21,10 +23,17 @@ ROUTE = "web_single"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which model should answer, and what share of requests goes to the prediction log."""
+    """Which model should answer.
+
+    Attributes:
+        ref: The model.
+        log_sample: Share of requests that goes to the prediction log.
+        refusal: Why it takes no synchronous traffic; None where it does.
+    """
 
     ref: ModelRef
     log_sample: float = 1.0
+    refusal: OnlineBudgetError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +43,19 @@ class Serving:
     Attributes:
         model: The model.
         log_sample: Share of requests that goes to the prediction log.
+        refusal: Why it takes no synchronous traffic; None where it does.
         failure: Why the wanted model could not be loaded, where an older one stands in.
     """
 
     model: LoadedModel
     log_sample: float
+    refusal: OnlineBudgetError | None = None
     failure: Exception | None = None
+
+    def check_online(self) -> None:
+        """Let a caller who waits pass; `OnlineBudgetError` where the model is too much for that."""
+        if self.refusal is not None:
+            raise self.refusal.with_traceback(None)  # it is raised again and again
 
     @property
     def degraded(self) -> bool:
@@ -163,13 +179,13 @@ class WebSingle:
                 raise
             return current
         if current is not None and current.model.ref == wanted.ref:
-            return Serving(current.model, wanted.log_sample)
+            return Serving(current.model, wanted.log_sample, wanted.refusal)
         try:
-            return Serving(self._load(wanted.ref), wanted.log_sample)
+            return Serving(self._load(wanted.ref), wanted.log_sample, wanted.refusal)
         except Exception as error:
             if current is None:
                 raise
-            return Serving(current.model, wanted.log_sample, error)
+            return Serving(current.model, wanted.log_sample, wanted.refusal, failure=error)
 
     def _age(self) -> float:
         return self._now() - self._looked
@@ -183,7 +199,7 @@ def champion_of(registry: Registry, model: str) -> Callable[[], Wanted]:
 
     def wanted() -> Wanted:
         deployment = registry.deployment(model)
-        return Wanted(deployment.champion.ref, deployment.log_sample)
+        return _wanted(deployment, deployment.champion)
 
     return wanted
 
@@ -223,7 +239,11 @@ def packaged(content: bytes, registry: Registry, model: str) -> Callable[[], Wan
             return Wanted(own)
         for served in (deployment.champion, deployment.last_good):
             if served is not None and served.ref.manifest_digest == own.manifest_digest:
-                return Wanted(served.ref, deployment.log_sample)
+                return _wanted(deployment, served)
         return Wanted(own, deployment.log_sample)
 
     return wanted
+
+
+def _wanted(deployment: Deployment, served: Served) -> Wanted:
+    return Wanted(served.ref, deployment.log_sample, over_budget(deployment, served))

@@ -44,6 +44,7 @@ class GraphInferApi:
             attempt.plan = self._asker.find(parameters["graph"])
             records, own_id = read_records(request, attempt.plan.record.request)
             attempt.rows = len(records)
+            self._asker.check_online(attempt.plan)
             asked = GraphAsk(
                 records=records,
                 id=own_id,

@@ -11,8 +11,9 @@ import msgspec
 from servery.domain.graph_records import GraphRecord, StepReport
 from servery.domain.named_aggregators import NamedAggregator
 from servery.errors import ServeryError
-from servery.ports import EntityStore, Graphs
+from servery.ports import EntityReader, Graphs
 from servery.ports.crew import Crew
+from servery.usecases.graph.budget import check_budgets
 from servery.usecases.graph.calling import ModelCaller
 from servery.usecases.graph.messages import ROUTE
 from servery.usecases.graph.personal import unlogged
@@ -95,7 +96,7 @@ class GraphAsker:
         self,
         graphs: Graphs,
         caller: ModelCaller,
-        entities: EntityStore,
+        entities: EntityReader,
         crew: Callable[[], Crew],
         named: Mapping[str, NamedAggregator] | None = None,
     ) -> None:
@@ -115,6 +116,10 @@ class GraphAsker:
                 self._plans.clear()
             self._plans[key] = plan(record)
         return self._plans[key]
+
+    def check_online(self, plan: Plan) -> None:
+        """Let a caller who waits pass; `OnlineBudgetError` where a model is too much for that."""
+        check_budgets(plan, self._caller.deployment)
 
     def ask(self, plan: Plan, asked: GraphAsk) -> GraphOutcome:
         """Take rows through a graph; it never takes longer than its deadline."""
