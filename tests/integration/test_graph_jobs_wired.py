@@ -165,7 +165,9 @@ def test_message_is_hidden_in_its_own_queue_when_the_part_is_put_off(cloud, caps
     cloud.submit(1.0)
     cloud.plant.models.model("b", lambda _: UnavailableError("it is away"))
     assert len(answer(cloud, 1)) == 1
-    assert "ERROR" not in capsys.readouterr().out  # where hiding fails it is told, and no more
+    told = capsys.readouterr().out
+    assert "it is away" in told
+    assert '"route":"queue"' not in told  # where hiding fails it is told, and no more
 
 
 def test_next_job_is_made_once_when_the_event_of_a_member_comes_twice(cloud):
