@@ -70,10 +70,19 @@ class Request:
         Raises:
             MalformedError: it is not the base64 or the text that it claims to be.
         """
-        try:
-            return b64decode(self.body, validate=True) if self.base64 else self.body.encode()
-        except (Base64Error, UnicodeEncodeError) as error:
-            raise MalformedError("the body cannot be decoded") from error
+        return content_of(self.body, base64=self.base64)
+
+
+def content_of(body: str, *, base64: bool) -> bytes:
+    """The bytes of a body.
+
+    Raises:
+        MalformedError: it is not the base64 or the text that it claims to be.
+    """
+    try:
+        return b64decode(body, validate=True) if base64 else body.encode()
+    except (Base64Error, UnicodeEncodeError) as error:
+        raise MalformedError("the body cannot be decoded") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from servery.wiring.aws import deployments, model_servers
 from servery.wiring.monitoring import after_response, prediction_recorder
+from servery.wiring.policies import guards
 from servery.wiring.settings import SystemClock, allowed_origins, in_lambda
 
 if TYPE_CHECKING:
@@ -29,4 +30,4 @@ def gateway() -> Gateway:
 
     servers = model_servers()
     servers.prepare(Serving().deadline_ms / 1000)
-    return Gateway(deployments(), servers, SystemClock())
+    return Gateway(deployments(), servers, SystemClock(), guards())

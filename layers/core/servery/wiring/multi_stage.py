@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from servery.wiring.aws import deployments, model_servers, patience
 from servery.wiring.monitoring import after_response, prediction_recorder
+from servery.wiring.policies import guards
 from servery.wiring.settings import SystemClock, allowed_origins, in_lambda, setting
 from servery.wiring.submitting import submit_ports
 
@@ -36,7 +37,7 @@ def staging() -> Staging:
 
     servers = model_servers()
     servers.prepare(Serving().deadline_ms / 1000)
-    gateway = Gateway(deployments(), servers, SystemClock())
+    gateway = Gateway(deployments(), servers, SystemClock(), guards())
     return Staging(
         deployments(),
         Signatures(_manifests()),
