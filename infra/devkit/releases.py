@@ -39,7 +39,7 @@ def release(
         version: What to release; the newest when left out.
         training: Which training of it; the newest when left out.
         mode: image or load; what the spec says when left out.
-        kind: release or roll.
+        kind: release, candidate or roll.
         step: Told of each step once.
 
     Returns:

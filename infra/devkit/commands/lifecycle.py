@@ -15,6 +15,7 @@ from devkit.commands.options import Debug, Instance, Json, Model
 from devkit.errors import UsageError
 
 app = typer.Typer()
+_PLACES = {"champion": "release", "candidate": "candidate"}
 
 
 @app.command()
@@ -77,6 +78,9 @@ def release(
         str | None, typer.Option("--training", help="Which training of it, such as tr0.")
     ] = None,
     mode: Annotated[str | None, typer.Option(help="image or load; else as the spec says.")] = None,
+    place: Annotated[
+        str, typer.Option("--as", help="champion, or candidate: served beside it, for policies.")
+    ] = "champion",
     instance: Instance = "demo",
     as_json: Json = False,
     debug: Debug = False,
@@ -88,6 +92,8 @@ def release(
     with command(machine=as_json, debug=debug) as screen:
         if mode not in (None, "image", "load"):
             raise UsageError(f"There is no mode {mode!r}.", "Say image or load.")
+        if place not in _PLACES:
+            raise UsageError(f"Nothing is released as {place!r}.", "Say champion or candidate.")
         with options.api_of(instance) as http, screen.phase(f"Release {model}") as phase:
             record = releases.release(
                 http,
@@ -95,6 +101,7 @@ def release(
                 version=version,
                 training=trained,
                 mode=mode,
+                kind=_PLACES[place],
                 step=lambda step: releases.say(screen, step),
             )
             phase.detail = f"as {record.get('released_as', '')}"
