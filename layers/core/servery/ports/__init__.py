@@ -12,6 +12,7 @@ from servery.ports.graphs import (
     PartTopic,
 )
 from servery.ports.jobs import Caller, DeadJobs, Documents, JobEvents, JobQueue, JobStore
+from servery.ports.limits import Keeper, PlaceTable, TokenTable
 from servery.ports.model import (
     ArtifactSource,
     ChunkFiles,
@@ -73,6 +74,7 @@ __all__ = [
     "JobEvents",
     "JobQueue",
     "JobStore",
+    "Keeper",
     "LastKnown",
     "LineLog",
     "LoadedModel",
@@ -82,6 +84,7 @@ __all__ = [
     "ObjectStore",
     "Packer",
     "PartTopic",
+    "PlaceTable",
     "PredictionCache",
     "PredictionLog",
     "Registry",
@@ -98,5 +101,6 @@ __all__ = [
     "ShadowSender",
     "Signatures",
     "TakenJob",
+    "TokenTable",
     "TrainingQueue",
 ]
