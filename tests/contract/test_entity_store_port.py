@@ -38,6 +38,9 @@ class LeanlyRead(DynamoDbEntities):
     def get_many(self, entity, keys):
         return self.lean.get_many(entity, keys)
 
+    def add(self, entity, key, data, *, seconds):
+        self.lean.add(entity, key, data, seconds=seconds)
+
 
 @pytest.fixture(params=["memory", "dynamodb", "lean"])
 def store(request, monkeypatch, clock):
@@ -125,6 +128,21 @@ def test_data_stay_when_they_are_kept_again_without_an_end(store, clock):
     clock.advance(10**8)
 
     assert store.get_many("customer", ["c-1"]) == {"c-1": {"age": 2}}
+
+
+def test_data_stay_as_they_are_when_others_are_added(store, clock):
+    store.put("customer", "c-1", {"age": 1})
+    store.put("customer", "c-2", {"age": 2}, seconds=60)
+    for key in ("c-1", "c-2", "c-3"):
+        store.add("customer", key, {"age": 9}, seconds=600)
+
+    found = store.get_many("customer", ["c-1", "c-2", "c-3"])
+    assert found == {"c-1": {"age": 1}, "c-2": {"age": 2}, "c-3": {"age": 9}}
+    clock.advance(61)
+    store.add("customer", "c-2", {"age": 9}, seconds=600)
+    assert store.get_many("customer", ["c-2"]) == {"c-2": {"age": 9}}
+    clock.advance(601)
+    assert store.get_many("customer", ["c-2", "c-3"]) == {}
 
 
 def test_entity_is_forgotten_when_it_is_removed(store):

@@ -20,6 +20,10 @@ class MemoryEntities:
         self._clock = clock or SetClock()
         self._kept: dict[tuple[str, str], tuple[bytes, float]] = {}
 
+    def add(self, entity: str, key: str, data: Mapping[str, Any], *, seconds: int) -> None:
+        if not self.get_many(entity, [key]):
+            self.put(entity, key, data, seconds=seconds)
+
     def get_many(self, entity: str, keys: Collection[str]) -> dict[str, Mapping[str, Any]]:
         now = self._clock.now().timestamp()
         return {

@@ -42,6 +42,12 @@ def of_client(client: Any) -> Answer:
     """Whatever a client of boto3 answers."""
 
     def answer(asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if "Item" in asked:
+            try:
+                client.put_item(**asked)
+            except client.exceptions.ConditionalCheckFailedException:
+                return 400, {"__type": "x#ConditionalCheckFailedException"}
+            return 200, {}
         told = client.batch_get_item(**asked)
         return 200, {name: told[name] for name in ("Responses", "UnprocessedKeys")}
 
@@ -83,7 +89,8 @@ def entity_table(*answers: Answer) -> Iterator[tuple[str, list[dict[str, Any]]]]
             if status == DROP:
                 self.close_connection = True
                 return
-            if self.headers["x-amz-target"] != "DynamoDB_20120810.BatchGetItem":
+            operation = "PutItem" if "Item" in asked[-1] else "BatchGetItem"
+            if self.headers["x-amz-target"] != f"DynamoDB_20120810.{operation}":
                 status, answer = 400, {"__type": "UnknownOperationException"}
             elif not _signed(self, body):
                 status, answer = 400, {"__type": "InvalidSignatureException"}

@@ -7,13 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from botocore.exceptions import ClientError
 
-from servery.adapters.aws_errors import aws_errors
+from servery.adapters.aws_errors import aws_errors, code_of
 from servery.adapters.entity_items import (
+    MOST_BYTES,
     MOST_READ,
+    NOT_MET,
     Item,
+    addition,
     asked_for,
     data_of,
+    item_of,
     pieces,
     place_of,
     places_of,
@@ -29,8 +34,6 @@ MOST_WRITTEN = 25
 """Items of one BatchWriteItem."""
 AT_ONCE = 8
 """Reads under way at the most, of whoever looks up."""
-MOST_BYTES = 380_000
-"""Bytes of one document; DynamoDB takes items of 400 KB, keys and names included."""
 
 
 class DynamoDbEntities:
@@ -85,6 +88,21 @@ class DynamoDbEntities:
         for piece in pieces(items, MOST_WRITTEN):
             self._write([{"PutRequest": {"Item": item}} for item in piece])
 
+    def add(self, entity: str, key: str, data: Mapping[str, Any], *, seconds: int) -> None:
+        """Keep the data of one entity for so many seconds, unless there are some by now.
+
+        Raises:
+            TooLargeError: the key or the data are larger than an item may be.
+        """
+        item = self._item(entity, key, data, seconds)
+        asked = addition(self._table, item, self._clock.now().timestamp())
+        with aws_errors("keeping the data of an entity"):
+            try:
+                self._client.put_item(**asked)
+            except ClientError as error:
+                if code_of(error) != NOT_MET:
+                    raise
+
     def remove(self, entity: str, key: str) -> None:
         """Forget one entity; nothing happens where there is none."""
         if place := place_of(entity, key):
@@ -96,10 +114,8 @@ class DynamoDbEntities:
         content = msgspec.json.encode(data)
         if not place or len(content) > MOST_BYTES:
             raise TooLargeError(f"an entity of more than {MOST_BYTES // 1000} kB cannot be kept")
-        item: Item = {"pk": {"S": place}, "doc": {"S": content.decode()}}
-        if seconds is not None:
-            item["expires_at"] = {"N": str(int(self._clock.now().timestamp()) + seconds)}
-        return item
+        now = int(self._clock.now().timestamp())
+        return item_of(place, content, None if seconds is None else now + seconds)
 
     def _read(self, places: Collection[str]) -> list[Item]:
         return list(self._items(asked_for(self._table, places)))

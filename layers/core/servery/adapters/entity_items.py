@@ -17,6 +17,9 @@ Item = dict[str, Any]
 
 MOST_READ = 100
 """Keys of one BatchGetItem."""
+MOST_BYTES = 380_000
+"""Bytes of one document; DynamoDB takes items of 400 KB, keys and names included."""
+NOT_MET = "ConditionalCheckFailedException"
 _LONGEST_KEY = 2048
 
 
@@ -37,6 +40,24 @@ def places_of(entity: str, keys: Collection[str]) -> dict[str, str]:
 def asked_for(table: str, places: Collection[str]) -> dict[str, Any]:
     """`RequestItems` of a BatchGetItem: it sees every write that came before it."""
     return {table: {"Keys": [{"pk": {"S": place}} for place in places], "ConsistentRead": True}}
+
+
+def item_of(place: str, content: bytes, expires_at: int | None = None) -> Item:
+    """An item as the table has it; `expires_at` in seconds since 1970, None for data that stay."""
+    item: Item = {"pk": {"S": place}, "doc": {"S": content.decode()}}
+    if expires_at is not None:
+        item["expires_at"] = {"N": str(expires_at)}
+    return item
+
+
+def addition(table: str, item: Item, now: float) -> dict[str, Any]:
+    """A PutItem that leaves data alone which are there and whose time is not up."""
+    return {
+        "TableName": table,
+        "Item": item,
+        "ConditionExpression": "attribute_not_exists(pk) OR expires_at <= :now",
+        "ExpressionAttributeValues": {":now": {"N": str(int(now))}},
+    }
 
 
 def data_of(

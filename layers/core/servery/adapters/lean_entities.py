@@ -11,9 +11,27 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from servery.adapters.entity_items import MOST_READ, Item, asked_for, data_of, pieces, places_of
+from servery.adapters.entity_items import (
+    MOST_BYTES,
+    MOST_READ,
+    NOT_MET,
+    Item,
+    addition,
+    asked_for,
+    data_of,
+    item_of,
+    pieces,
+    place_of,
+    places_of,
+)
 from servery.adapters.sigv4 import sign
-from servery.errors import FaultError, ThrottledError, UnavailableError
+from servery.errors import (
+    ConflictError,
+    FaultError,
+    ThrottledError,
+    TooLargeError,
+    UnavailableError,
+)
 
 if TYPE_CHECKING:
     from servery.adapters.sigv4 import Credentials
@@ -21,10 +39,7 @@ if TYPE_CHECKING:
 
 SECONDS = 2.0
 """How long all reads of one request may take."""
-_OPERATION = {
-    "content-type": "application/x-amz-json-1.0",
-    "x-amz-target": "DynamoDB_20120810.BatchGetItem",
-}
+_READ, _WRITE = "BatchGetItem", "PutItem"
 _OK, _SERVER_SIDE = 200, 500
 _PAUSE = 0.05
 _THROTTLES = frozenset(
@@ -88,23 +103,41 @@ class LeanEntities:
         )
         return data_of(read, places, self._clock.now().timestamp())
 
+    def add(self, entity: str, key: str, data: Mapping[str, Any], *, seconds: int) -> None:
+        """Keep the data of one entity for so many seconds, unless there are some by now.
+
+        Raises:
+            TooLargeError: the key or the data are larger than an item may be.
+            ThrottledError, UnavailableError, FaultError: as `get_many`.
+        """
+        now, place = self._clock.now().timestamp(), place_of(entity, key)
+        content = msgspec.json.encode(data)
+        if not place or len(content) > MOST_BYTES:
+            raise TooLargeError(f"an entity of more than {MOST_BYTES // 1000} kB cannot be kept")
+        item = item_of(place, content, int(now) + seconds)
+        try:
+            self._ask(_WRITE, addition(self._table, item, now), time.monotonic() + self._seconds)
+        except ConflictError:
+            return
+
     def _items(self, asked: dict[str, Any], until: float) -> Iterator[Item]:
         """The items; keys that were left are asked for again, after a pause if all of them were."""
         pause = _PAUSE
         while asked:
-            answer = self._ask(asked, until)
+            content = self._ask(_READ, {"RequestItems": asked}, until)
+            answer = msgspec.json.decode(content, type=_Answer)
             yield from answer.responses.get(self._table, [])
             if answer.left and not answer.responses.get(self._table):
                 _wait(pause, until, ThrottledError("looking up entities is throttled"))
                 pause *= 2
             asked = answer.left
 
-    def _ask(self, asked: dict[str, Any], until: float) -> _Answer:
-        content = msgspec.json.encode({"RequestItems": asked})
+    def _ask(self, operation: str, asked: dict[str, Any], until: float) -> bytes:
+        content = msgspec.json.encode(asked)
         pause = _PAUSE
         while True:
             try:
-                status, answer = self._send(content, until)
+                status, answer = self._send(operation, content, until)
             except (OSError, http.client.HTTPException) as error:
                 self._drop()
                 failure = UnavailableError("looking up entities got no answer")
@@ -112,11 +145,11 @@ class LeanEntities:
                 _wait(0 if pause == _PAUSE else pause, until, failure)  # one may have been closed
             else:
                 if status == _OK:
-                    return msgspec.json.decode(answer, type=_Answer)
+                    return answer
                 _wait(pause, until, _refusal(status, answer))
             pause *= 2
 
-    def _send(self, content: bytes, until: float) -> tuple[int, bytes]:
+    def _send(self, operation: str, content: bytes, until: float) -> tuple[int, bytes]:
         left = until - time.monotonic()
         if left <= 0:
             raise TimeoutError
@@ -130,7 +163,10 @@ class LeanEntities:
             "POST",
             host=self._address.netloc,
             path="/",
-            headers=_OPERATION,
+            headers={
+                "content-type": "application/x-amz-json-1.0",
+                "x-amz-target": f"DynamoDB_20120810.{operation}",
+            },
             digest=hashlib.sha256(content).hexdigest(),
             region=self._region,
             service="dynamodb",
@@ -161,6 +197,8 @@ def _refusal(status: int, answer: bytes) -> ThrottledError | UnavailableError:
         code = ""
     if code in _THROTTLES:
         return ThrottledError("looking up entities is throttled")
+    if code == NOT_MET:
+        raise ConflictError("there are data of that entity by now")
     if status >= _SERVER_SIDE:
         return UnavailableError(f"looking up entities failed on the other side ({code or status})")
     raise FaultError(f"looking up entities was refused: {code or status}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
@@ -35,6 +36,22 @@ class EntityColumn(_Part, frozen=True, kw_only=True):
     nullable: bool = False
 
 
+KeptSeconds = Annotated[float, Meta(ge=0, le=3600)]
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Where else than in the table of features data of entities may be found.
+
+    Attributes:
+        seconds: How old they may be, from the memory of the process; 0 for never from there.
+        from_lake: Whether those that the table has not got are in the lake.
+    """
+
+    seconds: float = 0.0
+    from_lake: bool = False
+
+
 class Lookup(_Part, frozen=True, kw_only=True):
     """Data of an entity, looked up by a key.
 
@@ -42,11 +59,22 @@ class Lookup(_Part, frozen=True, kw_only=True):
         entity: Kind of entity, `customer`.
         key: Reference to the key of a row.
         columns: What is looked up.
+        keep_s: For how long a process answers from what it has read before; so much later it
+            knows of a change. 0 for reading them each time.
+        from_lake: Whether data that the table of features has not got are read out of the lake,
+            `entities/{entity}/{key}.json`, and kept in the table for a day.
     """
 
     entity: Annotated[str, Meta(pattern=MODEL_NAME)]
     key: Reference
     columns: Annotated[list[EntityColumn], Meta(min_length=1, max_length=200)]
+    keep_s: KeptSeconds = 0.0
+    from_lake: bool = False
+
+    @property
+    def keeping(self) -> Keeping | None:
+        """Where else than in the table the data may be found; None for nowhere else."""
+        return Keeping(self.keep_s, self.from_lake) if self.keep_s or self.from_lake else None
 
 
 def complaint(column: EntityColumn, value: Any) -> str | None:  # noqa: ANN401

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from servery.domain.chunks import Chunk, Layout
+    from servery.domain.entities import Keeping
     from servery.domain.inference import AnswerContext, Prediction, Question
     from servery.domain.manifest import Manifest, ModelRef, Runtime
     from servery.domain.rows import Rows
@@ -99,10 +100,16 @@ class LoadedModel(Protocol):
 
 
 class EntityReader(Protocol):
-    """Data of entities, as a model server that looks them up by itself reads them."""
+    """Data of entities, as whoever looks them up reads them."""
 
-    def get_many(self, entity: str, keys: Collection[str]) -> dict[str, Mapping[str, Any]]:
-        """The data of those entities that there are, by key; a `RetryableError` where not now."""
+    def get_many(
+        self, entity: str, keys: Collection[str], keeping: Keeping = ..., /
+    ) -> dict[str, Mapping[str, Any]]:
+        """The data of those entities that there are, by key; a `RetryableError` where not now.
+
+        `keeping` says where else they may be found than in the table, which sees every write
+        that came before the read.
+        """
         ...
 
 

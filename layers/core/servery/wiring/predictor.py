@@ -9,7 +9,8 @@ from servery.wiring.models import credentials, endpoint, region, s3, shelf, warm
 from servery.wiring.settings import SystemClock, setting
 
 if TYPE_CHECKING:
-    from servery.adapters.lean_entities import LeanEntities
+    from servery.adapters.lake_entities import LakeEntities
+    from servery.adapters.layered_entities import LayeredEntities
     from servery.edge.predictor import ModelServer
     from servery.usecases.predictor.chunk import ChunkPredictor
 
@@ -33,17 +34,36 @@ def chunks() -> ChunkPredictor:
 
 
 @cache
-def entities() -> LeanEntities:
+def entities() -> LayeredEntities:
     """Where data of entities are looked up; nothing of it is imported before a graph asks."""
+    from servery.adapters.layered_entities import LayeredEntities
     from servery.adapters.lean_entities import LeanEntities
 
-    return LeanEntities(
+    table = LeanEntities(
         table=setting("FEATURES_TABLE"),
         region=region(),
         credentials=credentials,
         clock=SystemClock(),
         endpoint=endpoint("DYNAMODB"),
     )
+    return LayeredEntities(table, SystemClock(), lake=lake_entities)
+
+
+@cache
+def lake_entities() -> LakeEntities:
+    """The data of entities in the lake, with less patience than the files of a model need."""
+    from servery.adapters.lake_entities import LakeEntities
+    from servery.adapters.s3_http import S3Http
+    from servery.adapters.s3_lake import S3Lake
+
+    s3 = S3Http(
+        region=region(),
+        credentials=credentials,
+        clock=SystemClock(),
+        endpoint=endpoint("S3"),
+        timeout=1.0,
+    )
+    return LakeEntities(S3Lake(s3, setting("LAKE_BUCKET")).read)
 
 
 @cache

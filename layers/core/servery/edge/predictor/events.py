@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from servery.domain.entities import EntityColumn
+from servery.domain.entities import EntityColumn, KeptSeconds
 from servery.domain.manifest import ModelRef
 from servery.edge.problem import problem, status_of
 from servery.edge.telemetry import log_error
@@ -39,11 +39,18 @@ class Next(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KeyedLookup(msgspec.Struct, frozen=True, kw_only=True):
-    """The data that a model server looks up by itself: for each record that of one key."""
+    """The data that a model server looks up by itself: for each record that of one key.
+
+    Attributes:
+        keep_s: For how long it may answer from what it has read before, seconds.
+        from_lake: Whether data that the table has not got are in the lake.
+    """
 
     entity: str
     columns: list[EntityColumn]
     keys: list[str]
+    keep_s: KeptSeconds = 0.0
+    from_lake: bool = False
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

@@ -145,7 +145,13 @@ class ModelServer:
 
         if self._entities is None:
             raise MalformedError("this server looks up no data")
-        lookup = Lookup(entity=keyed.entity, key="request", columns=keyed.columns)
+        lookup = Lookup(
+            entity=keyed.entity,
+            key="request",
+            columns=keyed.columns,
+            keep_s=keyed.keep_s,
+            from_lake=keyed.from_lake,
+        )
         return infer_keyed(chosen, asked, lookup, keyed.keys, self._entities())
 
     def _hand(self, event: Event) -> Answer:

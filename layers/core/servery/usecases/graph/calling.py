@@ -175,7 +175,13 @@ class _Sending:
         )
         if lookup is not None:
             keys = self.question.keys
-            keyed = Keyed(entity=lookup.entity, columns=lookup.columns, keys=keys)
+            keyed = Keyed(
+                entity=lookup.entity,
+                columns=lookup.columns,
+                keys=keys,
+                keep_s=lookup.keep_s,
+                from_lake=lookup.from_lake,
+            )
             call = replace(call, lookup=keyed)
         if then is not None:
             behind = Next(function=then.server.function, ref=then.ref)

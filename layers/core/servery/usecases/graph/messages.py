@@ -22,11 +22,18 @@ class Next(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Keyed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model server looks up by itself: the columns, and a key for each record."""
+    """What a model server looks up by itself: the columns, and a key for each record.
+
+    Attributes:
+        keep_s: As in `Lookup`.
+        from_lake: As in `Lookup`.
+    """
 
     entity: str
     columns: list[EntityColumn]
     keys: list[str]
+    keep_s: float = 0.0
+    from_lake: bool = False
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

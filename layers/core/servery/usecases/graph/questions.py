@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
+from servery.domain.entities import Lookup
 from servery.errors import BadAnswerError, HopUnavailableError, RetryableError, ServeryError
-from servery.ports import EntityStore
+from servery.ports import EntityReader
 from servery.usecases.graph.calling import Question
 from servery.usecases.graph.hops import ModelHop
 from servery.usecases.graph.lookups import keys_of
@@ -25,13 +26,15 @@ def question(hop: ModelHop, known: Known, rows: list[int]) -> Question:
 
 
 def look_up(
-    entities: EntityStore, name: str, entity: str, keys: Collection[str]
+    entities: EntityReader, name: str, lookup: Lookup, keys: Collection[str]
 ) -> Callable[[], Any]:
     """What reads the data of some entities for the step `name`; failures are that hop's."""
 
     def read() -> Any:  # noqa: ANN401
         try:
-            return entities.get_many(entity, keys)
+            if lookup.keeping is None:
+                return entities.get_many(lookup.entity, keys)
+            return entities.get_many(lookup.entity, keys, lookup.keeping)
         except RetryableError as error:
             message = f"{name} cannot look up: {error.message}"
             raise HopUnavailableError(name, message, retry_after=error.retry_after) from error

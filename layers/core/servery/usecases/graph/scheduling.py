@@ -13,7 +13,7 @@ from servery.domain.graph_records import StepReport, StepState
 from servery.domain.graphs import OnFailure, Slow
 from servery.domain.named_aggregators import NamedAggregator
 from servery.errors import InvalidInputError, ServeryError
-from servery.ports import EntityStore
+from servery.ports import EntityReader
 from servery.ports.crew import Crew, Done
 from servery.usecases.graph.calling import ModelCaller
 from servery.usecases.graph.hops import ModelHop
@@ -46,7 +46,7 @@ class Schedule:
     plan: Plan
     known: Known
     caller: ModelCaller
-    entities: EntityStore
+    entities: EntityReader
     crew: Crew
     request_id: str
     until: float
@@ -130,7 +130,7 @@ class Schedule:
         running.expect(name, self.until, running.plan.step.deadline_ms)
         running.keys = keys_of(lookup, self.known, running.rows)
         keys = {key for key in running.keys if key}
-        self.crew.start(name, look_up(self.entities, name, lookup.entity, keys))
+        self.crew.start(name, look_up(self.entities, name, lookup, keys))
 
     # --- settling
 

@@ -42,7 +42,11 @@ def infer_keyed(
     """
     document, records = _read(asked.body, len(keys))
     texts = [key_text(key) for key in keys]
-    data = entities.get_many(lookup.entity, {text for text in texts if text})
+    wanted_keys = {text for text in texts if text}
+    if lookup.keeping is None:
+        data = entities.get_many(lookup.entity, wanted_keys)
+    else:
+        data = entities.get_many(lookup.entity, wanted_keys, lookup.keeping)
     found = _found(lookup, texts, data)
     wanted = {field.name for field in chosen.model.manifest.signature.inputs}
     wanted &= {column.name for column in lookup.columns}

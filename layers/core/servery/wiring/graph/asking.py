@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from servery.adapters.dynamodb_entities import DynamoDbEntities
     from servery.adapters.dynamodb_graphs import DynamoDbGraphs
     from servery.adapters.kept_graphs import KeptGraphs
+    from servery.adapters.lake_entities import LakeEntities
     from servery.adapters.lambda_model_servers import LambdaModelServers
+    from servery.adapters.layered_entities import LayeredEntities
     from servery.domain.named_aggregators import NamedAggregator
     from servery.usecases.graph.asking import GraphAsker
     from servery.usecases.graph.registering import Registrar
@@ -72,6 +74,26 @@ def entities() -> DynamoDbEntities:
     config = patience(connect_s=1, read_s=2, attempts=3)
     client = boto3.client("dynamodb", config=config)
     return DynamoDbEntities(client, setting("FEATURES_TABLE"), SystemClock())
+
+
+@cache
+def lake_entities() -> LakeEntities:
+    """The data of entities in the lake; nothing of it is made before a lookup asks for it."""
+    import boto3
+
+    from servery.adapters.lake_entities import LakeEntities
+    from servery.adapters.lake_objects import LakeObjects
+
+    client = boto3.client("s3", config=patience(connect_s=1, read_s=1, attempts=2))
+    return LakeEntities(LakeObjects(client, setting("LAKE_BUCKET")).read)
+
+
+@cache
+def looked_up() -> LayeredEntities:
+    """Where graphs look the data of entities up."""
+    from servery.adapters.layered_entities import LayeredEntities
+
+    return LayeredEntities(entities(), SystemClock(), lake=lake_entities)
 
 
 @cache
@@ -126,4 +148,4 @@ def graph_asker() -> GraphAsker:
     from servery.usecases.graph.calling import ModelCaller
 
     caller = ModelCaller(deployments(), side_by_side(), time.monotonic)
-    return GraphAsker(kept_graphs(), caller, entities(), ThreadCrew, named_aggregators())
+    return GraphAsker(kept_graphs(), caller, looked_up(), ThreadCrew, named_aggregators())
