@@ -26,6 +26,7 @@ FUNCTION_OF_ROOM = {
     "jobs": "JobsServeFunction",
     "batch": "BatchServeFunction",
     "graph": "GraphServeFunction",
+    "monitoring": "MonitoringLabelFunction",
     "multi_stage": "MultiStageFunction",
     "web_single": "WebSingleFunction",
 }

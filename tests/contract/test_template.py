@@ -50,6 +50,8 @@ OUTPUTS = {
     "JobsDeadQueueUrl",
     "BatchPredictionStateMachineArn",
     "CallbackSecretName",
+    "ShadowQueueUrl",
+    "ShadowDeadQueueUrl",
     "FeaturesTableName",
     "GraphPartsTopicArn",
     "GraphPartsDeadQueueUrl",
@@ -344,12 +346,18 @@ def test_versions_of_model_servers_are_left_to_releases_when_deployed(server):
     assert "AutoPublishAlias" not in RESOURCES[server]["Properties"]
 
 
-def test_log_is_partitioned_by_model_and_day_when_it_reaches_the_lake():
-    stream = RESOURCES["PredictionLogStream"]["Properties"]["ExtendedS3DestinationConfiguration"]
+@pytest.mark.parametrize(
+    ("name", "prefix"), [("PredictionLogStream", "predictions"), ("LabelStream", "labels")]
+)
+def test_lines_are_by_model_and_day_when_they_reach_the_lake(name, prefix):
+    stream = RESOURCES[name]["Properties"]["ExtendedS3DestinationConfiguration"]
     (processor,) = stream["ProcessingConfiguration"]["Processors"]
     query = {p["ParameterName"]: p["ParameterValue"] for p in processor["Parameters"]}
 
     assert query["MetadataExtractionQuery"] == "{model: .model, day: .day}"
     assert stream["Prefix"] == (
-        "predictions/model=!{partitionKeyFromQuery:model}/day=!{partitionKeyFromQuery:day}/"
+        f"{prefix}/model=!{{partitionKeyFromQuery:model}}/day=!{{partitionKeyFromQuery:day}}/"
     )
+    (rights,) = RESOURCES[f"{name}Role"]["Properties"]["Policies"]
+    allowed = str(rights["PolicyDocument"]["Statement"])
+    assert f"${{LakeBucket.Arn}}/{prefix}/*" in allowed

@@ -27,6 +27,7 @@ _DESCRIPTIONS = {
     "gateway": "Predict: the Open Inference Protocol v2, and the records form on the same routes.",
     "graph": "Predict with several models at once; graphs, and the data that they look up.",
     "jobs": "Predict later: accepted durably, answered once, told by event and callback.",
+    "monitoring": "What was true of rows that were predicted.",
     "multi_stage": "Predict twice: a light model at once, a heavy one as a job.",
     "registry": "What there is, who answers, releases and roll back.",
     "web_single": "The page and the model in its own process; on an origin of its own.",

@@ -20,6 +20,7 @@ from servery.usecases.graph.asking import GraphAnswer
 from servery.usecases.graph.fan_out.views import GraphJobList, GraphJobView
 from servery.usecases.jobs.redriving import RedriveRequest
 from servery.usecases.jobs.views import JobList, JobView, Redriven
+from servery.usecases.monitoring.labelling import LabelsRequest, LabelsTaken
 from servery.usecases.multi_stage.views import StagedAnswer
 from servery.usecases.registry.asking import ReleaseRequest
 from servery.usecases.registry.editing import PoliciesRequest
@@ -313,6 +314,23 @@ OPERATIONS: dict[str, Operation] = {
         headers=_LATER,
         sends=("location", *_JOB_HEADERS),
         examples={"records": _STAGED},
+    ),
+    "add_labels": Operation(
+        "Tell what was true of rows that were predicted, by the ids of their requests",
+        (LabelsTaken,),
+        (LabelsRequest,),
+        status=202,
+        errors=(400, 413, 415, 422, 503),
+        examples={
+            "classes": {
+                "model": "iris",
+                "labels": [
+                    {"request_id": "2f0c8a6e-1", "label": "setosa"},
+                    {"request_id": "2f0c8a6e-2", "row": 1, "label": "virginica"},
+                ],
+            },
+            "values": {"labels": [{"request_id": "2f0c8a6e-3", "label": 151.5}]},
+        },
     ),
     "list_batches": Operation(
         "Batches, newest first, without outputs",

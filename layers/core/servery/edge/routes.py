@@ -87,6 +87,7 @@ ROUTES: tuple[Route, ...] = (
         ("get_job", "GET", "/jobs/{job}"),
         ("cancel_job", "DELETE", "/jobs/{job}"),
     ),
+    *_routes("monitoring", ("add_labels", "POST", "/labels")),
     *_routes("multi_stage", ("staged", "POST", "/v2/models/{model}/staged")),
     *_routes(
         "batch",
