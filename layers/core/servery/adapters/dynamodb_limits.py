@@ -11,7 +11,7 @@ from servery.domain.leases import Place, Places
 if TYPE_CHECKING:
     from servery.domain.token_bucket import Bucket
 
-SECONDS = 0.1
+SECONDS = 0.2
 """How long the table may take to answer."""
 MOST_KNOWN = 256
 _ATTEMPTS = 3

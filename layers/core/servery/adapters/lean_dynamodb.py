@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
+CONNECT_SECONDS = 0.5
 _OK, _SERVER_SIDE = 200, 500
 _NOT_MET = "ConditionalCheckFailedException"
 _THROTTLES = frozenset(
@@ -68,7 +69,7 @@ class LeanDynamoDb:
     endpoint: str = ""
 
     def call(self, operation: str, document: Mapping[str, Any], *, seconds: float) -> Document:
-        """Send a request, wait for its answer so many seconds; `UpdateItem`, `GetItem`, ...
+        """Send a request, wait so many seconds for its answer; `UpdateItem`, `GetItem`, ...
 
         A connection that was kept may have been closed on the other side, so the request is sent
         once more where one broke: what is written has to bear being written twice.
@@ -113,7 +114,7 @@ class LeanDynamoDb:
             f"{address}/",
             body=content,
             headers=headers,
-            timeout=urllib3.Timeout(connect=seconds, read=seconds),
+            timeout=urllib3.Timeout(connect=max(CONNECT_SECONDS, seconds), read=seconds),
             retries=False,
             redirect=False,
         )

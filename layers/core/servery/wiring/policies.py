@@ -8,11 +8,11 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import patience
-from servery.wiring.settings import setting
+from servery.wiring.caching import last_known, manifests, prediction_cache
+from servery.wiring.circuit import admissions, breaker
 
 if TYPE_CHECKING:
-    from servery.ports import JobDesk, Signatures
+    from servery.ports import JobDesk
     from servery.usecases.gateway import Guards
 
 
@@ -21,20 +21,14 @@ def guards() -> Guards:
     """All of them."""
     from servery.usecases.gateway import Guards
 
-    return Guards(signatures=signatures, jobs=job_desk)
-
-
-@cache
-def signatures() -> Signatures:
-    """What models take and give; a caller waits for it, but only until a model is known."""
-    import boto3
-
-    from servery.adapters.kept_signatures import KeptSignatures
-    from servery.adapters.s3_object_store import S3ObjectStore
-
-    config = patience(connect_s=1, read_s=2, attempts=2)
-    client = boto3.client("s3", config=config)
-    return KeptSignatures(S3ObjectStore(client, setting("ARTIFACTS_BUCKET")))
+    return Guards(
+        cache=prediction_cache,
+        last_known=last_known,
+        admission=admissions,
+        breaker=breaker,
+        signatures=manifests,
+        jobs=job_desk,
+    )
 
 
 @cache
