@@ -157,6 +157,7 @@ class Weaver:
         name: str | None = None,
         outputs: Sequence[str] = (),
         floats: str = "",
+        versions: Sequence[str] = (),
     ) -> bytes:
         """Put an answer together.
 
@@ -167,11 +168,16 @@ class Weaver:
             name: The caller's own name for the request.
             outputs: The tensors that the caller wants; empty for all.
             floats: The datatype of numbers, for rows that do not say it.
+            versions: Who answered each row, where that is not the same for all; only records
+                say it.
         """
         said = {"pair": context.pair} if self._task is Task.PREPROCESSING else None
         if form is Form.RECORDS:
-            behind = b',"model_version":' + orjson.dumps(context.model_version) + b"}"
-            content = b",".join(row.answer[:-1] + behind for row in rows)
+            said_by = versions or [context.model_version] * len(rows)
+            content = b",".join(
+                row.answer[:-1] + _behind(version)
+                for row, version in zip(rows, said_by, strict=True)
+            )
             return records_document(name, context, content, said)
         floats = next((row.floats for row in rows if row.floats), floats)
         parts = [msgspec.json.decode(row.answer, type=_Row) for row in rows]
@@ -182,7 +188,7 @@ class Weaver:
         if isinstance(answer.predictions, UnsetType):
             return None
         floats = "" if self._open else _FLOATS
-        behind = b',"model_version":' + orjson.dumps(answer.model_version) + b"}"
+        behind = _behind(answer.model_version)
         rows = list(map(bytes, answer.predictions))
         if not all(row.endswith(behind) for row in rows):
             return None
@@ -224,6 +230,11 @@ class Weaver:
         objects = [row.probabilities if scored else row.features for row in rows]
         data = _array(found[key] for found in objects for key in self._keys)
         return tensor(name, [len(rows), len(self._keys)], floats if scored else _FLOATS, data)
+
+
+def _behind(version: str) -> bytes:
+    """What ends the row of a version."""
+    return b',"model_version":' + orjson.dumps(version) + b"}"
 
 
 def _array(tokens: Iterable[Any]) -> orjson.Fragment:

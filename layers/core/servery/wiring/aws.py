@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from servery.adapters.kept_deployments import KeptDeployments
     from servery.adapters.lambda_model_servers import LambdaModelServers
     from servery.adapters.lambda_server_publisher import LambdaServerPublisher
+    from servery.adapters.lean_dynamodb import LeanDynamoDb
     from servery.ports import ObjectStore, Registry
+
+MOST_CONNECTIONS = 32  # of threads that ask at the same time
 
 
 def patience(*, connect_s: float, read_s: float, attempts: int, connections: int = 10) -> Config:
@@ -66,6 +69,36 @@ def _registry(config: Config) -> Registry:
 
     client = boto3.client("dynamodb", config=config)
     return DynamoDbRegistry(client, setting("REGISTRY_TABLE"), SystemClock())
+
+
+@cache
+def lean_dynamodb() -> LeanDynamoDb:
+    """DynamoDB for what stands in the way of every request; each call has its own time."""
+    import boto3
+    import urllib3
+    from botocore.httpsession import get_cert_path
+
+    from servery.adapters.lean_dynamodb import LeanDynamoDb
+    from servery.adapters.sigv4 import Credentials
+    from servery.errors import FaultError
+
+    session = boto3.Session()
+    known = session.client("dynamodb").meta  # where it is, by all the rules of botocore
+    source = session.get_credentials()
+
+    def credentials() -> Credentials:
+        if source is None:
+            raise FaultError("this function has no credentials")
+        who = source.get_frozen_credentials()
+        return Credentials(who.access_key or "", who.secret_key or "", who.token or "")
+
+    return LeanDynamoDb(
+        region=known.region_name,
+        credentials=credentials,
+        clock=SystemClock(),
+        pool=urllib3.PoolManager(maxsize=MOST_CONNECTIONS, ca_certs=get_cert_path(verify=True)),
+        endpoint=known.endpoint_url.rstrip("/"),
+    )
 
 
 @cache
