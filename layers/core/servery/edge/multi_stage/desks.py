@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from servery.domain.stages import Accepted, Answered
-from servery.usecases.gateway import Ask, Target
-from servery.usecases.gateway.messages import CHAMPION
+from servery.usecases.gateway import Ask
 from servery.usecases.jobs.checks import check_callback, check_key
 from servery.usecases.jobs.submit import Submission, submit
 
@@ -29,8 +28,7 @@ class GatewayDesk:
     def ask(
         self, deployment: Deployment, body: str, *, request_id: str, seconds: float
     ) -> Answered:
-        """Ask the champion; see `Gateway.infer` for what it raises."""
-        target = Target(deployment, deployment.champion, CHAMPION)
+        """Ask whom the policies of the deployment name; see `Gateway.infer` for what it raises."""
         asked = Ask(
             body=body,
             base64=False,
@@ -38,6 +36,7 @@ class GatewayDesk:
             request_id=request_id,
             seconds=seconds,
         )
+        target = self._gateway.route(deployment.model, None, asked)
         prediction = self._gateway.infer(target, asked)
         return Answered(
             status=prediction.status,
