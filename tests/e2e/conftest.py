@@ -36,6 +36,7 @@ from targets.report import memory_mb
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "infra" / "examples"
 HEALTH = ("/_localstack/health", "/_ministack/health")
+KEPT_SECONDS = 2.2  # a gateway may know a deployment for two seconds
 SERVERY = Path(sys.executable).with_name("servery")
 
 
@@ -212,6 +213,11 @@ class Stack:
         answer = self.http.get(f"/models/{model}/deployment").raise_for_status().json()
         return answer.get("current", answer)
 
+    def edit(self, model: str, policies: dict[str, Any], **more: Any) -> httpx.Response:
+        """Ask for other policies of a model, on top of the revision that is there now."""
+        change = {"revision": self.deployment(model)["revision"], "policies": policies, **more}
+        return self.http.post(f"/models/{model}/deployment", json=change)
+
 
 def measured(instance: str, endpoint: str | None) -> dict[str, Any]:
     """Release and memory of a local cloud, as far as it is ours and tells."""
@@ -345,6 +351,28 @@ def register(stack: Stack) -> Iterator[Callable[..., str]]:
     yield do
     for name in names:
         stack.http.delete(f"/graphs/{name}")
+
+
+@pytest.fixture
+def policies(stack: Stack) -> Iterator[Callable[..., dict[str, Any]]]:
+    """Puts policies in force, everywhere; those of before are there again after the test."""
+    before: dict[str, dict[str, Any]] = {}
+
+    def put(model: str, **parts: Any) -> dict[str, Any]:
+        before.setdefault(model, stack.deployment(model)["policies"])
+        return in_force(stack, model, parts)
+
+    yield put
+    for model, kept in before.items():
+        in_force(stack, model, kept)
+
+
+def in_force(stack: Stack, model: str, policies: dict[str, Any]) -> dict[str, Any]:
+    """Change policies, and wait until no gateway knows those of before; the deployment then."""
+    changed = stack.edit(model, policies, give_up_online=True)
+    assert changed.status_code == 200, changed.text
+    time.sleep(KEPT_SECONDS)
+    return dict(changed.json())
 
 
 @pytest.fixture(scope="module")
