@@ -6,6 +6,7 @@ import pytest
 from fakes.records import a_deployment, a_ref, a_server
 from hypothesis import given
 from hypothesis import strategies as st
+from servery.domain.candidates import add_candidate, retire_candidate
 from servery.domain.deployment import (
     Deployment,
     Retired,
@@ -16,8 +17,10 @@ from servery.domain.deployment import (
     roll_back,
     servers_of,
 )
+from servery.domain.manifest import Part
+from servery.domain.policies import Policies, RoutingPolicy
 from servery.domain.spec import Limits
-from servery.errors import ConflictError, NotFoundError
+from servery.errors import ConflictError, InvalidInputError, NotFoundError
 
 
 def served(version: int, server: int) -> Served:
@@ -161,3 +164,103 @@ def test_no_server_is_lost_and_none_that_serves_is_retired_whatever_changes(chan
         assert {server.function for server in servers_of(deployment)} == before
         assert deployment.revision == revision + (kind != "forget")
         assert deployment.last_good is None or deployment.last_good.ref != deployment.champion.ref
+
+
+class TestCandidates:
+    def deployment(self, **changes):
+        named = {"last_good": served(2, 2), "candidates": [served(3, 3)]} | changes
+        return a_deployment(champion=served(1, 1), **named)
+
+    def naming(self, version: int) -> Policies:
+        return Policies(routing=RoutingPolicy(version=f"{version}.1.0-d1.s1"))
+
+    def test_everybody_is_found_when_a_version_is_asked_for(self):
+        deployment = self.deployment()
+        assert [s.ref.version[0] for s in deployment.serving()] == ["1", "2", "3"]
+        assert deployment.served("3.1.0-d1.s1") == served(3, 3)
+        assert [server.function for server in servers_of(deployment)] == [
+            "predictor:1",
+            "predictor:2",
+            "predictor:3",
+        ]
+
+    def test_candidates_and_policies_stay_when_another_is_crowned(self):
+        before = self.deployment(policies=self.naming(3))
+        after = crown(before, served(4, 4), now=1, reason="")
+        assert (after.candidates, after.policies) == (before.candidates, before.policies)
+        assert names(after) == ["predictor:2"]
+
+    def test_a_candidate_is_none_any_more_when_it_is_crowned(self):
+        after = crown(self.deployment(policies=self.naming(3)), served(3, 3), now=1, reason="")
+        assert (after.champion, after.candidates) == (served(3, 3), [])
+        assert names(after) == ["predictor:2"]
+
+    def test_refused_with_the_way_out_when_a_policy_would_name_nobody(self):
+        before = self.deployment(policies=self.naming(2))
+        with pytest.raises(ConflictError, match=r"routing\.version of iris names 2.*--as candid"):
+            crown(before, served(4, 4), now=1, reason="")
+        kept = add_candidate(before, served(2, 2), now=1, reason="")
+        assert crown(kept, served(4, 4), now=2, reason="").served("2.1.0-d1.s1") == served(2, 2)
+
+    def test_all_are_served_as_before_when_it_is_rolled_back(self):
+        before = self.deployment(candidates=[served(3, 3), served(2, 2)])
+        after = roll_back(before, reason="")
+        assert (after.champion, after.last_good) == (served(2, 2), served(1, 1))
+        assert after.candidates == [served(3, 3)]
+
+    def test_those_that_move_get_their_servers_when_they_are_renewed(self):
+        before = self.deployment(candidates=[served(3, 3), served(4, 4)])
+        after = renew(
+            before,
+            champion=a_server(8),
+            last_good=None,
+            candidates=[None, a_server(9)],
+            now=4,
+            reason="",
+        )
+        assert after.candidates == [served(3, 3), served(4, 9)]
+        assert names(after) == ["predictor:1", "predictor:4"]
+
+    def test_it_is_served_when_it_is_added(self):
+        after = add_candidate(self.deployment(), served(4, 4), now=1, reason="stand")
+        assert after.candidates == [served(3, 3), served(4, 4)]
+        assert (after.revision, after.reason, after.retired) == (2, "stand", [])
+
+    def test_it_is_replaced_in_its_place_when_it_gets_another_server(self):
+        before = self.deployment(candidates=[served(3, 3), served(4, 4)])
+        after = add_candidate(before, served(3, 9), now=1, reason="")
+        assert after.candidates == [served(3, 9), served(4, 4)]
+        assert names(after) == ["predictor:3"]
+
+    def test_refused_when_it_is_the_champion(self):
+        with pytest.raises(ConflictError, match="is the champion"):
+            add_candidate(self.deployment(), served(1, 1), now=1, reason="")
+
+    def test_refused_when_there_are_five(self):
+        before = self.deployment(candidates=[served(n, n) for n in range(3, 8)])
+        with pytest.raises(ConflictError, match=r"5 are the most: 3\.1.*servery retire"):
+            add_candidate(before, served(8, 8), now=1, reason="")
+        assert len(add_candidate(before, served(7, 9), now=1, reason="").candidates) == 5
+
+    def test_refused_when_it_is_half_of_a_pair(self):
+        half = Served(ref=a_ref("4.1.0-d1.s1", part=Part.PREDICTOR, pair="p"), server=a_server(4))
+        with pytest.raises(InvalidInputError, match="predictor of a pair"):
+            add_candidate(self.deployment(), half, now=1, reason="")
+
+    def test_its_server_is_retired_when_it_is_taken_out(self):
+        after = retire_candidate(self.deployment(), "3.1.0-d1.s1", now=7, reason="")
+        assert after.candidates == []
+        assert after.retired == [Retired(server=a_server(3), since=7)]
+
+    def test_refused_when_a_policy_names_what_is_taken_out(self):
+        before = self.deployment(policies=self.naming(3))
+        with pytest.raises(ConflictError, match=r"routing\.version of iris names 3"):
+            retire_candidate(before, "3.1.0-d1.s1", now=1, reason="")
+
+    def test_taken_out_when_the_last_good_one_is_named(self):
+        before = self.deployment(candidates=[served(2, 2)], policies=self.naming(2))
+        assert retire_candidate(before, "2.1.0-d1.s1", now=1, reason="").candidates == []
+
+    def test_not_found_when_it_is_no_candidate(self):
+        with pytest.raises(NotFoundError, match="no such candidate"):
+            retire_candidate(self.deployment(), "1.1.0-d1.s1", now=1, reason="")
