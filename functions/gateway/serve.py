@@ -13,7 +13,7 @@ from servery.edge.telemetry import Telemetry
 from servery.wiring import gateway as wiring
 
 # Lambda takes registrations only until the first event, so this one is made at import.
-_after_response = wiring.after_response(wiring.settle_limits).start()
+_after_response = wiring.after_response(wiring.settle).start()
 
 
 @cache

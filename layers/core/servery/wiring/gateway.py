@@ -6,9 +6,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from servery.wiring.aws import deployments, model_servers
-from servery.wiring.circuit import settle_limits
 from servery.wiring.monitoring import after_response, prediction_recorder
-from servery.wiring.policies import guards
+from servery.wiring.policies import guards, settle
 from servery.wiring.settings import SystemClock, allowed_origins, in_lambda
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ __all__ = [
     "gateway",
     "in_lambda",
     "prediction_recorder",
-    "settle_limits",
+    "settle",
 ]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from servery.wiring.aws import deployments, model_servers, patience
 from servery.wiring.monitoring import after_response, prediction_recorder
-from servery.wiring.policies import guards
+from servery.wiring.policies import guards, settle
 from servery.wiring.settings import SystemClock, allowed_origins, in_lambda, setting
 from servery.wiring.submitting import submit_ports
 
@@ -22,6 +22,7 @@ __all__ = [
     "allowed_origins",
     "in_lambda",
     "prediction_recorder",
+    "settle",
     "staging",
 ]
 
