@@ -16,7 +16,7 @@ from servery.edge.telemetry import Telemetry
 from servery.wiring import graph as wiring
 
 # Lambda takes registrations only until the first event, so this one is made at import.
-_after_response = wiring.after_response().start()
+_after_response = wiring.after_response(wiring.keep_rows).start()
 
 
 @cache

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import msgspec
-from msgspec import UNSET
-from msgspec.structs import replace
 
 from servery.domain.deployment import Deployment
 from servery.errors import (
@@ -21,31 +18,16 @@ from servery.errors import (
     TooLargeError,
     UnavailableError,
 )
-from servery.ports import Deployments, ModelServers
+from servery.ports import Deployments, ModelServers, PredictionCache
+from servery.usecases.graph.cached import CachedHops, complete
 from servery.usecases.graph.hops import ModelHop
 from servery.usecases.graph.locating import Locator, Target
-from servery.usecases.graph.messages import Call, Keyed, Next, Reply, use_types_once
+from servery.usecases.graph.messages import Reply, use_types_once
 from servery.usecases.graph.replies import GONE, Inference, read
-from servery.usecases.graph.values import Row
+from servery.usecases.graph.sending import Question, Sending
 
 LEAST_SECONDS = 0.005  # with less than this left, asking is of no use
-HAND_BACK_SECONDS = 0.25  # kept of the time of a pair, for saying which half was slow
 MOST_ANSWER_BYTES = 6 * 1024 * 1024 - 8 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a hop is asked about.
-
-    Attributes:
-        rows: Its inputs, or its features.
-        pair: The pair whose features they are; empty for inputs.
-        keys: The key of each row, where its server looks up the rest.
-    """
-
-    rows: list[Row]
-    pair: str = ""
-    keys: list[str] = field(default_factory=list)
 
 
 class ModelCaller:
@@ -55,14 +37,20 @@ class ModelCaller:
         deployments: Who answers for which model.
         servers: How they are called.
         now: Seconds by the clock that deadlines go by.
+        cache: Makes what answers repeats, where a deployment's policies ask for it.
     """
 
     def __init__(
-        self, deployments: Deployments, servers: ModelServers, now: Callable[[], float]
+        self,
+        deployments: Deployments,
+        servers: ModelServers,
+        now: Callable[[], float],
+        cache: Callable[[], PredictionCache] | None = None,
     ) -> None:
         self._locator = Locator(deployments)
         self._servers = servers
         self._now = now
+        self._cached = CachedHops(cache, self._locator.deployment, self._locate, now)
         use_types_once()
 
     def deployment(self, model: str) -> Deployment:
@@ -84,7 +72,8 @@ class ModelCaller:
         started = self._now()
         body = msgspec.json.encode({"records": question.rows}).decode()
         try:
-            target, reply = self._ask(_Sending(hop, question, body, request_id, until))
+            sending = Sending(hop, question, body, request_id, until)
+            target, reply = self._answer(sending)
         except DeadlineExceededError as error:
             raise DeadlineExceededError(hop.reached, round(until - started, 3)) from error
         except NotFoundError as error:
@@ -106,7 +95,11 @@ class ModelCaller:
             seconds=round(until - started, 3),
         )
 
-    def _ask(self, sending: _Sending) -> tuple[Target, Reply]:
+    def _answer(self, sending: Sending) -> tuple[Target, Reply]:
+        found = self._cached.look(sending)
+        return self._ask(sending) if found is None else complete(*found, sending, self._ask)
+
+    def _ask(self, sending: Sending) -> tuple[Target, Reply]:
         hop = sending.hop
         target = self._locate(hop, sending.question.pair)
         size, most = len(sending.body.encode()), target.most_bytes
@@ -139,7 +132,7 @@ class ModelCaller:
         self._locator.forget(hop)
         return self._locator.locate(hop, pair)
 
-    def _send(self, sending: _Sending, target: Target) -> Reply:
+    def _send(self, sending: Sending, target: Target) -> Reply:
         left = sending.until - self._now()
         if left < LEAST_SECONDS:
             raise DeadlineExceededError(sending.hop.reached, 0.0)
@@ -151,40 +144,3 @@ class ModelCaller:
             return msgspec.json.decode(answer, type=Reply)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ModelServerError("it answered what nobody can read") from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Sending:
-    """A question on its way, to whomever it then is."""
-
-    hop: ModelHop
-    question: Question
-    body: str
-    request_id: str
-    until: float
-
-    def call(self, target: Target, left: float) -> Call:
-        """The event for a target that has so many seconds."""
-        lookup, then = self.hop.lookup, target.then
-        call = Call(
-            ref=target.served.ref,
-            request_id=self.request_id,
-            body=self.body,
-            exact=target.exact,
-            pair=self.question.pair or UNSET,
-        )
-        if lookup is not None:
-            keys = self.question.keys
-            keyed = Keyed(
-                entity=lookup.entity,
-                columns=lookup.columns,
-                keys=keys,
-                keep_s=lookup.keep_s,
-                from_lake=lookup.from_lake,
-            )
-            call = replace(call, lookup=keyed)
-        if then is not None:
-            behind = Next(function=then.server.function, ref=then.ref)
-            seconds = left - min(HAND_BACK_SECONDS, left / 10)
-            call = replace(call, verb="hand_on", then=behind, seconds=round(seconds, 3))
-        return call

@@ -8,10 +8,10 @@ from typing import Any
 from servery.domain.entities import Lookup
 from servery.errors import BadAnswerError, HopUnavailableError, RetryableError, ServeryError
 from servery.ports import EntityReader
-from servery.usecases.graph.calling import Question
 from servery.usecases.graph.hops import ModelHop
 from servery.usecases.graph.lookups import keys_of
 from servery.usecases.graph.plans import FEATURES
+from servery.usecases.graph.sending import Question
 from servery.usecases.graph.values import Known, Row
 
 

@@ -24,7 +24,8 @@ from servery.usecases.graph.messages import Body, Problem, Reply
 from servery.usecases.graph.values import ABSENT, Row, find
 
 GONE = 409
-_OK, _TOO_LARGE, _INVALID, _THROTTLED, _SLOW = 200, 413, 422, 429, 504
+OK = 200
+_TOO_LARGE, _INVALID, _THROTTLED, _SLOW = 413, 422, 429, 504
 _SERVER_ERROR, _UNAVAILABLE = 500, 503
 
 
@@ -63,7 +64,7 @@ def read(hop: ModelHop, reply: Reply, *, rows: int, pair: str, seconds: float) -
         InvalidInputError, TooLargeError, DeadlineExceededError, HopUnavailableError,
             BadAnswerError: as `ModelCaller.ask` says.
     """
-    if reply.status != _OK:
+    if reply.status != OK:
         raise _failure(hop, reply, seconds)
     if reply.pair != pair:
         raise UnusableAnswerError(hop.name, f"{hop.name} answered as the half of another pair")

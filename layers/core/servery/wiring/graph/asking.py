@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from servery.wiring.aws import deployments, object_store, patience, registry
+from servery.wiring.caching import keep_rows, prediction_cache
 from servery.wiring.monitoring import after_response, prediction_recorder
 from servery.wiring.settings import (
     SystemClock,
@@ -35,6 +36,7 @@ __all__ = [
     "graph_asker",
     "graphs",
     "in_lambda",
+    "keep_rows",
     "kept_graphs",
     "named_aggregators",
     "prediction_recorder",
@@ -147,5 +149,5 @@ def graph_asker() -> GraphAsker:
     from servery.usecases.graph.asking import GraphAsker
     from servery.usecases.graph.calling import ModelCaller
 
-    caller = ModelCaller(deployments(), side_by_side(), time.monotonic)
+    caller = ModelCaller(deployments(), side_by_side(), time.monotonic, prediction_cache)
     return GraphAsker(kept_graphs(), caller, looked_up(), ThreadCrew, named_aggregators())
