@@ -162,14 +162,14 @@ def test_no_value_is_logged_when_jobs_and_batches_are_answered_or_refused(
     assert "5.4321098" not in found
 
 
-def batch_over(stack: Stack, content: bytes) -> dict[str, Any]:
+def batch_over(stack: Stack, content: bytes, model: str = "iris") -> dict[str, Any]:
     """The batch over a file of these bytes, once it is over."""
-    key = f"inbox/iris/{uuid.uuid4().hex}.csv"
+    key = f"inbox/{model}/{uuid.uuid4().hex}.csv"
     bucket = stack.status["outputs"]["ExchangeBucketName"]
     stack.client("s3").put_object(Bucket=bucket, Key=key, Body=content)
 
     def over() -> dict[str, Any] | None:
-        listed = stack.http.get("/batches", params={"model": "iris", "limit": "100"}).json()
+        listed = stack.http.get("/batches", params={"model": model, "limit": "100"}).json()
         mine = [batch for batch in listed["batches"] if batch["source"].endswith(key)]
         final = mine and mine[0]["state"] in ("succeeded", "failed")
         return dict(mine[0]) if final else None
