@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _STEP = re.compile(r"\.?([A-Za-z_][A-Za-z0-9_-]*)|\[([0-9]+)\]")
-_NOTHING = object()
 
 Plain = dict[str, Any]
 
@@ -66,7 +65,8 @@ def read(path: Path) -> Plain:
 def with_settings(policies: Mapping[str, Any], settings: list[str]) -> Plain:
     """Policies with single settings made, each as `routing.active=false`.
 
-    What is on the way and is not there yet is made; `=null` takes a part out.
+    What is on the way and is not there yet is made; `=null` takes a part out, and nothing behind
+    the sign is the empty text.
 
     Raises:
         UsageError: a setting is none, or leads into something that has no parts.
@@ -80,7 +80,7 @@ def with_settings(policies: Mapping[str, Any], settings: list[str]) -> Plain:
                 f"{setting!r} is no setting.", "Say it like --set routing.active=false"
             )
         try:
-            _put(made, steps, plain_yaml.load(value))
+            _put(made, steps, plain_yaml.load(value) if value.strip() else "")
         except (TypeError, IndexError, KeyError, yaml.YAMLError) as error:
             raise UsageError(
                 f"{path.strip()} cannot be set so.",
@@ -91,18 +91,17 @@ def with_settings(policies: Mapping[str, Any], settings: list[str]) -> Plain:
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """What an edit changes, line by line as `diff -u` shows it; empty for nothing."""
-    texts = [plain_yaml.dump(dict(p)).splitlines() for p in (before, after)]
-    return list(difflib.unified_diff(*texts, "now", "then", lineterm="", n=2))
+    now, then = (plain_yaml.dump(dict(each)).splitlines() for each in (before, after))
+    return list(difflib.unified_diff(now, then, "now", "then", lineterm="", n=2))
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """What has changed, as short lines: `routing.active: true -> false`."""
     old, new = dict(_leaves(before)), dict(_leaves(after))
-    return [
-        f"{path}: {_word(old.get(path, _NOTHING))} -> {_word(new.get(path, _NOTHING))}"
-        for path in dict.fromkeys([*old, *new])
-        if old.get(path, _NOTHING) != new.get(path, _NOTHING)
-    ]
+    told = {
+        path: (_word(old.get(path)), _word(new.get(path))) for path in dict.fromkeys([*old, *new])
+    }
+    return [f"{path}: {one} -> {other}" for path, (one, other) in told.items() if one != other]
 
 
 def _steps(path: str) -> list[str | int]:
@@ -145,8 +144,6 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: A
 
 
 def _word(value: Any) -> str:  # noqa: ANN401 - JSON
-    if value is _NOTHING:
-        return "nothing"
     if isinstance(value, bool):
         return str(value).lower()
     return "nothing" if value in (None, "", [], {}) else str(value)
