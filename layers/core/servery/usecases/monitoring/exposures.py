@@ -1,0 +1,226 @@
+"""What is known of the variants of an experiment: who was exposed, and what came of it."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+import msgspec
+
+from servery.domain.intervals import Sums
+from servery.domain.predicted import Class, Predicted, read_predicted
+from servery.errors import MalformedError
+from servery.usecases.monitoring.labelling import LabelLine
+from servery.usecases.monitoring.recording import in_sample
+
+MOST_GROUPS = 1000
+"""Groups that are drawn again at the most; keys beyond share one with others, by chance."""
+
+_OK, _REDIRECT, _SERVER_ERROR = 200, 300, 500
+
+Labels = Mapping[str, Mapping[int, Class]]
+"""By request and row."""
+
+
+class Exposure(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the prediction log, as far as an experiment goes by it."""
+
+    request_id: str
+    time: str
+    day: str = ""
+    model: str = ""
+    model_version: str = ""
+    experiment: str = ""
+    variant: str = ""
+    key: str = ""
+    fallback: str = ""
+    cache: str = "off"
+    status: int
+    latency_ms: float
+    degraded: bool = False
+    output: msgspec.Raw | None = None
+
+
+@dataclass
+class Tally:
+    """What came of one variant.
+
+    Attributes:
+        versions: Who answered.
+        exposures: Requests.
+        keys: Digests of their keys.
+        recent: Those of requests since the weights were changed last.
+        errors: Requests that were answered with a 5xx.
+        fallbacks: Requests that something else answered.
+        latencies: Milliseconds to each answer of the variant's own.
+        scored: By key, the sum over its labelled rows (1 for a hit, or the squared error), and
+            how many those are.
+        numeric: Whether those are squared errors.
+    """
+
+    versions: set[str] = field(default_factory=set)
+    exposures: int = 0
+    keys: set[str] = field(default_factory=set)
+    recent: set[str] = field(default_factory=set)
+    errors: int = 0
+    fallbacks: int = 0
+    latencies: array[float] = field(default_factory=lambda: array("d"))
+    scored: dict[str, Sums] = field(default_factory=dict)
+    numeric: bool = False
+
+    @property
+    def labelled(self) -> int:
+        """Rows with a label."""
+        return int(sum(count for _, count in self.scored.values()))
+
+    @property
+    def score(self) -> float:
+        """The sum over all of them."""
+        return sum(total for total, _ in self.scored.values())
+
+    @property
+    def alone(self) -> bool:
+        """Whether no key has more than one labelled row, so that all are independent."""
+        return all(count == 1 for _, count in self.scored.values())
+
+    def groups(self) -> list[Sums]:
+        """The labelled rows in groups that are independent of each other: by key."""
+        if len(self.scored) <= MOST_GROUPS:
+            return list(self.scored.values())
+        groups: list[Sums] = [(0.0, 0.0)] * MOST_GROUPS
+        for key, (total, count) in self.scored.items():
+            digest = blake2b(key.encode(), digest_size=8, person=b"groups").digest()
+            place = int.from_bytes(digest) % MOST_GROUPS
+            groups[place] = (groups[place][0] + total, groups[place][1] + count)
+        return groups
+
+
+@dataclass
+class Found:
+    """What the lake says of an experiment.
+
+    Attributes:
+        tallies: By variant.
+        moved: Keys that were exposed to more than one.
+        twice: Requests with labels whose id somebody used again: whose label it is nobody knows.
+    """
+
+    tallies: dict[str, Tally]
+    moved: int
+    twice: int
+
+
+def read_labels(lines: Iterable[LabelLine]) -> dict[str, dict[int, Class]]:
+    """Labels by request and row; of several for one row the last one that was told holds."""
+    found: dict[str, dict[int, Class]] = {}
+    told: dict[tuple[str, int], str] = {}
+    for line in lines:
+        place = (line.request_id, line.row)
+        if told.get(place, "") <= line.time:
+            told[place] = line.time
+            found.setdefault(line.request_id, {})[line.row] = line.label
+    return found
+
+
+def tally(
+    lines: Iterable[Exposure], labels: Labels, *, experiment: str, sample: float, since: str
+) -> Found:
+    """Count what came of each variant.
+
+    Failures are logged outside the sample too, which would make a variant that fails more look as
+    if it had more requests: what is not in the sample counts for nothing.
+
+    Args:
+        lines: Of one model, in any order; one that the lake has twice counts once.
+        labels: What was true.
+        experiment: Name of the experiment.
+        sample: Share of the requests that were logged.
+        since: When the weights were changed last, ISO 8601.
+    """
+    tallies: dict[str, Tally] = {}
+    seen: set[tuple[str, str]] = set()
+    scores: dict[str, tuple[str, str, Predicted] | None] = {}
+    for line in lines:
+        if line.experiment != experiment or not line.variant:
+            continue
+        identity = (line.request_id, line.time)
+        if identity in seen or not in_sample(line.request_id, sample):
+            continue
+        seen.add(identity)
+        _count(tallies.setdefault(line.variant, Tally()), line, since)
+        if line.request_id in labels:
+            known = line.request_id in scores
+            scores[line.request_id] = None if known else _predicted(line)
+    twice = _score(tallies, scores, labels)
+    return Found(tallies, _moved(tallies.values()), twice)
+
+
+def _count(counted: Tally, line: Exposure, since: str) -> None:
+    counted.exposures += 1
+    counted.keys.add(line.key)
+    if line.time >= since:
+        counted.recent.add(line.key)
+    counted.errors += line.status >= _SERVER_ERROR
+    counted.fallbacks += bool(line.fallback)
+    if _own(line):
+        counted.versions.add(line.model_version)
+        counted.latencies.append(line.latency_ms)
+
+
+def _own(line: Exposure) -> bool:
+    """Whether the variant itself has answered."""
+    return _OK <= line.status < _REDIRECT and not line.fallback and not line.degraded
+
+
+def _predicted(line: Exposure) -> tuple[str, str, Predicted]:
+    """Variant, key and predictions of a request with labels; none where it has no answer."""
+    nothing = Predicted(classes=[])
+    if not _own(line) or line.output is None:
+        return line.variant, line.key, nothing
+    try:
+        return line.variant, line.key, read_predicted(bytes(line.output))
+    except MalformedError:
+        return line.variant, line.key, nothing
+
+
+def _score(
+    tallies: Mapping[str, Tally],
+    scores: Mapping[str, tuple[str, str, Predicted] | None],
+    labels: Labels,
+) -> int:
+    """Score the labelled rows; how many requests were left out, their id being used again."""
+    for request_id, scored in scores.items():
+        if scored is None:
+            continue
+        variant, key, predicted = scored
+        counted = tallies[variant]
+        for row, label in labels[request_id].items():
+            value = _value(predicted, row, label)
+            if value is not None:
+                counted.numeric = predicted.numbers is not None
+                total, count = counted.scored.get(key, (0.0, 0.0))
+                counted.scored[key] = (total + value, count + 1)
+    return sum(scored is None for scored in scores.values())
+
+
+def _value(predicted: Predicted, row: int, label: Class) -> float | None:
+    """1 for a hit and 0 for a miss, or the squared error; None where the two do not go together."""
+    if row >= predicted.rows:
+        return None
+    if predicted.classes is not None:
+        return float(predicted.classes[row] == label)
+    numbers = (predicted.numbers or [])[row]
+    if len(numbers) != 1 or isinstance(label, (str, bool)):
+        return None
+    return (numbers[0] - label) ** 2
+
+
+def _moved(tallies: Iterable[Tally]) -> int:
+    once: set[str] = set()
+    again: set[str] = set()
+    for counted in tallies:
+        again |= once & counted.keys
+        once |= counted.keys
+    return len(again)
