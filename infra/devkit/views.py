@@ -76,6 +76,8 @@ def show_model(screen: Screen, detail: Mapping[str, Any]) -> None:
     if about["champion"]:
         screen.say(f"answers    {about['champion']} ({about['mode']}, {about['runtime']})")
         screen.say(f"before it  {about['last_good'] or 'nothing'}")
+        if about.get("candidates"):
+            screen.say(f"beside it  {', '.join(about['candidates'])}")
         screen.say(f"code       {code(about)}")
         if detail.get("pair"):
             screen.say(f"pair       {pair(detail['pair'])}")

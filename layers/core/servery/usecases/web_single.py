@@ -237,8 +237,8 @@ def packaged(content: bytes, registry: Registry, model: str) -> Callable[[], Wan
             deployment = registry.deployment(model)
         except Exception:
             return Wanted(own)
-        for served in (deployment.champion, deployment.last_good):
-            if served is not None and served.ref.manifest_digest == own.manifest_digest:
+        for served in deployment.serving():
+            if served.ref.manifest_digest == own.manifest_digest:
                 return _wanted(deployment, served)
         return Wanted(own, deployment.log_sample)
 

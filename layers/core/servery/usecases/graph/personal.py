@@ -29,8 +29,8 @@ def unlogged(
             continue
         except ServeryError:
             return ("input", "output")
-        for served in (found.champion, found.last_good):
-            left |= set(served.unlogged if served is not None else ())
+        for served in found.serving():
+            left |= set(served.unlogged)
     # Looked-up columns and features say what the input does, as the answer or within it.
     repeats = any(step.step.lookup or step.step.preprocessor for step in plan.steps)
     if "input" in left and (steps or repeats):
