@@ -112,6 +112,7 @@ def test_answers_of_all_come_by_name_when_nothing_is_aggregated(
         ("mean", {"value": pytest.approx(1 / 3, abs=0.1)}),
         ("median", {"value": pytest.approx(0, abs=0.1)}),
         ("weighted", {"value": pytest.approx(0.6, abs=0.1)}),
+        ("named", {"value": pytest.approx(1, abs=0.1)}),
     ],
 )
 def test_answers_become_one_by_the_rule_of_the_graph(
@@ -125,9 +126,21 @@ def test_answers_become_one_by_the_rule_of_the_graph(
         member["score"] = "probabilities.yes"
     if aggregate == "weighted":
         members[0]["weight"] = 3.0
+    if aggregate == "named":
+        group["named"] = "maximum"
     name = register({"name": "team", "group": group})
     (row,) = stack.ask(name, rows_of("iris", 1)[0][0]).json()["predictions"]
     assert {member: row[member] for member in expected} == expected
+
+
+def test_name_is_refused_when_the_deploy_does_not_allow_it(stack: Stack, rest: str) -> None:
+    members = [{"name": s, "model": f"iris-{s}", "score": "probabilities.yes"} for s in SPECIES]
+    group = {"members": members, "aggregate": "named", "named": "os_system"}
+    spec = {"name": "e2e-named", "owner": "e2e", "steps": [{"name": "team", "group": group}]}
+    answer = stack.http.post("/graphs", json=spec)
+    assert answer.status_code == 422, answer.text
+    assert [e["field"] for e in answer.json()["errors"]] == ["steps[0].group.named"]
+    assert "trimmed_mean" in answer.text, "it says which there are"
 
 
 def test_first_answer_is_taken_when_any_will_do(stack: Stack, rest: str, register: Any) -> None:
