@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from servery.domain.answers import PROBABILITIES, decide, without
 from servery.domain.asked import Asked

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import msgspec
@@ -61,8 +60,7 @@ class ServerReply(msgspec.Struct, frozen=True, kw_only=True):
         return self.status == _CONFLICT and self.mismatch
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """Who a request goes to, and why.
 
     Attributes:
@@ -92,8 +90,7 @@ class Target:
         return self.served.ref.version
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True):
     """A request to predict.
 
     Attributes:
@@ -112,11 +109,10 @@ class Ask:
     request_id: str
     seconds: float
     pair: str = ""
-    headers: Mapping[str, str] = field(default=_NOTHING)
+    headers: Mapping[str, str] = _NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(msgspec.Struct, frozen=True):
     """What a request is answered; a refused input is an answer too.
 
     Attributes:
