@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import typer
 
-from devkit.commands import batch, cloud, deployment, entities, graphs, jobs, lifecycle, predict
+from devkit.commands import (
+    batch,
+    cloud,
+    deployment,
+    entities,
+    graphs,
+    jobs,
+    lifecycle,
+    monitoring,
+    predict,
+)
 
 app = typer.Typer(
     name="servery",
@@ -13,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (cloud, lifecycle, deployment, predict, jobs, batch, graphs, entities):
+for group in (cloud, lifecycle, deployment, predict, monitoring, jobs, batch, graphs, entities):
     app.add_typer(group.app)
 
 
