@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
+import jsonschema
 import msgspec
 import pytest
 from fakes.artifacts import SIGNATURE
+from fakes.template import ROOT
 from servery.domain.deployment import Deployment
 from servery.domain.policies import Policies, policies_json_schema
 from servery.domain.releases import release_lease
@@ -251,8 +255,14 @@ def test_policies_changed_meanwhile_stay_when_it_is_rolled_back(released):
 
 
 def test_schema_takes_what_the_record_has_when_it_is_written(two):
-    jsonschema = pytest.importorskip("jsonschema")
     edit(two, {"routing": {"experiment": EXPERIMENT}, "cache": {}, "circuit": {}})
     schema = policies_json_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(msgspec.to_builtins(current(two).policies), schema)
+
+
+def test_schema_file_is_current_when_policies_change():
+    committed = json.loads((ROOT / "infra/policies.schema.json").read_text())
+    assert committed == policies_json_schema(), (
+        "write infra/policies.schema.json anew: json.dumps(policies_json_schema(), indent=2)"
+    )
