@@ -118,7 +118,7 @@ class TestLabels:
             {"fallback": "default"},
             {"degraded": True},
             {"status": 504},
-            {"output": None},
+            {"output": msgspec.Raw(b"null")},
             {"output": msgspec.Raw(b"{}")},
         ],
         ids=["fallback", "another version", "failed", "personal", "foreign"],

@@ -40,7 +40,7 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     latency_ms: float
     degraded: bool = False
-    output: msgspec.Raw | None = None
+    output: msgspec.Raw = msgspec.Raw(b"null")
 
 
 @dataclass
@@ -177,7 +177,7 @@ def _own(line: Exposure) -> bool:
 def _predicted(line: Exposure) -> tuple[str, str, Predicted]:
     """Variant, key and predictions of a request with labels; none where it has no answer."""
     nothing = Predicted(classes=[])
-    if not _own(line) or line.output is None:
+    if not _own(line):
         return line.variant, line.key, nothing
     try:
         return line.variant, line.key, read_predicted(bytes(line.output))
