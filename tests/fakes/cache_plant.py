@@ -29,7 +29,8 @@ from servery.domain.spec import Limits
 from servery.edge.inference import Codec
 from servery.edge.problem import problem, status_of
 from servery.errors import RejectedError
-from servery.ports.data_cache import Flight
+from servery.ports import Clock
+from servery.ports.data_cache import Flight, RowTable
 from servery.usecases.data_cache import CachedModels, Figures, Flights, Predictions, Watch
 from servery.usecases.gateway import Ask, Gateway
 from servery.usecases.gateway.guards import Guards
@@ -133,11 +134,12 @@ class CachePlant:
         *,
         limits: Limits | None = None,
         wide: bool = False,
+        clock: Clock | None = None,
     ) -> None:
         self.signature = signature
         self.wide = wide
         self.table = MemoryRows()
-        self.clock = SetClock()
+        self.clock: Any = clock or SetClock()
         self.registry = MemoryRegistry()
         self.objects = MemoryObjectStore()
         self.servers = FakeModelServers(answer=self._answer)
@@ -173,21 +175,26 @@ class CachePlant:
         now = self.registry.deployment("iris")
         self._put(replace(now, policies=Policies(cache=policy)))
 
-    def gateway(self, wait: Callable[[float], None] | None = None) -> Gateway:
-        """A gateway of another process."""
-        cache = self.cache(wait)
+    def gateway(
+        self, wait: Callable[[float], None] | None = None, table: RowTable | None = None
+    ) -> Gateway:
+        """A gateway of another process; it may have a table that is none of the plant's."""
+        cache = self.cache(wait, table)
         return Gateway(self, self.servers, self.clock, Guards(cache=lambda: cache))
 
-    def cache(self, wait: Callable[[float], None] | None = None) -> Predictions:
+    def cache(
+        self, wait: Callable[[float], None] | None = None, table: RowTable | None = None
+    ) -> Predictions:
         """The cache of another process."""
+        table = table or self.table
         flights = Flights(
-            self.table, self.clock, wait or self._pass, lambda: f"owner-{next(self._numbers)}"
+            table, self.clock, wait or self._pass, lambda: f"owner-{next(self._numbers)}"
         )
         watch = Watch(
             looked=self.figures.append, failed=lambda error, _: self.failures.append(error)
         )
         models = CachedModels(KeptManifests(self.objects))
-        return Predictions(models, self.table, flights, self.clock, watch)
+        return Predictions(models, table, flights, self.clock, watch)
 
     def ask(self, gateway: Gateway, document: Any, *, flush: bool = True) -> tuple[int, str, str]:
         """Status, body and what the cache did."""

@@ -30,7 +30,7 @@ Item = dict[str, dict[str, str]]
 Write = tuple[str, dict[str, Any]]
 
 SECONDS = 0.05
-"""How long a request waits for the table, for each hundred rows."""
+"""How long a request waits for the table, by default."""
 FIRST_SECONDS = 0.3
 """The same where there is no connection yet."""
 AWAY_SECONDS = 5.0
@@ -49,6 +49,7 @@ class DynamoDbRows:
         api: DynamoDB.
         table: Name of the table.
         failed: Told what the table failed of.
+        seconds: How long a request waits for it, for each hundred rows.
         now: Seconds by a clock that only goes forward.
     """
 
@@ -58,11 +59,13 @@ class DynamoDbRows:
         table: str,
         *,
         failed: Callable[[Exception], None],
+        seconds: float = SECONDS,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api = api
         self._table = table
         self._failed = failed
+        self._seconds = seconds
         self._now = now
         self._until = float("-inf")
         self._connected = False
@@ -170,7 +173,7 @@ class DynamoDbRows:
             pass  # somebody else flies by now
 
     def _ask(
-        self, operation: str, asked: dict[str, Any], seconds: float = SECONDS
+        self, operation: str, asked: dict[str, Any], seconds: float | None = None
     ) -> dict[str, Any] | None:
         """The answer of the table; None where there is none, and where it is away.
 
@@ -179,10 +182,11 @@ class DynamoDbRows:
         """
         if self.away:
             return None
+        given = self._seconds if seconds is None else seconds
         if not self._connected:
-            seconds = max(seconds, FIRST_SECONDS)
+            given = max(given, FIRST_SECONDS)
         try:
-            answer = self._api.call(operation, asked, seconds=seconds)
+            answer = self._api.call(operation, asked, seconds=given)
         except ServeryError as error:
             self._until, self._connected = self._now() + AWAY_SECONDS, False
             self._failed(error)
