@@ -164,7 +164,13 @@ def test_model_server_reaches_models_and_chunks_only_when_it_runs():
         "ReadOwnersData",
         "WriteParts",
         "LookUpEntities",
+        "ReadLakesEntities",
+        "TellWhatLakeLacks",
     }
+    assert grants["ReadLakesEntities"] == (
+        "s3:GetObject",
+        {"Fn::Sub": "${LakeBucket.Arn}/entities/*"},
+    )
     assert grants["ReadModels"] == (
         "s3:GetObject",
         {"Fn::Sub": "${ArtifactsBucket.Arn}/models/*"},
@@ -251,7 +257,12 @@ OWN_DOCUMENTS = '{"Fn::Sub": "${ExchangeBucket.Arn}/graph-jobs/*"}'
 
 def test_graph_reads_models_and_keeps_its_jobs_only_when_it_reaches_buckets():
     assert _grants("GraphServeFunction", "s3") == {
-        "s3:GetObject": {'{"Fn::Sub": "${ArtifactsBucket.Arn}/models/*"}', OWN_DOCUMENTS},
+        "s3:GetObject": {
+            '{"Fn::Sub": "${ArtifactsBucket.Arn}/models/*"}',
+            OWN_DOCUMENTS,
+            '{"Fn::Sub": "${LakeBucket.Arn}/entities/*"}',
+        },
+        "s3:ListBucket": {'{"Fn::GetAtt": "LakeBucket.Arn"}'},
         "s3:PutObject": {OWN_DOCUMENTS},
     }
 
@@ -286,21 +297,28 @@ def test_parts_are_taken_by_who_answers_alone_when_roles_are_read():
     assert takers == {"GraphAnswerFunction"}
 
 
-def test_entities_are_the_graphs_alone_when_they_are_written():
-    writers = {
-        function.logical_id
-        for function in FUNCTIONS
-        for action, resources in _grants(function.logical_id, "dynamodb").items()
-        if any("FeaturesTable" in resource for resource in resources)
-        and action != "dynamodb:BatchGetItem"
+def test_entities_are_the_graphs_alone_when_they_are_written_or_removed():
+    writers: dict[str, set[str]] = {}
+    for function in FUNCTIONS:
+        for action, resources in _grants(function.logical_id, "dynamodb").items():
+            if any("FeaturesTable" in resource for resource in resources):
+                writers.setdefault(action, set()).add(function.logical_id)
+
+    readers = {"GraphServeFunction", "GraphAnswerFunction", "PredictorFunction"}
+    assert writers == {
+        "dynamodb:BatchGetItem": readers,
+        "dynamodb:PutItem": readers,  # what was found in the lake
+        "dynamodb:BatchWriteItem": {"GraphServeFunction"},
+        "dynamodb:DeleteItem": {"GraphServeFunction"},
     }
 
-    assert writers == {"GraphServeFunction"}
 
+def test_model_server_reaches_entities_by_key_only_when_it_looks_them_up():
+    features = {'{"Fn::GetAtt": "FeaturesTable.Arn"}'}
 
-def test_model_server_reads_entities_by_key_only_when_it_looks_them_up():
     assert _grants("PredictorFunction", "dynamodb") == {
-        "dynamodb:BatchGetItem": {'{"Fn::GetAtt": "FeaturesTable.Arn"}'}
+        "dynamodb:BatchGetItem": features,
+        "dynamodb:PutItem": features,
     }
 
 

@@ -27,6 +27,7 @@ FUNCTION_OF_ROOM = {
     "batch": "BatchServeFunction",
     "graph": "GraphServeFunction",
     "monitoring": "MonitoringLabelFunction",
+    "data_cache": "DataCacheServeFunction",
     "multi_stage": "MultiStageFunction",
     "web_single": "WebSingleFunction",
 }

@@ -100,6 +100,11 @@ class Canonical:
         for body in (b'{"records":[]}', b'{"inputs":[],"outputs":[]}'):
             self._decoder.decode(body)  # its types are made before threads share it
 
+    @property
+    def dtypes(self) -> dict[str, Dtype]:
+        """What each input holds, in the order of the columns of readings."""
+        return self._dtypes
+
     def read(self, content: bytes) -> Reading | None:
         """The rows of a body; None where it is not certain that the model accepts all of it."""
         if len(content) > self._limits.max_body_kb * _KB:

@@ -10,11 +10,13 @@ from servery.domain.graph_records import GraphRecord
 from servery.domain.graphs import GraphSpec
 from servery.domain.pairs import PAIR_HEADER
 from servery.domain.records import ReleaseRecord
+from servery.domain.warm_ups import WarmRequest, WarmUp
 from servery.edge import wire
 from servery.edge.graph.entities import EntitiesKept
 from servery.edge.graph.registering import GraphList
 from servery.usecases.batch.rerun import RerunRequest
 from servery.usecases.batch.views import BatchList, BatchView
+from servery.usecases.data_cache.warm_desk import CacheView
 from servery.usecases.gateway import ModelReady
 from servery.usecases.graph.asking import GraphAnswer
 from servery.usecases.graph.fan_out.views import GraphJobList, GraphJobView
@@ -171,6 +173,30 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "retire_candidate": Operation(
         "Take a candidate out", (Deployment,), errors=(404, 409, 422, 503)
+    ),
+    "get_cache": Operation(
+        "How the cache of a model does: its policy, the last warm-up, hits by the prediction log",
+        (CacheView,),
+        errors=_READING,
+    ),
+    "warm_cache": Operation(
+        "Fill the cache with what was asked before, by the prediction log or the file of a batch",
+        (WarmUp,),
+        (WarmRequest,),
+        status=202,
+        errors=(400, 404, 409, 413, 415, 422, 503),
+        sends=("location", "retry-after"),
+        examples={
+            "log": {"from": "lake", "days": 7},
+            "batch": {"from": "batch", "batch": "4f1c0a6be2d94c58a1f07d3b"},
+        },
+        body_required=False,
+    ),
+    "get_warm_up": Operation(
+        "How far a warm-up is, and how much of what was asked the cache answers",
+        (WarmUp,),
+        errors=_READING,
+        sends=("retry-after",),
     ),
     "list_releases": Operation("Releases", (ReleaseList,), errors=_READING, query=_PAGE),
     "start_release": Operation(

@@ -78,6 +78,12 @@ ROUTES: tuple[Route, ...] = (
         ("remove_entity", "DELETE", "/entities/{entity}/{key}"),
         ("put_entities", "POST", "/entities/{entity}"),
     ),
+    *_routes(
+        "data_cache",
+        ("get_cache", "GET", "/models/{model}/cache"),
+        ("warm_cache", "POST", "/models/{model}/cache/warm"),
+        ("get_warm_up", "GET", "/models/{model}/cache/warm/{warm_up}"),
+    ),
     *_routes("registry", ("openapi", "GET", "/openapi.json"), key=False),
     *_routes(
         "jobs",
