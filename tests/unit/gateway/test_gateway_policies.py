@@ -319,6 +319,22 @@ class TestCircuit:
         infer()
         assert servers.asked[0].timeout == 8.0
 
+    def test_server_has_not_failed_when_the_time_was_spent_waiting_for_a_place(
+        self, infer, servers, equipment, clock
+    ):
+        admit = equipment.admission.admit
+
+        def slow(deployment, served):
+            clock.advance(12)
+            return admit(deployment, served)
+
+        equipment.admission.admit = slow
+        with pytest.raises(DeadlineExceededError) as raised:
+            infer()
+        assert raised.value.hop == "gateway"
+        assert (servers.asked, equipment.breaker.failures) == ([], [])
+        assert equipment.admission.inside == 0
+
 
 class TestFallback:
     @pytest.fixture
@@ -491,34 +507,54 @@ class TestThreshold:
         servers.answer = lambda event: {"status": 422, "body": "{}"}
         assert infer().status == 422
 
-    def test_probabilities_are_asked_for_when_the_caller_wants_the_class_alone(
-        self, deploy, infer, servers
-    ):
+    @pytest.fixture
+    def class_alone(self, servers):
+        """A request for the class alone, and a server that gives what the request wants."""
+
         def tensors(event):
+            outputs = {
+                "class": {"shape": [1], "datatype": "BYTES", "data": ["setosa"]},
+                "probabilities": {"shape": [1, 3], "datatype": "FP32", "data": [0.6, 0.4, 0]},
+            }
             wanted = [one["name"] for one in json.loads(event["body"])["outputs"]]
-            assert wanted == ["class", "probabilities"]
-            outputs = [
-                {"name": "class", "shape": [1], "datatype": "BYTES", "data": ["setosa"]},
-                {
-                    "name": "probabilities",
-                    "shape": [1, 3],
-                    "datatype": "FP32",
-                    "data": [0.6, 0.4, 0],
-                },
-            ]
-            body = json.dumps({"parameters": {}, "outputs": outputs})
+            told = [{"name": name, **outputs[name]} for name in wanted]
+            body = json.dumps({"parameters": {}, "outputs": told})
             return {"status": 200, "body": body, "rows": 1}
 
         servers.answer = tensors
-        deploy(Policies(routing=RoutingPolicy(threshold=self.CAREFUL)))
         inputs = [
             {"name": name, "shape": [1], "datatype": "FP32", "data": [value]}
             for name, value in FLOWER.items()
         ]
-        told = document(infer(body=json.dumps({"inputs": inputs, "outputs": [{"name": "class"}]})))
-        assert [(one["name"], one["data"]) for one in told["outputs"]] == [
-            ("class", ["versicolor"])
-        ]
+        return json.dumps({"inputs": inputs, "outputs": [{"name": "class"}]})
+
+    def test_probabilities_are_not_told_when_the_caller_wants_the_class_alone(
+        self, deploy, infer, class_alone
+    ):
+        deploy(Policies(routing=RoutingPolicy(threshold=self.CAREFUL)))
+        told = document(infer(body=class_alone))["outputs"]
+        assert [(one["name"], one["data"]) for one in told] == [("class", ["versicolor"])]
+
+    def test_last_known_answer_is_decided_too(self, deploy, infer, class_alone, equipment):
+        circuit = replace(CIRCUIT, fallback=Fallback(kind=FallbackKind.LAST_KNOWN))
+        deploy(Policies(routing=RoutingPolicy(threshold=self.CAREFUL), circuit=circuit))
+        infer(body=class_alone)
+        equipment.admission.refusal = RefusedError("too many", reason="rate")
+        prediction = infer(body=class_alone)
+        assert prediction.fallback == "last_known"
+        told = document(prediction)["outputs"]
+        assert [(one["name"], one["data"]) for one in told] == [("class", ["versicolor"])]
+
+    @pytest.mark.parametrize(
+        "twice", ['{"inputs":[],"inputs":[],"outputs":[{"name":"class"}]}', "no json", "[]"]
+    )
+    def test_body_is_passed_on_as_it_is_when_it_is_not_sure_to_be_right(
+        self, deploy, infer, servers, twice
+    ):
+        deploy(Policies(routing=RoutingPolicy(threshold=self.CAREFUL)))
+        servers.answer = lambda event: {"status": 422, "body": "{}"}
+        infer(body=twice)
+        assert servers.asked[0].event["body"] == twice
 
 
 class TestShadow:

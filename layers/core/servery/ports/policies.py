@@ -148,8 +148,9 @@ class Breaker(Protocol):
     def call(self, deployment: Deployment, served: Served, ask: Callable[[], T]) -> T:
         """Ask, and count how it went.
 
-        What `ask` raises passes. A `RejectedError` and a `RefusedError` are no failures; every
-        other error is one. An answer with a 5xx is raised by `ask`, so that it is seen.
+        What `ask` raises passes. A `RejectedError`, a `RefusedError` and a `ThrottledError` are
+        no failures; every other error is one. An answer with a 5xx is raised by `ask`, so that
+        it is seen.
 
         Raises:
             RefusedError: it is open (`breaker`).

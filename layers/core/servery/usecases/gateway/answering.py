@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from servery.domain.online_budget import check_online
 from servery.ports import Inquiry, Reply
-from servery.usecases.gateway.deciding import decided, widened
+from servery.usecases.gateway.deciding import deciding
 from servery.usecases.gateway.guards import need
 from servery.usecases.gateway.messages import OFF, Prediction
 
@@ -37,23 +37,18 @@ class Answering:
         self._guards = guards
         self._clock = clock
 
-    def answer(self, target: Target, ask: Ask) -> tuple[Prediction, Prediction]:
-        """What the caller is answered, and what the model said before the threshold.
+    def answer(self, target: Target, ask: Ask) -> Prediction:
+        """What a caller is answered.
 
         Raises:
             RefusedError: the circuit lets it not through.
             OnlineBudgetError: the version takes no synchronous traffic.
         """
-        policies = target.deployment.policies
-        threshold = policies.routing.threshold
-        if threshold is None:
-            said = self._predict(target, ask)
-            return said, said
-        wider = widened(ask)
-        said = self._predict(target, wider)
-        return decided(said, threshold, self._guards, strip=wider is not ask), said
+        asked, decide = deciding(target, ask, self._guards)
+        return decide(self.predict(target, asked))
 
-    def _predict(self, target: Target, ask: Ask) -> Prediction:
+    def predict(self, target: Target, ask: Ask) -> Prediction:
+        """What the model says, before the threshold; raises as `answer` does."""
         if target.deployment.policies.cache is None:
             check_online(target.deployment, target.served)
             return prediction_of(self._guarded.ask(target, ask))

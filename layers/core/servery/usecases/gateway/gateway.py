@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from servery.domain.policies import Fallback, FallbackKind
 from servery.domain.routing import is_copied
-from servery.errors import RefusedError, TooLargeError, UnavailableError
+from servery.errors import RefusedError, TooLargeError
 from servery.ports import Clock, Deployments, ModelServers, ShadowCopy
+from servery.usecases.gateway.about import metadata, ready
 from servery.usecases.gateway.answering import HIT, OK, Answering, inquiry_of
+from servery.usecases.gateway.deciding import deciding
 from servery.usecases.gateway.fallbacks import SWITCHED_OFF, Fallbacks
 from servery.usecases.gateway.guarding import Guarded
 from servery.usecases.gateway.guards import Guards, need
@@ -89,40 +89,16 @@ class Gateway:
             )
             return self._fallbacks.answer(target, ask, routing.off, refused)
         if policies.circuit is None and routing.shadow is None and routing.off.kind is not _LAST:
-            return self._answering.answer(target, ask)[0]
+            return self._answering.answer(target, ask)
         return self._watched(target, ask)
 
     def metadata(self, target: Target, *, request_id: str, seconds: float) -> dict[str, Any]:
         """The model as the Open Inference Protocol describes it, with the versions served."""
-        _, reply = self._servers.ask(target, "metadata", Ask("", False, 0, request_id, seconds))
-        if reply.status != OK:
-            raise UnavailableError(reply.reason or "the model server has no model yet")
-        document: dict[str, Any] = msgspec.json.decode(reply.body)
-        versions = [served.ref.version for served in target.deployment.serving()]
-        return {
-            **document,
-            "name": target.deployment.model,
-            "versions": list(dict.fromkeys(versions)),
-        }
+        return metadata(self._servers, target, Ask("", False, 0, request_id, seconds))
 
     def ready(self, target: Target, *, request_id: str, seconds: float) -> ModelReady:
-        """Have the model server check itself.
-
-        Raises:
-            UnavailableError: it is not ready; the sentence says why.
-        """
-        _, reply = self._servers.ask(target, "ready", Ask("", False, 0, request_id, seconds))
-        if reply.status != OK or not reply.ready:
-            raise UnavailableError(reply.reason or "the model is not ready", retry_after=2)
-        return ModelReady(
-            name=target.deployment.model,
-            ready=True,
-            model_version=reply.model_version or target.version,
-            digest=reply.digest,
-            runtime=reply.runtime,
-            code=reply.code,
-            load_ms=reply.load_ms,
-        )
+        """Have the model server check itself; `UnavailableError` says why it is not ready."""
+        return ready(self._servers, target, Ask("", False, 0, request_id, seconds))
 
     def _again(self, target: Target, ask: Ask) -> Target:
         """Who a target's request goes to by the record as it is now."""
@@ -134,17 +110,18 @@ class Gateway:
         started = self._clock.now()
         circuit = target.deployment.policies.circuit
         fallback = circuit.fallback if circuit is not None else Fallback()
+        asked, decide = deciding(target, ask, self._guards)
         try:
-            answered, said = self._answering.answer(target, ask)
+            said = self._answering.predict(target, asked)
         except RefusedError as refused:
             return self._fallbacks.answer(target, ask, fallback, refused)
         if said.status == OK and not said.degraded:
             off = target.deployment.policies.routing.off
             if said.cache != HIT and _LAST in {fallback.kind, off.kind}:
                 keep = need(self._guards.last_known, "last known answers").keep
-                keep(inquiry_of(target, ask), said.body)
-            self._copy(target, ask, said, (self._clock.now() - started).total_seconds() * 1000)
-        return answered
+                keep(inquiry_of(target, asked), said.body)
+            self._copy(target, asked, said, (self._clock.now() - started).total_seconds() * 1000)
+        return decide(said)
 
     def _copy(self, target: Target, ask: Ask, said: Prediction, latency_ms: float) -> None:
         """Hand a copy on where the shadow is to be asked too."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from servery.errors import FaultError, RefusedError, ThrottledError
 from servery.usecases.gateway.guards import need
 from servery.usecases.gateway.messages import OFF
+from servery.usecases.gateway.servers import check_time, seconds_for
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -80,6 +81,7 @@ class Guarded:
             breaker.check(target.deployment, target.served)
         with self._place(circuit, target):
             waited = spent + (self._clock.now() - started).total_seconds()
+            check_time(seconds_for(target, ask, waited))  # that is no failure of the server
 
             def call() -> Replied:
                 return self._servers.ask(target, INFER, ask, cache=cache, spent=waited)

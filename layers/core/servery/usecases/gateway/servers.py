@@ -60,7 +60,7 @@ class Servers:
             Who answered, and what.
         """
         started = self._clock.now()
-        allowed = min(target.deployment.deadline_ms / 1000, ask.seconds - MARGIN_SECONDS) - spent
+        allowed = seconds_for(target, ask, spent)
         try:
             reply = self._call(target, verb, ask, cache, allowed)
             failure: Exception | None = None
@@ -76,8 +76,7 @@ class Servers:
         return now, self._call(now, verb, ask, cache, left)
 
     def _call(self, target: Target, verb: str, ask: Ask, cache: str, seconds: float) -> ServerReply:
-        if seconds < LEAST_SECONDS:
-            raise DeadlineExceededError("gateway", max(0.0, round(seconds, 3)))
+        check_time(seconds)
         call = ServerCall(
             verb=verb,
             ref=target.served.ref,
@@ -100,3 +99,18 @@ class Servers:
             return msgspec.json.decode(answer, type=ServerReply)
         except msgspec.DecodeError as error:
             raise ModelServerError("the model server answered what nobody can read") from error
+
+
+def seconds_for(target: Target, ask: Ask, spent: float = 0.0) -> float:
+    """How long a server may take, when so many seconds have been spent before it is asked."""
+    return min(target.deployment.deadline_ms / 1000, ask.seconds - MARGIN_SECONDS) - spent
+
+
+def check_time(seconds: float) -> None:
+    """Give up where asking is of no use any more.
+
+    Raises:
+        DeadlineExceededError: there is no time left; nobody was asked, so `gateway` is the hop.
+    """
+    if seconds < LEAST_SECONDS:
+        raise DeadlineExceededError("gateway", max(0.0, round(seconds, 3)))
