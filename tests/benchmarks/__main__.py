@@ -6,7 +6,7 @@ import argparse
 import subprocess
 import sys
 
-QUICK = ("chunk_speed", "jobs_chaos", "graph_jobs_chaos", "cache_latency")
+QUICK = ("chunk_speed", "jobs_chaos", "graph_jobs_chaos", "experiment_shares", "cache_latency")
 SLOW = ("chunk_memory",)
 
 
