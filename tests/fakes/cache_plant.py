@@ -125,6 +125,8 @@ class CachePlant:
         clock: The time of all of them.
         figures: What the caches told.
         failures: What they failed of.
+        stand_in: The version that answers in place of any other one; empty for none.
+        unfit: A number in the first column that the model has no finite answer for.
     """
 
     def __init__(
@@ -147,6 +149,7 @@ class CachePlant:
         self.failures: list[Exception] = []
         self.rows: list[int] = []
         self.stand_in = ""
+        self.unfit: float | None = None
         self.limits = limits or Limits()
         self._codec = Codec(signature, self.limits)
         self._numbers = count(1)
@@ -233,8 +236,7 @@ class CachePlant:
         try:
             question = self._codec.decode(event["body"].encode())
         except RejectedError as error:
-            document = problem(error, request_id=event["request_id"])
-            return {"status": status_of(error), "body": json.dumps(document)}
+            return _refused(error, event)
         self.rows.append(question.rows)
         context = AnswerContext(
             model="iris",
@@ -245,14 +247,25 @@ class CachePlant:
             degraded=bool(self.stand_in),
         )
         prediction = predict(self.signature, question, wide=self.wide)
+        if self.unfit is not None and prediction.probabilities is not None:
+            prediction.probabilities[question.numeric[:, 0] == self.unfit] = np.nan
+        try:
+            body = self._codec.encode(question, prediction, context).decode()
+        except RejectedError as error:
+            return _refused(error, event)
         return {
             "status": 200,
-            "body": self._codec.encode(question, prediction, context).decode(),
+            "body": body,
             "model_version": version,
             "rows": question.rows,
             "model_ms": 1.0,
             "degraded": bool(self.stand_in),
         }
+
+
+def _refused(error: Exception, event: dict[str, Any]) -> dict[str, Any]:
+    document = problem(error, request_id=event["request_id"])
+    return {"status": status_of(error), "body": json.dumps(document)}
 
 
 def unmarked(body: str) -> str:

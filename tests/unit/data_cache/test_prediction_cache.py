@@ -378,3 +378,26 @@ def _inquiry(plant, document, seconds=10.0):
         served_by="champion",
         seconds=seconds,
     )
+
+
+def test_refusal_names_the_callers_own_rows_when_a_row_was_asked_for_once_only():
+    plant, bare = (CachePlant(FLOWERS, policy) for policy in (POLICY, None))
+    for each in (plant, bare):
+        each.unfit = 3.0
+
+    said = plant.ask(plant.gateway(), records(1, 1, 3))
+    expected = bare.ask(bare.gateway(), records(1, 1, 3))
+
+    assert said[0] == expected[0] == 422
+    assert json.loads(said[1])["errors"] == json.loads(expected[1])["errors"]
+
+
+def test_server_that_fails_is_not_asked_a_second_time():
+    plant = CachePlant(FLOWERS, POLICY)
+    gateway = plant.gateway()
+    plant.ask(gateway, records(1))
+    plant.servers.asked.clear()
+    plant.servers.answer = lambda event: {"status": 503, "body": "{}", "reason": "no model"}
+
+    assert plant.ask(gateway, records(1, 2))[0] == 503
+    assert len(plant.servers.asked) == 1

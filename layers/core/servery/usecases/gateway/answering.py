@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from servery.usecases.gateway.messages import Ask, Target
 
 OK = 200
+SERVER_ERROR = 500
 MISS = "miss"
 HIT = "hit"
 
@@ -81,7 +82,7 @@ class Answering:
             look.give_up()
             raise
         look.give_up()
-        if look.state == MISS:
+        if look.question == ask.body or found.status >= SERVER_ERROR:
             return found
         spent += (self._clock.now() - started).total_seconds()
         return prediction_of(self._guarded.ask(target, ask, cache=MISS, spent=spent), MISS)

@@ -17,7 +17,7 @@ from servery.usecases.graph.replies import OK
 from servery.usecases.graph.sending import Sending
 
 HIT, MISS = "hit", "miss"
-_CALLER_ERRORS = range(400, 500)
+_SERVER_ERROR = 500
 
 
 class CachedHops:
@@ -96,5 +96,5 @@ def complete(
         look.give_up()
         raise
     look.give_up()
-    again = look.state != MISS and (reply.status == OK or reply.status in _CALLER_ERRORS)
-    return ask(sending) if again else (asked, reply)
+    whole = look.question == sending.body
+    return (asked, reply) if whole or reply.status >= _SERVER_ERROR else ask(sending)
