@@ -105,6 +105,12 @@ class TestBody:
         assert plant.send('{"records": [{"id": 1}]}')[0] == 200
         assert plant.send('{"records": [{"id": 1, "id": 2}]}')[0] == 422
 
+    def test_422_when_a_key_is_there_twice_and_a_text_is_called_like_the_envelope(self, plant):
+        once = json.dumps(row(t="id"))
+        assert plant.send(f'{{"records": [{once}]}}')[0] == 200
+        told, problem, _ = plant.send(f'{{"records": [{once[:-1]}, "x": 2}}]}}')
+        assert (told, problem["errors"][0]["field"]) == (422, "records[0].x")
+
     def test_413_when_there_are_too_many_rows_or_bytes(self, plant):
         assert plant.ask(*[row()] * 10_001)[0] == 413
         assert plant.ask(row(t="a" * 5_000_001))[0] == 413
