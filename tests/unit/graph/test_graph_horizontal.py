@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fakes.graph_plant import Plant, classes, states, values
+from msgspec.structs import replace
 from servery.errors import UnavailableError
 
 
@@ -79,6 +80,15 @@ def test_label_of_the_highest_score_wins_when_it_is_argmax(plant):
     side_by_side(plant, "argmax", answers, {"score": "probabilities.yes"})
     _, body = plant.ask({"x": 1.0})
     assert body["predictions"] == [{"class": "m1", "scores": {"m0": 0.2, "m1": 0.9, "m2": 0.4}}]
+
+
+def test_highest_score_wins_when_members_share_a_label(plant):
+    side_by_side(plant, "argmax", numbers(9, 1, 5), SCORED)
+    first, second, third = plant.records["g"].spec.steps[0].group.members
+    shared = [replace(member, label="x") for member in (first, second)]
+    plant.records["g"].spec.steps[0].group.members[:] = [*shared, replace(third, label="y")]
+    _, body = plant.ask({"x": 1.0})
+    assert body["predictions"] == [{"class": "x", "scores": {"x": 9.0, "y": 5.0}}]
 
 
 def test_majority_wins_and_ties_go_by_order_when_it_is_a_vote(plant):

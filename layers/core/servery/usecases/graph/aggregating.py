@@ -10,6 +10,7 @@ from typing import Any
 
 from servery.domain.graphs import Aggregator, Group, Member
 from servery.domain.named_aggregators import NamedAggregator
+from servery.usecases.graph.types import label_of
 from servery.usecases.graph.values import Row, find
 
 Answers = list[tuple[Member, Row]]
@@ -119,9 +120,10 @@ def _median(_group: Group, answers: Answers) -> Row | None:
 
 
 def _argmax(_group: Group, answers: Answers) -> Row | None:
-    scores = {
-        member.label or member.name: float(find(answer, member.score)) for member, answer in answers
-    }
+    scores: dict[str, float] = {}
+    for member, answer in answers:  # several may stand for one label: the highest is its score
+        label, score = label_of(member), float(find(answer, member.score))
+        scores[label] = max(score, scores.get(label, score))
     return {"class": max(scores, key=scores.__getitem__), "scores": scores}
 
 
