@@ -24,23 +24,25 @@ _UP_SECONDS = 30
 
 
 @contextmanager
-def emulated_dynamodb(tables: Mapping[str, str]) -> Iterator[str]:
+def emulated_dynamodb(tables: Mapping[str, str], *others: str) -> Iterator[str]:
     """The address of an emulated DynamoDB.
 
     Args:
         tables: Logical id to name of the tables that it has.
+        others: Other services that are there too, such as `s3`.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
+    services = ",".join(("dynamodb", *others))
     with tempfile.TemporaryDirectory() as folder:
         served = ["hypercorn", "ministack.app:app", "--bind", f"127.0.0.1:{port}"]
         quiet = ["--log-level", "ERROR", "--access-logfile", os.devnull]
         process = subprocess.Popen(
             [sys.executable, "-m", *served, *quiet],
             cwd=folder,
-            env={**os.environ, "GATEWAY_PORT": str(port), "SERVICES": "dynamodb"},
+            env={**os.environ, "GATEWAY_PORT": str(port), "SERVICES": services},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
