@@ -6,6 +6,7 @@ import typer
 
 from devkit.commands import (
     batch,
+    cache,
     cloud,
     deployment,
     entities,
@@ -23,7 +24,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (cloud, lifecycle, deployment, predict, monitoring, jobs, batch, graphs, entities):
+for group in (
+    cloud,
+    lifecycle,
+    deployment,
+    predict,
+    monitoring,
+    jobs,
+    batch,
+    cache,
+    graphs,
+    entities,
+):
     app.add_typer(group.app)
 
 

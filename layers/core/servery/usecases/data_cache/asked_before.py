@@ -31,6 +31,7 @@ AT_ONCE = 50
 """Rows of a file that are read together."""
 _LONGEST_CELL = 1_000_000
 _OK = 200
+_NOTHING = msgspec.Raw()
 
 Record = dict[str, Any]
 
@@ -41,7 +42,13 @@ class Line(msgspec.Struct):
     status: int
     cache: str = "off"
     model_version: str = ""
-    input: msgspec.Raw | None = None
+    input: msgspec.Raw = _NOTHING
+
+    @property
+    def body(self) -> bytes:
+        """The request's body; empty where it was left out."""
+        body = bytes(self.input)
+        return b"" if body == b"null" else body
 
 
 def days_back(now: datetime, days: int) -> Iterator[str]:

@@ -45,6 +45,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     pair: str = ""
     verb: str = "infer"
     route: str = ROUTE
+    cache: str = "off"
     exact: bool = True
 
 

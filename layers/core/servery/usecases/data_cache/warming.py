@@ -180,8 +180,8 @@ class _Run:
         # Features are of use to the predictor alone that was trained with who made them.
         own = self._ref.version if self._ref.part is Part.PREDICTOR else ""
         for line in logged(ports.log, warm_up.model, days_back(ports.clock.now(), warm_up.days)):
-            if line.input is not None and (not own or line.model_version == own):
-                yield self._model.canonical.read(bytes(line.input))
+            if line.body and (not own or line.model_version == own):
+                yield self._model.canonical.read(line.body)
 
     def _found(self) -> set[bytes]:
         """The keys that the cache answers now."""
