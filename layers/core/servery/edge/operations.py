@@ -118,8 +118,9 @@ _READING = (404, 422, 503)
 def _infer(summary: str) -> Operation:
     return Operation(
         summary,
-        answers=(wire.RecordsAnswer, wire.TensorAnswer),
+        answers=(wire.RecordsAnswer, wire.TensorAnswer, JobView),
         bodies=(wire.RecordsRequest, wire.TensorRequest),
+        also=202,  # where a refused request becomes a job
         errors=(400, 409, 413, 415, 422, *_SERVING),
         headers={
             PAIR_HEADER: "Of half of a pair that takes features: the pair of who made them, as "
