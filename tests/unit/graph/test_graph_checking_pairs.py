@@ -17,6 +17,7 @@ from fakes.deployed import (
 from fakes.object_store import MemoryObjectStore
 from fakes.records import VERSION
 from fakes.registry import MemoryRegistry
+from msgspec.structs import replace
 from servery.domain.entities import EntityColumn
 from servery.domain.graph_records import GraphRecord
 from servery.domain.graphs import GraphSpec
@@ -272,7 +273,23 @@ class TestFollowing:
     def test_it_is_taken_when_the_next_graph_can_be_asked_about_the_rows(self, shop):
         when = {"of": "probabilities.yes", "above": 0.9}
         shop.check(self.follow(shop, {"graph": "careful", "when": when}))
-        shop.check(self.follow(shop, {"graph": "wine"}))
+
+    def test_refused_when_it_would_set_itself_going(self, shop):
+        wrong = shop.wrong(self.follow(shop, {"graph": "wine"}))
+        assert "wine -> wine" in wrong["steps[0].group.members[1].then.graph"]
+
+    def test_refused_when_the_next_graphs_lead_back(self, shop):
+        asked = self.follow(shop, {"graph": "first"})
+        for name, behind in (("first", "second"), ("second", "wine")):
+            step = group(named="maximum", m1={"then": {"graph": behind}})
+            declared = {"name": name, "owner": "o", "steps": [step]}
+            shop.graphs[name] = replace(
+                shop.graphs["careful"], spec=msgspec.convert(declared, GraphSpec)
+            )
+        wrong = shop.wrong(asked)
+        assert "wine -> first -> second -> wine" in wrong["steps[0].group.members[1].then.graph"]
+        del shop.graphs["second"]
+        shop.check(asked)
 
     @pytest.mark.parametrize(
         ("then", "field", "said"),

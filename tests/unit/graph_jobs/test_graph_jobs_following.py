@@ -7,7 +7,9 @@ import json
 import msgspec
 import pytest
 from fakes.graph_plant import values
+from servery.domain.entities import EntityColumn
 from servery.domain.graph_jobs import GraphJobState
+from servery.domain.signature import Dtype
 from servery.errors import InvalidInputError, NotFoundError, UnavailableError
 
 
@@ -90,6 +92,19 @@ def test_columns_are_named_when_the_next_graph_takes_others(chain):
     with pytest.raises(InvalidInputError) as caught:
         chain.follow(job_id, "u")
     assert [v.field for v in caught.value.violations] == ["records[1].age"]
+
+
+def test_column_is_named_when_the_next_graph_takes_another_unit_by_now(chain):
+    columns = [EntityColumn(name="x", dtype=Dtype.FLOAT, unit="mm")]
+    record = msgspec.structs.replace(chain.graphs["closer"], request=columns)
+    chain.models.records["closer"] = record
+    job_id = chain.accepted(1.0, 2.0)
+    chain.work()
+    with pytest.raises(InvalidInputError) as caught:
+        chain.follow(job_id, "u")
+    (wrong,) = caught.value.violations
+    assert wrong.field == "records[1].x"
+    assert wrong.message == "is in 1; the next graph takes it in mm"
 
 
 def test_column_is_null_when_the_next_graph_can_do_without(chain):

@@ -70,8 +70,10 @@ def _when(member: Member, then: Follow, where: str, source: Source) -> list[Viol
 def _next(
     then: Follow, where: str, source: Source, graph_of: Callable[[str], GraphRecord]
 ) -> list[Violation]:
-    if then.graph == source.graph:
-        return []
+    circle = _way_back(then.graph, source.graph, graph_of)
+    if circle:
+        told = f"sets itself going, about the same rows: {' -> '.join([source.graph, *circle])}"
+        return [Violation(f"{where}.graph", told)]
     try:
         wanted = graph_of(then.graph).request
     except NotFoundError:
@@ -83,6 +85,23 @@ def _next(
         for complaint in complaints
         if complaint
     ]
+
+
+def _way_back(start: str, goal: str, graph_of: Callable[[str], GraphRecord]) -> list[str]:
+    """Graphs that set each other going, from one to another; empty where none lead there."""
+    ways, seen = [[start]], {start}
+    for way in ways:  # grows while there are graphs that nobody has looked at
+        if way[-1] == goal:
+            return way
+        try:
+            group = fan_group(graph_of(way[-1]).spec)
+        except NotFoundError:
+            continue
+        members = group.members if group is not None else []
+        found = dict.fromkeys(member.then.graph for member in members if member.then is not None)
+        ways += [[*way, name] for name in found if name not in seen]
+        seen |= found.keys()
+    return []
 
 
 def _lacks(wanted: EntityColumn, given: EntityColumn | None) -> str:

@@ -6,6 +6,7 @@ there, and it is the one job that it was.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -88,7 +89,8 @@ def follow(event: MemberEvent, ports: GraphFollowPorts) -> Followed:
         return Followed(reason="it concerns no row")
     records = records_of(job, documents)
     record = ports.graphs.get(then.graph)
-    wanted = [_fitting(records[row], row, record.request) for row in rows]
+    units = {column.name: column.unit for column in job.record.request}
+    wanted = [_fitting(records[row], row, record.request, units) for row in rows]
     submission = GraphSubmission(
         record=record,
         body=msgspec.json.encode({"records": wanted}),
@@ -116,12 +118,15 @@ def _concerned(then: Follow, result: PartResult, ports: GraphFollowPorts) -> lis
     ]
 
 
-def _fitting(record: Row, row: int, columns: list[EntityColumn]) -> Row:
-    """The columns that the next graph takes, as a request of its own would have to have them."""
+def _fitting(record: Row, row: int, columns: list[EntityColumn], units: Mapping[str, str]) -> Row:
+    """The columns that the next graph takes, as a request of its own would have to have them.
+
+    It may have been registered anew since the two were checked, so the units are looked at too.
+    """
     found = [
         Violation(f"records[{row}].{column.name}", wrong)
         for column in columns
-        if (wrong := _wrong(record, column))
+        if (wrong := _wrong(record, column, units))
     ]
     if found:
         first = found[0]
@@ -130,7 +135,10 @@ def _fitting(record: Row, row: int, columns: list[EntityColumn]) -> Row:
     return {column.name: record.get(column.name) for column in columns}
 
 
-def _wrong(record: Row, column: EntityColumn) -> str | None:
+def _wrong(record: Row, column: EntityColumn, units: Mapping[str, str]) -> str | None:
     if column.name not in record and not column.nullable:
         return "is missing"
+    unit = units.get(column.name, column.unit)
+    if unit != column.unit:
+        return f"is in {unit}; the next graph takes it in {column.unit}"
     return complaint(column, record.get(column.name))
