@@ -59,7 +59,8 @@ def says(status: int, kind: str = "") -> Answer:
     return lambda asked: (status, {"__type": f"com.amazonaws.dynamodb.v20120810#{kind}"})
 
 
-def _signed(handler: BaseHTTPRequestHandler, body: bytes) -> bool:
+def is_signed(handler: BaseHTTPRequestHandler, body: bytes) -> bool:
+    """Whether a request carries the signature that botocore would have made."""
     sent = handler.headers["authorization"] or ""
     named = re.search("SignedHeaders=([^,]+),", sent)
     request = AWSRequest("POST", f"http://{handler.headers['host']}/", data=body)
@@ -92,7 +93,7 @@ def entity_table(*answers: Answer) -> Iterator[tuple[str, list[dict[str, Any]]]]
             operation = "PutItem" if "Item" in asked[-1] else "BatchGetItem"
             if self.headers["x-amz-target"] != f"DynamoDB_20120810.{operation}":
                 status, answer = 400, {"__type": "UnknownOperationException"}
-            elif not _signed(self, body):
+            elif not is_signed(self, body):
                 status, answer = 400, {"__type": "InvalidSignatureException"}
             content = json.dumps(answer).encode()
             self.send_response(status)

@@ -114,7 +114,7 @@ class Pace:
         """Seconds before its end at which the lease of a running request is renewed."""
         return min(1.0, max(0.03, self.service / 4))
 
-    @property
-    def blind(self) -> float:
-        """Seconds for which it is remembered that all places were taken."""
-        return min(0.1, max(0.008, self.service / 6))
+    def blind(self, times: int) -> float:
+        """Seconds for which it is remembered that all places were taken, so often in a row."""
+        seconds = max(0.008, self.service / 6) * 2 ** min(times - 1, 3)
+        return min(0.2, self.service, seconds)

@@ -67,15 +67,24 @@ class Scope:
         name: Its function.
         pace: How this process has been asked.
         kept: Places that are leased and not in use.
-        blind_until: Until when all places are known to be taken.
+        full: How often in a row all places were found to be taken.
+        blind_until: Until when that is taken for granted.
         hasty_until: Until when nobody waits, since it was in vain.
+        refused: The limit that the last request was refused by, until that is settled.
     """
 
     name: str
     pace: Pace = field(default_factory=Pace)
     kept: list[Held] = field(default_factory=list)
+    full: int = 0
     blind_until: float = 0.0
     hasty_until: float = 0.0
+    refused: ConcurrencyLimit | None = None
+
+    def found(self, held: Held | None, now: float) -> None:
+        """A place was found, or all of them were taken: which is remembered for a while."""
+        self.full = 0 if held is not None else self.full + 1
+        self.blind_until = 0.0 if held is not None else now + self.pace.blind(self.full)
 
     def reuse(self, limit: ConcurrencyLimit) -> Held | None:
         """The place that was kept last, if there still is such a place; its lease may be over."""
@@ -120,7 +129,11 @@ class Finder:
 
     def renew(self, scope: Scope, held: Held) -> Held | None:
         """Have a place that was held for longer, or again; None where somebody else has it."""
-        return self._take(scope, held.shard, held.place, scarce=held.scarce)[0]
+        again, places = self._take(scope, held.shard, held.place, scarce=held.scarce)
+        now = self._shared.now()
+        if again is None and places is not None and not places.free(now):
+            scope.found(None, now)
+        return again
 
     def look(self, shard: Shard) -> Places | None:
         """The places of a shard; None where the table is away."""

@@ -10,8 +10,9 @@ from servery.errors import ServeryError
 if TYPE_CHECKING:
     from servery.ports import Clock
 
-AWAY_SECONDS = 5.0
-"""How long a table that failed is not asked again."""
+AWAY_SECONDS = 0.5
+MOST_AWAY_SECONDS = 5.0
+"""How long a table that failed is not asked again; twice as long each time, up to this."""
 
 LIMITER_ERRORS = "LimiterErrors"
 LIMITER_OVERRUNS = "LimiterOverruns"
@@ -30,6 +31,7 @@ class Shared:
     def __init__(self, clock: Clock, tell: Callable[[str], None]) -> None:
         self._clock = clock
         self._tell = tell
+        self._failures = 0
         self._away_until = 0.0
 
     @property
@@ -46,11 +48,15 @@ class Shared:
         if self.away:
             return None
         try:
-            return what()
+            answer = what()
         except ServeryError:
-            self._away_until = self.now() + AWAY_SECONDS
+            away = min(MOST_AWAY_SECONDS, AWAY_SECONDS * 2**self._failures)
+            self._failures = min(self._failures + 1, 10)
+            self._away_until = self.now() + away
             self.count(LIMITER_ERRORS)
             return None
+        self._failures = 0
+        return answer
 
     def count(self, what: str) -> None:
         """Count something."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from servery.ports import Keeper, PlaceTable
     from servery.usecases.gateway.limits import Shared
 
-POLL_SECONDS = 0.008
+POLL_SECONDS, LEAST_SECONDS = 0.008, 0.001
 LOOK_SECONDS = 0.25
 IMPATIENT = 20
 """Who has waited in vain does not wait again for so many times as long."""
@@ -86,8 +86,27 @@ class PlaceTaker:
     def settle(self) -> None:
         """Give places back that others need more; after the response, at no caller's cost."""
         for scope in list(self._scopes.values()):
+            if scope.refused is not None:
+                self._prepare(scope, scope.refused)
             while (held := self._idle(scope)) is not None:
                 self._settle(scope, held)
+
+    def _prepare(self, scope: Scope, limit: ConcurrencyLimit) -> None:
+        """Look for a place on behalf of the next request, after one that was refused.
+
+        So it is refused or let through without a call. A place is taken ahead only where that
+        request is likely to come soon.
+        """
+        scope.refused = None
+        now = self._shared.now()
+        if now < scope.blind_until - scope.pace.blind(scope.full) / 2:
+            return
+        if scope.pace.soon:
+            held = self._finder.find(scope, limit)
+            scope.found(held, self._shared.now())
+            if held is not None:
+                with self._lock:
+                    scope.kept.append(held)
 
     def _settle(self, scope: Scope, held: Held) -> None:
         if not held.scarce:
@@ -119,18 +138,22 @@ class PlaceTaker:
         while True:
             if now >= scope.blind_until:
                 held = self._finder.find(scope, limit)
+                now = self._shared.now()
+                scope.found(held, now)
                 if held is not None or self._shared.away:
                     return held
-                now = self._shared.now()
-                scope.blind_until = now + (POLL_SECONDS if patience else scope.pace.blind)
-            if now - started >= patience:
+                if patience:
+                    scope.blind_until = now + POLL_SECONDS
+            left = started + patience - now
+            if left < LEAST_SECONDS:
                 break
-            self._sleep(min(POLL_SECONDS, started + patience - now))
+            self._sleep(min(POLL_SECONDS, left))
             now = self._shared.now()
         if patience:
             scope.hasty_until = now + IMPATIENT * patience
         with self._lock:
             scope.pace.end(now)
+            scope.refused = limit
         raise RefusedError(
             f"{limit.at_once} requests are being answered already, and no more at a time",
             reason="concurrency",
