@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import yaml
 
-from devkit import predictions, rows
+from devkit import plain_yaml, predictions, rows
 from devkit.api import ApiError, advising
 from devkit.errors import DevkitError, UsageError
 from devkit.specs import EXAMPLES
@@ -45,7 +45,7 @@ def load(name: str, path: Path) -> dict[str, Any]:
             f"There is no file and no example called {name}.", f"Examples: {', '.join(examples())}"
         )
     try:
-        content = yaml.safe_load(found.read_text())
+        content = plain_yaml.load(found.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DevkitError(f"{found} cannot be read: {error}") from error
     if not isinstance(content, dict):

@@ -1,4 +1,4 @@
-"""YAML in which `off` is a word and `18:00` a time of day, as in YAML 1.2."""
+"""YAML in which `off` is a word and `18:00` a time of day, as in YAML 1.2, and no key is twice."""
 
 from __future__ import annotations
 
@@ -20,6 +20,18 @@ _WORDS = (
 class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
 
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:  # noqa: ANN401 - as the stubs
+        """A mapping as it is written; the parser by itself would keep the last of two keys."""
+        node = super().compose_mapping_node(anchor)
+        seen: set[tuple[str, str]] = set()
+        for key, _ in node.value:
+            name = (key.tag, str(key.value))
+            if name in seen:
+                told = f"{key.value} is there twice"
+                raise yaml.constructor.ConstructorError(None, None, told, key.start_mark)
+            seen.add(name)
+        return node
+
 
 for _tag, _pattern, _first in _WORDS:
     _Loader.add_implicit_resolver(_STRING + _tag, re.compile(_pattern), list(_first))
@@ -29,7 +41,7 @@ def load(text: str) -> Any:  # noqa: ANN401 - anything that YAML can say
     """The values in a text.
 
     Raises:
-        yaml.YAMLError: it is no YAML.
+        yaml.YAMLError: it is no YAML, or has a key twice.
     """
     return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
 

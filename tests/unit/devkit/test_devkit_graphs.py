@@ -102,6 +102,19 @@ def test_sentence_when_a_file_is_no_graph(tmp_path, content):
         graphs.load("x.yaml" if content is not None else str(file), file)
 
 
+def test_sentence_when_a_file_says_something_twice(tmp_path):
+    file = tmp_path / "x.yaml"
+    file.write_text("name: own\nsteps:\n  - {name: a, model: m, model: n}\n")
+    with pytest.raises(DevkitError, match="model is there twice"):
+        graphs.load("x.yaml", file)
+
+
+def test_words_are_words_when_a_predicate_names_a_class(tmp_path):
+    file = tmp_path / "x.yaml"
+    file.write_text("when: {of: a.class, among: [no, off, 1e-3]}\n")
+    assert graphs.load("x.yaml", file)["when"]["among"] == ["no", "off", 0.001]
+
+
 def test_steps_are_wanted_when_they_are_asked_for():
     caller, seen = api(answering(200, ANSWER))
     assert graphs.ask(caller, "g", [{"a": 1}], steps=True) == ANSWER

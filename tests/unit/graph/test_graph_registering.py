@@ -70,6 +70,18 @@ class TestRegistering:
         assert record["checked"]["only"]["inputs"] == {"hue": "request.hue"}
         assert desk.send("GET", "/graphs/wine")[2] == record
 
+    @pytest.mark.parametrize(
+        ("said", "field"),
+        [
+            ('"name": "a", "steps": [{"name": "a", "model": "yes-a"}]', "name"),
+            ('"steps": [{"name": "a", "model": "yes-b", "model": "yes-a"}]', "steps[0].model"),
+            ('"steps": [{"name": "a", "inputs": {"x": "a.b", "x": "a.c"}}]', "steps[0].inputs.x"),
+        ],
+    )
+    def test_refused_when_something_is_said_twice(self, desk, said, field):
+        assert desk.fields(f'{{"name": "wine", "owner": "o", {said}}}') == [field]
+        assert desk.graphs.all() == []
+
     def test_the_next_revision_when_it_is_changed(self, desk):
         desk.post(a_graph())
         desk.clock.advance(60)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from servery.domain.graph_records import GraphRecord
 from servery.domain.graphs import GraphSpec
+from servery.domain.json_pairs import Pairs, shown
 from servery.edge.api import Call
+from servery.edge.findings import is_array, parse_pairs
 from servery.edge.http import Answer, Request
 from servery.edge.strict import check_query, read_body, read_page
 from servery.errors import InvalidInputError, NotFoundError, Violation
@@ -66,7 +68,9 @@ class GraphsApi:
             raise InvalidInputError(
                 "the body is not acceptable", (Violation("body", "is missing: a graph as JSON"),)
             )
-        made = self._registrar.register(read_body(request, GraphSpec), expected=expected)
+        spec = read_body(request, GraphSpec)
+        _refuse_repeated(request.content())
+        made = self._registrar.register(spec, expected=expected)
         answer = _about(made.record)
         if not made.new:
             return answer
@@ -88,6 +92,28 @@ class GraphsApi:
         check_query(request)
         self._graphs.remove(parameters["graph"])
         return Answer(status=NO_CONTENT, dimensions={"model": parameters["graph"]})
+
+
+def _refuse_repeated(content: bytes) -> None:
+    """Let pass only a declaration in which every name is said once; of two, one would be lost."""
+    for field in _repeated(parse_pairs(content), ""):
+        wrong = (Violation(field, "is there twice"),)
+        raise InvalidInputError(f"the body is not acceptable: {field}: is there twice", wrong)
+
+
+def _repeated(value: Any, path: str) -> Iterator[str]:
+    """The fields that an object has for a second time."""
+    if isinstance(value, Pairs):
+        seen: set[str] = set()
+        for name, member in value:
+            field = f"{path}.{shown(name)}" if path else shown(name)
+            if name in seen:
+                yield field
+            seen.add(name)
+            yield from _repeated(member, field)
+    elif is_array(value):
+        for index, member in enumerate(value):
+            yield from _repeated(member, f"{path}[{index}]")
 
 
 def _about(record: GraphRecord) -> Answer:
