@@ -7,6 +7,7 @@ import json
 import jsonschema
 import msgspec
 import pytest
+from devkit import plain_yaml
 from fakes.artifacts import SIGNATURE
 from fakes.template import ROOT
 from servery.domain.deployment import Deployment
@@ -266,3 +267,10 @@ def test_schema_file_is_current_when_policies_change():
     assert committed == policies_json_schema(), (
         "write infra/policies.schema.json anew: json.dumps(policies_json_schema(), indent=2)"
     )
+
+
+@pytest.mark.parametrize(
+    "example", sorted((ROOT / "infra/examples/policies").glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_example_is_taken_when_it_is_put_on_a_model(released, example):
+    assert edit(released, plain_yaml.load(example.read_text())).status == 200
