@@ -1,10 +1,12 @@
-"""One of several models is slow, or down: what tests do about it, and what they look at."""
+"""A model is slow, down, or under load: what tests do about it, and what they look at."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -36,3 +38,76 @@ def down(
         yield
     again = ask or (lambda: stack.infer(model, {"records": [row]}))
     wait_until(lambda: again().status_code == 200, seconds=60, what=f"{model} is back")
+
+
+@dataclass(frozen=True)
+class Given:
+    """What one request of a load was given.
+
+    Attributes:
+        began: When it was sent, seconds of the monotonic clock.
+        status: Of the answer.
+        version: Who answered.
+        served_by: What the answer says of who answered.
+        retry_after: The header.
+        kind: Type of the problem, where it is one.
+        seconds: How long it took.
+    """
+
+    began: float
+    status: int
+    version: str
+    served_by: str
+    retry_after: str
+    kind: str
+    seconds: float
+
+
+class Load:
+    """Requests one after the other, by so many hands, until told to stop; keeps what came back."""
+
+    def __init__(self, stack: Stack, model: str, body: dict[str, Any], *, hands: int = 2) -> None:
+        self.answers: list[Given] = []
+        self._ask = lambda: stack.infer(model, body)
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(hands)]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(60)
+
+    def wait_for(self, condition: Callable[[Given], bool], seconds: float) -> None:
+        """Wait until the newest answer is as wanted."""
+        wait_until(
+            lambda: self.answers and condition(self.answers[-1]),
+            seconds=seconds,
+            what="the load sees the change",
+        )
+
+    def go_on(self, count: int) -> None:
+        """Wait until so many more requests have been answered."""
+        wanted = len(self.answers) + count
+        wait_until(lambda: len(self.answers) >= wanted, seconds=60, what="the load goes on")
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            began = time.monotonic()
+            answer, seconds = timed(self._ask)
+            body = answer.json()
+            self.answers.append(
+                Given(
+                    began=began,
+                    status=answer.status_code,
+                    version=body.get("model_version", ""),
+                    served_by=body.get("served_by", ""),
+                    retry_after=answer.headers.get("retry-after", ""),
+                    kind=body.get("type", ""),
+                    seconds=seconds,
+                )
+            )
