@@ -153,8 +153,8 @@ def test_only_listed_origins_are_answered_when_a_browser_asks_first(stack: Stack
     assert "access-control-allow-origin" not in refused.headers
 
 
-def lake_lines(stack: Stack, prefix: str = "") -> dict[str, dict[str, Any]]:
-    """What is in the lake below a prefix, by the id of the request."""
+def lake_lines(stack: Stack, prefix: str = "predictions/") -> dict[str, dict[str, Any]]:
+    """What is in the lake below a prefix, the prediction log, by the id of the request."""
     bucket = next(b for k, b in stack.status["buckets"].items() if "ake" in k)
     s3 = stack.client("s3")
     found: dict[str, Any] = {}
