@@ -154,6 +154,14 @@ class TestLog:
         assert first["output"] is not None
         assert (second["input"], second["output"]) == (None, None)
 
+    def test_nothing_is_told_when_a_model_is_not_released_any_more(self, plant):
+        step = {"name": "one", "model": "m", "on_failure": "default"}
+        plant.graph({"steps": [{**step, "default": {"value": 0.0}}]}, {}, "x:float")
+        del plant.deployments["m"]
+        assert plant.ask({"x": 1.0})[0] == 200
+        (line,) = self.lines(plant)
+        assert (line["input"], line["output"]) == (None, None)
+
 
 def looking(plant, **changes):
     lookup = {"entity": "customer", "key": "request.who", "columns": COLUMNS}
