@@ -107,6 +107,10 @@ class TestRight:
         assert after.pinned["b"].version == NEWER
         assert after.pinned["b"].signature != before.signature
 
+    def test_the_unit_is_kept_when_a_model_answers_a_value(self, shop):
+        pinned = shop.check(model("a", "cultivar"), model("b", "price")).pinned
+        assert (pinned["a"].unit, pinned["b"].unit) == ("", "EUR")
+
     def test_a_renamed_column_is_wanted_when_an_input_is_mapped_to_it(self, shop):
         checked = shop.check(model("a", "yes-a", inputs={"hue": "request.hue (of the wine)"}))
         assert [column.name for column in checked.request] == ["hue (of the wine)"]

@@ -54,6 +54,20 @@ def choice(plant):
     )
 
 
+@pytest.mark.parametrize(("unit", "status"), [("EUR", 502), ("1", 200), ("", 200)])
+def test_hop_is_named_when_a_release_answers_in_another_unit(plant, unit, status):
+    chain(plant)
+    record = plant.records["g"]
+    price = msgspec.structs.replace(record.checked["price"], unit=unit)
+    checked = record.checked | {"price": price}
+    plant.records["g"] = msgspec.structs.replace(record, checked=checked)
+    told, body = plant.ask({"x": 1.0})
+    assert told == status
+    if status != 200:
+        assert body["hop"] == "price"
+        assert "another unit than EUR; register the graph again" in body["detail"]
+
+
 def test_later_step_gets_the_earlier_answer_in_one_call_when_rows_are_several(plant):
     chain(plant)
     status, body = plant.ask({"x": 1.0}, {"x": 2.0})

@@ -22,6 +22,7 @@ class Pinned(msgspec.Struct, frozen=True, kw_only=True):
             the step maps, and `request.NAME` for all others. Asking goes by this alone. None
             that its server looks up itself, and none of a predictor, which takes features.
         numbers: Those inputs that are numbers: true and false go into them as 1 and 0.
+        unit: Unit of the value that it answers; empty where it answers none.
     """
 
     model: str
@@ -29,6 +30,7 @@ class Pinned(msgspec.Struct, frozen=True, kw_only=True):
     signature: str
     inputs: dict[str, Reference] = {}
     numbers: list[str] = []
+    unit: str = ""
 
 
 class GraphRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ from servery.usecases.graph.models import Known, Models
 from servery.usecases.graph.parts import Asking, askings, askings_of, places
 from servery.usecases.graph.scope import Scope, is_request
 from servery.usecases.graph.structure import check_structure
-from servery.usecases.graph.types import NUMBERS, Answers, of_group, of_lookup, of_model
+from servery.usecases.graph.types import NUMBERS, Answers, of_group, of_lookup, of_model, unit_of
 
 MOST_VIOLATIONS = 100
 
@@ -89,6 +89,7 @@ def _pin(asking: Asking, known: Known) -> Pinned:
         signature=known.signature.digest(),
         inputs=inputs,
         numbers=[name for name in inputs if name in numbers],
+        unit=unit_of(known.signature),
     )
 
 

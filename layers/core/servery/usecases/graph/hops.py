@@ -35,6 +35,7 @@ class ModelHop:
         numbers: The inputs that are numbers.
         wanted: Paths that its answer has to have, since somebody reads them.
         deadline_ms: How long it is waited for, where that is said.
+        unit: Unit that its value has to be in; empty where it answers none.
         score: Path of the number that its group reckons with, where it does.
         preprocesses: Whether its answer is features.
         partner: Of a preprocessor the predictor that chooses its version.
@@ -49,6 +50,7 @@ class ModelHop:
     numbers: frozenset[str]
     wanted: tuple[str, ...]
     deadline_ms: int | None
+    unit: str = ""
     score: str = ""
     preprocesses: bool = False
     partner: Partner | None = None

@@ -159,6 +159,7 @@ def _hop(
         numbers=frozenset(checked.numbers),
         wanted=tuple(dict.fromkeys(wanted)),
         deadline_ms=part.deadline_ms,
+        unit=record.checked[part.name].unit if part.name in record.checked else "",
         score=score,
     )
 

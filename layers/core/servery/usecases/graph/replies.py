@@ -137,7 +137,7 @@ def _predictions(hop: ModelHop, reply: Reply, rows: int) -> list[Row]:
         raise UnusableAnswerError(hop.name, message)
     for answer in answers:
         wrong = _unfit(answer) if hop.preprocesses else _wrong(answer)
-        wrong = wrong or _lacking(hop, answer)
+        wrong = wrong or _other_unit(hop, answer) or _lacking(hop, answer)
         if wrong:
             raise UnusableAnswerError(hop.name, f"{hop.name} answered badly: {wrong}")
     return answers
@@ -156,6 +156,14 @@ def _wrong(answer: Row) -> str:
     if not isinstance(scores, dict) or not all(map(_is_number, scores.values())):
         return "the probabilities are not numbers"
     return ""
+
+
+def _other_unit(hop: ModelHop, answer: Row) -> str:
+    """That a value is in another unit than the graph was checked with: a release changed it."""
+    unit = answer.get("unit", hop.unit)
+    if not hop.unit or unit == hop.unit:
+        return ""
+    return f"the value is in another unit than {hop.unit}; register the graph again"
 
 
 def _unfit(answer: Row) -> str:

@@ -51,6 +51,11 @@ def of_model(signature: Signature) -> dict[str, Value]:
     return answers
 
 
+def unit_of(signature: Signature) -> str:
+    """Unit of the value that a model answers; empty where it answers none."""
+    return signature.output.unit if signature.task is Task.REGRESSION else ""
+
+
 def of_lookup(lookup: Lookup) -> dict[str, Value]:
     """What a lookup answers."""
     return {column.name: of_column(column) for column in lookup.columns}
