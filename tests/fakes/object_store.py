@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from servery.domain.manifest import ModelRef
 from servery.errors import ArtifactError, InvalidInputError
 
 
@@ -33,6 +34,10 @@ class MemoryObjectStore:
         if key not in self.objects:
             raise ArtifactError(f"{key} is missing, or may not be read")
         return self.objects[key]
+
+    def read(self, ref: ModelRef, filename: str) -> bytes:
+        """One file of an artifact, as model servers and gateways ask for it."""
+        return self.get(f"{ref.prefix}/{filename}")
 
     def fetch(self, uri: str) -> bytes:
         bucket, _, key = uri.removeprefix("s3://").partition("/")

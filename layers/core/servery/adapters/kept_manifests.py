@@ -14,7 +14,7 @@ from servery.errors import FaultError, RetryableError, UnavailableError
 if TYPE_CHECKING:
     from servery.domain.manifest import Manifest, ModelRef
     from servery.domain.signature import Signature
-    from servery.ports import ObjectStore
+    from servery.ports import ArtifactSource
 
 AGAIN_SECONDS = 5.0
 """How long a manifest that could not be read is not tried again."""
@@ -24,19 +24,19 @@ class KeptManifests:
     """Manifests at hand; any number of threads may ask.
 
     Args:
-        objects: Where they are.
+        source: Where they are; it is asked by one thread at a time.
         most: How many are kept; beyond, the one that was asked for the longest ago goes.
         now: Seconds by a clock that only goes forward.
     """
 
     def __init__(
         self,
-        objects: ObjectStore,
+        source: ArtifactSource,
         most: int = 64,
         *,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._objects = objects
+        self._source = source
         self._most = most
         self._now = now
         self._guard = threading.Lock()
@@ -53,28 +53,24 @@ class KeptManifests:
         digest = ref.manifest_digest
         with self._guard:
             known = self._kept.get(digest)
-            if known is not None:
-                self._kept.move_to_end(digest)
-                return known
-            if self._now() < self._failed.get(digest, float("-inf")):
-                raise UnavailableError("the manifest could not be read a moment ago")
-        manifest = self._read(ref)
-        with self._guard:
-            self._kept[digest] = manifest
-            if len(self._kept) > self._most:
-                self._kept.popitem(last=False)
-        return manifest
+            if known is None:
+                known = self._kept[digest] = self._read(ref)
+                if len(self._kept) > self._most:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(digest)
+        return known
 
     def of(self, ref: ModelRef) -> Signature:
         """The signature of a version; raises what `get` raises."""
         return self.get(ref).signature
 
     def _read(self, ref: ModelRef) -> Manifest:
+        if self._now() < self._failed.get(ref.manifest_digest, float("-inf")):
+            raise UnavailableError("the manifest could not be read a moment ago")
         try:
-            return read_manifest(self._objects.get(f"{ref.prefix}/{MANIFEST}"), ref)
+            return read_manifest(self._source.read(ref, MANIFEST), ref)
         except (FaultError, RetryableError):
-            with self._guard:
-                self._failed[ref.manifest_digest] = self._now() + AGAIN_SECONDS
-                if len(self._failed) > self._most:
-                    self._failed.popitem(last=False)
+            self._failed[ref.manifest_digest] = self._now() + AGAIN_SECONDS
+            if len(self._failed) > self._most:
+                self._failed.popitem(last=False)
             raise

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from servery.adapters.lambda_model_servers import LambdaModelServers
     from servery.adapters.lambda_server_publisher import LambdaServerPublisher
     from servery.adapters.lean_dynamodb import LeanDynamoDb
+    from servery.adapters.sigv4 import Credentials
     from servery.ports import ObjectStore, Registry
 
 MOST_CONNECTIONS = 32  # of threads that ask at the same time
@@ -71,33 +72,42 @@ def _registry(config: Config) -> Registry:
     return DynamoDbRegistry(client, setting("REGISTRY_TABLE"), SystemClock())
 
 
+def credentials() -> Credentials:
+    """Who asks, without an SDK; read anew for each request."""
+    from servery.adapters.sigv4 import Credentials
+
+    return Credentials(
+        setting("AWS_ACCESS_KEY_ID"),
+        setting("AWS_SECRET_ACCESS_KEY"),
+        optional_setting("AWS_SESSION_TOKEN"),
+    )
+
+
+def region() -> str:
+    """Where everything is."""
+    return optional_setting("AWS_REGION") or setting("AWS_DEFAULT_REGION")
+
+
+def endpoint(service: str) -> str:
+    """Address of a service of another cloud than AWS's; empty for AWS's own."""
+    of_service = optional_setting(f"AWS_ENDPOINT_URL_{service}")
+    return of_service or optional_setting("AWS_ENDPOINT_URL")
+
+
 @cache
 def lean_dynamodb() -> LeanDynamoDb:
     """DynamoDB for what stands in the way of every request; each call has its own time."""
-    import boto3
     import urllib3
     from botocore.httpsession import get_cert_path
 
     from servery.adapters.lean_dynamodb import LeanDynamoDb
-    from servery.adapters.sigv4 import Credentials
-    from servery.errors import FaultError
-
-    session = boto3.Session()
-    known = session.client("dynamodb").meta  # where it is, by all the rules of botocore
-    source = session.get_credentials()
-
-    def credentials() -> Credentials:
-        if source is None:
-            raise FaultError("this function has no credentials")
-        who = source.get_frozen_credentials()
-        return Credentials(who.access_key or "", who.secret_key or "", who.token or "")
 
     return LeanDynamoDb(
-        region=known.region_name,
+        region=region(),
         credentials=credentials,
         clock=SystemClock(),
         pool=urllib3.PoolManager(maxsize=MOST_CONNECTIONS, ca_certs=get_cert_path(verify=True)),
-        endpoint=known.endpoint_url.rstrip("/"),
+        endpoint=endpoint("DYNAMODB").rstrip("/"),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import lean_dynamodb, patience
+from servery.wiring.aws import credentials, endpoint, lean_dynamodb, region
 from servery.wiring.settings import SystemClock, setting
 
 if TYPE_CHECKING:
@@ -14,19 +14,24 @@ if TYPE_CHECKING:
     from servery.usecases.data_cache import CachedModels, Figures, LastAnswers, Predictions
 
 _NAME_BYTES = 9
+_MANIFEST_SECONDS = 1.0  # for connecting and for each read, twice
 
 
 @cache
 def manifests() -> KeptManifests:
     """Manifests of versions; a caller waits for one, but only until it is known."""
-    import boto3
-
     from servery.adapters.kept_manifests import KeptManifests
-    from servery.adapters.s3_object_store import S3ObjectStore
+    from servery.adapters.s3_artifact_source import S3ArtifactSource
+    from servery.adapters.s3_http import S3Http
 
-    config = patience(connect_s=1, read_s=2, attempts=2)
-    client = boto3.client("s3", config=config)
-    return KeptManifests(S3ObjectStore(client, setting("ARTIFACTS_BUCKET")))
+    s3 = S3Http(
+        region=region(),
+        credentials=credentials,
+        clock=SystemClock(),
+        endpoint=endpoint("S3"),
+        timeout=_MANIFEST_SECONDS,
+    )
+    return KeptManifests(S3ArtifactSource(s3, setting("ARTIFACTS_BUCKET")))
 
 
 @cache

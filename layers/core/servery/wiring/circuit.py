@@ -8,14 +8,12 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import patience
+from servery.wiring.aws import lean_dynamodb, patience
 from servery.wiring.settings import SystemClock, setting
 
 if TYPE_CHECKING:
-    import boto3
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from servery.adapters.lean_dynamodb import LeanDynamoDb
     from servery.ports import Breaker
     from servery.usecases.gateway.admitting import Admissions
 
@@ -34,8 +32,8 @@ def admissions() -> Admissions:
 
     table = setting("LIMITS_TABLE")
     return Admissions(
-        DynamoDbTokens(_api(), table),
-        DynamoDbPlaces(_api(), table),
+        DynamoDbTokens(lean_dynamodb(), table),
+        DynamoDbPlaces(lean_dynamodb(), table),
         LeaseKeeper(),
         SystemClock(),
         owner=secrets.token_hex(_OWNER_BYTES),
@@ -66,39 +64,7 @@ def _tell(what: str) -> None:
 
 
 @cache
-def _session() -> boto3.Session:
+def _client() -> DynamoDBClient:
     import boto3
 
-    return boto3.Session()
-
-
-@cache
-def _client() -> DynamoDBClient:
-    return _session().client("dynamodb", config=patience(connect_s=0.2, read_s=0.2, attempts=1))
-
-
-@cache
-def _api() -> LeanDynamoDb:
-    import urllib3
-    from botocore.httpsession import get_cert_path
-
-    from servery.adapters.lean_dynamodb import LeanDynamoDb
-    from servery.adapters.sigv4 import Credentials
-    from servery.errors import FaultError
-
-    known = _client().meta  # where it is, by all the rules of botocore
-    source = _session().get_credentials()
-
-    def credentials() -> Credentials:
-        if source is None:
-            raise FaultError("this function has no credentials")
-        who = source.get_frozen_credentials()
-        return Credentials(who.access_key or "", who.secret_key or "", who.token or "")
-
-    return LeanDynamoDb(
-        region=known.region_name,
-        credentials=credentials,
-        clock=SystemClock(),
-        pool=urllib3.PoolManager(ca_certs=get_cert_path(verify=True)),
-        endpoint=known.endpoint_url.rstrip("/"),
-    )
+    return boto3.client("dynamodb", config=patience(connect_s=0.2, read_s=0.2, attempts=1))

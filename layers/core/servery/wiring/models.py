@@ -6,12 +6,12 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from servery.wiring.aws import credentials, endpoint, region
 from servery.wiring.settings import SystemClock, optional_setting, setting
 
 if TYPE_CHECKING:
     from servery.adapters.model_loader import ModelLoader
     from servery.adapters.s3_http import S3Http
-    from servery.adapters.sigv4 import Credentials
     from servery.edge.predictor import ModelServer
     from servery.ports import ArtifactSource
     from servery.usecases.predictor import Shelf
@@ -24,28 +24,6 @@ def model_loader(source: ArtifactSource) -> ModelLoader:
     from servery.edge.inference import Codec
 
     return ModelLoader(source, load_runtime, Codec)
-
-
-def credentials() -> Credentials:
-    """Who asks, without an SDK; read anew for each request."""
-    from servery.adapters.sigv4 import Credentials
-
-    return Credentials(
-        setting("AWS_ACCESS_KEY_ID"),
-        setting("AWS_SECRET_ACCESS_KEY"),
-        optional_setting("AWS_SESSION_TOKEN"),
-    )
-
-
-def region() -> str:
-    """Where everything is."""
-    return optional_setting("AWS_REGION") or setting("AWS_DEFAULT_REGION")
-
-
-def endpoint(service: str) -> str:
-    """Address of a service of another cloud than AWS's; empty for AWS's own."""
-    of_service = optional_setting(f"AWS_ENDPOINT_URL_{service}")
-    return of_service or optional_setting("AWS_ENDPOINT_URL")
 
 
 @cache

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
-from servery.wiring.models import credentials, endpoint, region, warm_server
+from servery.wiring.aws import credentials, endpoint, region
+from servery.wiring.models import warm_server
 from servery.wiring.settings import SystemClock, optional_setting
 
 if TYPE_CHECKING:
