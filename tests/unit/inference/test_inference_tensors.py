@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fakes.signatures import FLOWER, FLOWERS, GUEST, GUESTS, boxes
+from msgspec.structs import replace
 from servery.domain.inference import Form
 from servery.domain.signature import Dtype
 from servery.domain.spec import Limits
@@ -195,6 +196,20 @@ def test_columns_are_named_when_they_are_missing_or_there_twice() -> None:
 
 def test_packed_input_is_refused_when_the_model_takes_text() -> None:
     assert "inputs[0].name" in refusal(GUEST_CODEC, body(packed([1] * 6, [1, 6])))
+
+
+def test_packed_null_is_read_when_its_column_alone_is_nullable() -> None:
+    nullable, plain = boxes([Dtype.FLOAT, Dtype.INT]).inputs
+    signature = replace(
+        boxes([Dtype.FLOAT, Dtype.INT]), inputs=[replace(nullable, nullable=True), plain]
+    )
+    codec = Codec(signature, Limits())
+    question = codec.decode(body(packed([None, 1, 0.5, 2], [2, 2])))
+
+    assert question.numeric is not None
+    assert question.numeric[:, 1].tolist() == [1, 2]
+    assert math.isnan(question.numeric[0, 0])
+    assert list(refusal(codec, body(packed([0.5, None], [1, 2])))) == ["inputs[0].data[1]"]
 
 
 def test_packed_bools_are_zero_or_one_when_they_stand_among_numbers() -> None:

@@ -124,6 +124,7 @@ class TensorReader:
             found = list(_complaints(parts))
             if found:
                 refuse(found)
+            texts, numbers = self._texts(parts, rows), self._numbers(parts, rows)
         strings = sum(len(p.values) - p.values.count(None) for p in parts if _is_text(p))
         return Table(rows, numbers, texts, strings)
 
