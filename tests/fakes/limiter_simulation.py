@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import random
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -61,12 +62,13 @@ class Outcome:
 class _Clock:
     """The simulated time, and what calls have taken since the last event."""
 
-    def __init__(self, world: Simulation) -> None:
+    def __init__(self, world: Simulation, wrong: float) -> None:
         self._world = world
+        self._wrong = wrong
         self.spent = 0.0
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(self._world.now + self.spent, UTC)
+        return datetime.fromtimestamp(self._world.now + self.spent + self._wrong, UTC)
 
 
 class _Slow:
@@ -104,6 +106,8 @@ class Simulation:
         routing: `recent`, as Lambda does it, or `random`.
         call_seconds: What a call of the table takes.
         own_seconds: What the process takes for itself, for any request.
+        wrong: Seconds by which the clocks of processes are wrong, at the most, either way.
+        deaths: Share of requests in the middle of which a process ends, and says nothing.
         seed: Of the arrivals.
     """
 
@@ -116,12 +120,16 @@ class Simulation:
         routing: str = "recent",
         call_seconds: float = 0.004,
         own_seconds: float = 0.001,
+        wrong: float = 0.0,
+        deaths: float = 0.0,
         seed: int = 1,
     ) -> None:
         self.now = START
         self.call_seconds = call_seconds
         self.places, self.tokens = MemoryPlaces(), MemoryTokens()
         self._deployment, self._served = limited(circuit)
+        self._wrong, self._deaths = wrong, deaths
+        self.told: Counter[str] = Counter()
         self._service, self._own, self._routing = service, own_seconds, routing
         self._random = random.Random(seed)  # noqa: S311
         self._free = [START] * at_a_time
@@ -148,6 +156,10 @@ class Simulation:
         self.outcome.writes = calls.total() - calls["look"]
         self.outcome.processes = self._processes
         return self.outcome
+
+    def at(self, seconds: float, event: Callable[[], None]) -> None:
+        """Have something happen, so many seconds after the start."""
+        self._at(START + seconds, event)
 
     def _at(self, when: float, event: Callable[[], None]) -> None:
         heapq.heappush(self._events, (when, next(self._order), event))
@@ -186,19 +198,21 @@ class Simulation:
     def _keep(self, process: _Process) -> None:
         """Wake the keeper when the next watch is due."""
         for at, _ in list(process.keeper.watches.values()):
-            self._at(max(at, self.now), lambda: self._wake(process))
+            self._at(max(at, self.now) + 2 * self._wrong + 1e-5, lambda: self._wake(process))
 
     def _wake(self, process: _Process) -> None:
-        before = {at for at, _ in process.keeper.watches.values()}
-        if not any(at <= self.now for at in before):
-            return
         process.clock.spent = 0.0
-        process.keeper.wake(self.now)
-        self._keep(process)
+        now = process.clock.now().timestamp()
+        if any(at <= now for at, _ in process.keeper.watches.values()):
+            process.keeper.wake(now)
+            self._keep(process)
 
     def _done(self, process: _Process, came: float) -> None:
         process.clock.spent = 0.0
         self._there -= 1
+        if self._random.random() < self._deaths:
+            process.keeper.watches.clear()
+            return
         if process.place is not None:
             process.place.__exit__(None, None, None)
         if came >= self._from:
@@ -218,7 +232,8 @@ class Simulation:
         self._at(self.now + spent, lambda: self._idle.append(process))
 
     def _new(self) -> _Process:
-        clock, keeper = _Clock(self), HandKeeper()
+        clock = _Clock(self, self._random.uniform(-self._wrong, self._wrong))
+        keeper = HandKeeper()
         self._processes += 1
 
         def sleep(seconds: float) -> None:
@@ -230,7 +245,7 @@ class Simulation:
             keeper,
             clock,
             owner=f"{self._processes:08x}",
-            tell=lambda _: None,
+            tell=lambda what: self.told.update([what]),
             sleep=sleep,
         )
         return _Process(admissions, clock, keeper)

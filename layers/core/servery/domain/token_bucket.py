@@ -63,6 +63,14 @@ class Bucket:
         """When there will be a token again."""
         return full_at - (self.size - 1) * self.each
 
+    def pause(self, times: int) -> float:
+        """Seconds until it is looked at anew, after it was found empty so many times.
+
+        The more processes find it empty, the more they leave in it for one another to draw at
+        once; the pause is shorter than it takes to be full, so that nothing flows over.
+        """
+        return min(self.each * 2 ** (times - 1), self.size * self.each / 2)
+
     def slice(self, gap: float, now: float) -> int:
         """How many tokens to draw.
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from servery.ports import TokenTable
     from servery.usecases.gateway.limits import Shared
 
-MOST_SCOPES = 512
+MOST_SCOPES, MOST_DRY = 512, 16
 WEIGHT = 0.5
 _IDLE = 1.0  # gaps that are longer are as good as this one
 
@@ -26,7 +26,8 @@ class _Slice:
     Attributes:
         tokens: How many.
         good_until: When they are no longer good.
-        dry_until: Until when the bucket is known to be empty.
+        dry_until: Until when the bucket is taken for empty.
+        dry: How often it was found empty lately.
         gap: Seconds between requests.
         asked: When the last one came.
     """
@@ -34,6 +35,7 @@ class _Slice:
     tokens: int = 0
     good_until: float = 0.0
     dry_until: float = 0.0
+    dry: int = 0
     gap: float = _IDLE
     asked: float = float("-inf")
 
@@ -86,9 +88,12 @@ class Rates:
         with self._lock:
             if tokens:
                 kept.tokens, kept.good_until = tokens - 1, window_end(now)
+                kept.dry //= 2
                 return
-            # Somebody else may lower the rate; a bucket is looked at anew within a second.
-            kept.dry_until = min(max(bucket.next_at(full_at), now + bucket.each / 2), now + 1)
+            kept.dry = min(kept.dry + 1, MOST_DRY)
+            pause = bucket.pause(kept.dry)
+            # Others may put tokens back, or raise the rate: it is looked at within a second.
+            kept.dry_until = min(max(bucket.next_at(full_at), now + pause), now + 1)
             raise _refused(bucket, bucket.next_at(full_at) - now)
 
     def _kept(self, scope: str, bucket: Bucket) -> _Slice:
