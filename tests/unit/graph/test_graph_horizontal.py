@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from fakes.graph_plant import Plant, classes, states, values
 from msgspec.structs import replace
-from servery.errors import UnavailableError
+from servery.errors import DeadlineExceededError, UnavailableError
+from servery.usecases.graph.asking import GraphAsk
 
 
 @pytest.fixture
@@ -219,6 +220,18 @@ class TestSlow:
         status, body = plant.ask({"x": 1.0})
         assert (status, body["hop"]) == (504, "team")
         assert plant.crew.seconds - before == pytest.approx(0.1)
+
+    def test_less_is_left_when_the_caller_has_waited_already(self, plant):
+        side_by_side(plant, "all", numbers(1, 2))
+        plant.models["model-1"].seconds = 60
+        asker = plant.asker()
+        asked = GraphAsk(
+            records=[{"x": 1.0}], id=None, steps=False, request_id="r", seconds=28, spent=9.0
+        )
+        before = plant.crew.seconds
+        outcome = asker.ask(asker.find("g"), asked)
+        assert isinstance(outcome.error, DeadlineExceededError)
+        assert plant.crew.seconds - before == pytest.approx(1.0), "of the ten of the graph"
 
 
 class TestAny:

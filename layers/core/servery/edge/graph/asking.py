@@ -51,6 +51,7 @@ class GraphInferApi:
                 steps=attempt.steps,
                 request_id=request.request_id,
                 seconds=request.seconds,
+                spent=time.perf_counter() - started,
             )
             attempt.outcome = self._asker.ask(attempt.plan, asked)
             answer = self._answer(attempt, attempt.outcome)

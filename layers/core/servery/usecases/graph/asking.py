@@ -62,6 +62,7 @@ class GraphAsk:
         steps: Whether each step's answer is wanted too.
         request_id: What every log knows the request by.
         seconds: How long this function may still run.
+        spent: For how many seconds the caller has waited already.
     """
 
     records: list[Row]
@@ -69,6 +70,7 @@ class GraphAsk:
     steps: bool
     request_id: str
     seconds: float
+    spent: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,8 @@ class GraphAsker:
     def ask(self, plan: Plan, asked: GraphAsk) -> GraphOutcome:
         """Take rows through a graph; it never takes longer than its deadline."""
         crew = self._crew()
-        allowed = min(plan.record.spec.deadline_ms / 1000, asked.seconds - MARGIN_SECONDS)
+        left = plan.record.spec.deadline_ms / 1000 - asked.spent
+        allowed = min(left, asked.seconds - MARGIN_SECONDS)
         schedule = Schedule(
             plan=plan,
             known=Known(asked.records),
