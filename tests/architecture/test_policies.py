@@ -258,7 +258,7 @@ OWN_DOCUMENTS = '{"Fn::Sub": "${ExchangeBucket.Arn}/graph-jobs/*"}'
 def test_graph_reads_models_and_keeps_its_jobs_only_when_it_reaches_buckets():
     assert _grants("GraphServeFunction", "s3") == {
         "s3:GetObject": {
-            '{"Fn::Sub": "${ArtifactsBucket.Arn}/models/*"}',
+            '{"Fn::Sub": "${ArtifactsBucket.Arn}/models/*/manifest.json"}',
             OWN_DOCUMENTS,
             '{"Fn::Sub": "${LakeBucket.Arn}/entities/*"}',
         },

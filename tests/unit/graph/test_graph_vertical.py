@@ -191,8 +191,9 @@ class TestFailure:
         plant.models["prices"].seconds = 5
         before = plant.crew.seconds
         assert plant.ask({"x": 1.0})[0] == 504
-        assert plant.crew.seconds - before == pytest.approx(0.3)
-        assert plant.timeouts["prices"] == [pytest.approx(0.2)]
+        # What reading the request took in real time is gone from the deadline too.
+        assert plant.crew.seconds - before == pytest.approx(0.3, abs=0.1)
+        assert plant.timeouts["prices"] == [pytest.approx(0.2, abs=0.1)]
 
     def test_what_stands_behind_is_not_run_when_the_first_fails(self, plant):
         chain(plant)
