@@ -58,6 +58,13 @@ def share(estimate: Estimate) -> str:
     return f"{estimate.value:.1%} ({estimate.low:.1%} to {estimate.high:.1%})"
 
 
+def amount(estimate: Estimate) -> str:
+    """A number with its interval, for people."""
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.4g}"
+    return f"{estimate.value:.4g} ({estimate.low:.4g} to {estimate.high:.4g})"
+
+
 def _show_classes(screen: Screen, report: ComparisonReport) -> None:
     rows = [
         [

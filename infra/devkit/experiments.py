@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from devkit import charts
-from devkit.comparisons import share
+from devkit.comparisons import amount, share
 from devkit.errors import UsageError
 from devkit.screen import table
 
@@ -92,7 +92,11 @@ def show(screen: Screen, found: ExperimentReport) -> None:
     if found.since:
         screen.say(f"Weights as they are since {found.since[:19].replace('T', ' ')}")
     screen.say()
+    for variant in found.variants:
+        screen.say(f"{variant.name:<12} {', '.join(variant.versions) or 'nobody yet'}")
+    screen.say()
     screen.show(_variants(found))
+    _show_quality(screen, found)
     for measure in dict.fromkeys(each.measure for each in found.differences):
         _show_differences(
             screen, measure, [each for each in found.differences if each.measure == measure]
@@ -113,32 +117,14 @@ def show(screen: Screen, found: ExperimentReport) -> None:
 
 
 def _variants(found: ExperimentReport) -> Any:  # noqa: ANN401 - rich's table
-    return table(
-        [
-            "variant",
-            "version",
-            "weight",
-            "requests",
-            "keys",
-            "p50",
-            "p99",
-            "5xx",
-            "labels",
-            _quality_title(found),
-        ],
-        [_row(variant, found.measure) for variant in found.variants],
-    )
+    columns = ["variant", "weight", "requests", "keys", "p50", "p99", "5xx", "labels"]
+    return table(columns, [_row(variant) for variant in found.variants])
 
 
-def _quality_title(found: ExperimentReport) -> str:
-    return found.measure or "quality"
-
-
-def _row(variant: VariantReport, measure: str) -> list[str]:
+def _row(variant: VariantReport) -> list[str]:
     latency = variant.latency_ms
     return [
         variant.name,
-        ", ".join(variant.versions),
         "" if variant.weight is None else f"{variant.weight:.0%}",
         f"{variant.exposures:,}",
         f"{variant.keys:,}",
@@ -146,14 +132,23 @@ def _row(variant: VariantReport, measure: str) -> list[str]:
         "" if latency is None else f"{latency.p99:.0f} ms",
         "" if variant.error_rate is None else f"{variant.error_rate.value:.1%}",
         f"{variant.labelled:,}",
-        _quality(variant, measure),
     ]
 
 
-def _quality(variant: VariantReport, measure: str) -> str:
-    if variant.quality is None:
-        return ""
-    return share(variant.quality) if measure == "accuracy" else f"{variant.quality.value:.6g}"
+def _show_quality(screen: Screen, found: ExperimentReport) -> None:
+    """The quality of each variant, on one scale."""
+    known = [(v.name, v.quality) for v in found.variants if v.quality is not None]
+    if not known:
+        return
+    ends = [end for _, q in known for end in (q.value, q.low, q.high) if end is not None]
+    scale, width = charts.scale_of(ends), max(len(name) for name, _ in known)
+    screen.say()
+    screen.say(_TITLES[found.measure])
+    for name, quality in known:
+        low, high = (quality.value if e is None else e for e in (quality.low, quality.high))
+        told = share(quality) if found.measure == "accuracy" else amount(quality)
+        drawn = scale.interval(quality.value, low, high)
+        screen.say(f"{name:<{width}}  {drawn:<{scale.width}}  {told}")
 
 
 def _show_differences(screen: Screen, measure: str, found: Sequence[Difference]) -> None:
