@@ -14,13 +14,13 @@ from math import ceil
 
 SHARD = 32
 """Places that one item of the table holds."""
-FEW = 0.5
+FEW = 0.7
 """Part of the places up to which they are no scarce good."""
 REQUESTS = 8
 """A lease is as long as so many requests take."""
 PLENTY = 4
 """It is so many times as long while places are not scarce."""
-SOON = 0.5
+SOON = 0.8
 """A place is kept where the gap between requests is shorter than this part of one request."""
 LEAST_SECONDS, MOST_SECONDS = 0.25, 60.0
 FIRST_SECONDS = 0.1  # what a request takes, before anything is known
@@ -64,9 +64,14 @@ class Places:
         taken = {place.number for place in self.leased if place.until > now}
         return [number for number in range(self.size) if number not in taken]
 
-    def scarce(self, now: float) -> bool:
-        """Whether more of them are taken than would leave enough for everybody."""
-        return self.live(now) > self.size * FEW
+    def scarce(self, now: float, more: int = 0) -> bool:
+        """Whether more of them are taken than would leave enough for everybody.
+
+        Args:
+            now: The time.
+            more: How many are about to be taken.
+        """
+        return self.live(now) + more > self.size * FEW
 
 
 def shards(at_once: int) -> list[int]:

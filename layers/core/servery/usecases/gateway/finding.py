@@ -148,7 +148,7 @@ class Finder:
                 return None
             number = free[(self._spread + turn) % len(free)]
             wanted = Place(number, f"{self._owner}.{turn}", 0.0)
-            scarce = places.live(now) + 1 > shard.size / 2
+            scarce = places.scarce(now, more=1)
             held, places = self._take(scope, shard, wanted, scarce=scarce)
             if held is not None:
                 return held
