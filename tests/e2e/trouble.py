@@ -40,6 +40,27 @@ def down(
     wait_until(lambda: again().status_code == 200, seconds=60, what=f"{model} is back")
 
 
+@contextmanager
+def without_table(stack: Stack, name: str) -> Iterator[None]:
+    """A table is gone; afterwards there is one of its name again, and it is empty."""
+    dynamodb = stack.client("dynamodb")
+    found = dynamodb.describe_table(TableName=name)["Table"]
+    expiry = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    dynamodb.delete_table(TableName=name)
+    dynamodb.get_waiter("table_not_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
+    try:
+        yield
+    finally:
+        shape = {key: found[key] for key in ("KeySchema", "AttributeDefinitions")}
+        dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **shape)
+        dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
+        if attribute := expiry.get("AttributeName"):
+            dynamodb.update_time_to_live(
+                TableName=name,
+                TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute},
+            )
+
+
 @dataclass(frozen=True)
 class Given:
     """What one request of a load was given.

@@ -114,6 +114,18 @@ def test_refusals_cost_no_call_when_the_bucket_is_known_to_be_empty():
     assert asked(rates, limit)
 
 
+def test_nobody_waits_for_the_slow_bucket_to_fill_when_the_rate_is_raised():
+    clock, table = SetClock(), MemoryTokens()
+    rates, other = processes(2, table, clock)
+    slow = RateLimit(per_second=0.01, burst=20)
+    assert [asked(rates, slow) for _ in range(21)] == [True] * 20 + [False]
+
+    clock.advance(2)
+    fast = RateLimit(per_second=100, burst=5)
+    assert asked(other, fast)
+    assert asked(rates, fast)
+
+
 def test_caller_is_told_when_to_try_again_when_refused():
     clock, table = SetClock(), MemoryTokens()
     [rates] = processes(1, table, clock)
@@ -148,3 +160,15 @@ def test_another_rate_is_in_force_at_once_when_the_policy_changes():
     assert not asked(rates, RateLimit(per_second=1, burst=1))
 
     assert asked(rates, RateLimit(per_second=100, burst=200))
+
+
+def test_faster_rate_does_not_wait_for_a_slower_one_when_the_policy_changes():
+    clock, table = SetClock(), MemoryTokens()
+    [rates] = processes(1, table, clock)
+    slow = RateLimit(per_second=0.02, burst=10)
+    assert [asked(rates, slow) for _ in range(11)] == [True] * 10 + [False]
+    clock.advance(1)
+
+    fast = RateLimit(per_second=100, burst=100)
+
+    assert all(asked(rates, fast) for _ in range(100))

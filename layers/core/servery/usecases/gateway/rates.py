@@ -73,7 +73,8 @@ class Rates:
             if now < kept.dry_until:
                 raise _refused(bucket, kept.dry_until - now)
             wanted = bucket.slice(kept.gap, now)
-        drawn = self._shared.ask(lambda: self._table.draw(scope, bucket, wanted, now=now))
+        name = _name(scope, bucket)
+        drawn = self._shared.ask(lambda: self._table.draw(name, bucket, wanted, now=now))
         if drawn is not None:
             self._put(kept, bucket, *drawn, now)
 
@@ -100,6 +101,14 @@ class Rates:
         if len(self._slices) > MOST_SCOPES:
             self._slices.clear()
         return self._slices.setdefault((scope, bucket), _Slice())
+
+
+def _name(scope: str, bucket: Bucket) -> str:
+    """The name of a bucket: one that is changed is another one, and full.
+
+    What a slow bucket with a large burst still lacks would take a faster one hours to be given.
+    """
+    return f"{scope}#{bucket.per_second!r}#{bucket.burst}"
 
 
 def _refused(bucket: Bucket, seconds: float) -> RefusedError:
