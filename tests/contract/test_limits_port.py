@@ -148,6 +148,20 @@ def test_no_more_than_the_bucket_holds_is_there_when_nobody_drew_for_long(tokens
     assert tokens.draw("iris", bucket, 99, now=NOW + 1000)[0] == 5
 
 
+@pytest.mark.parametrize("earlier", [0, 3])
+def test_bucket_is_in_the_table_until_it_would_be_full_when_it_fills_for_hours(api, earlier):
+    bucket = Bucket(0.001, 20)
+    tokens = DynamoDbTokens(api, "limits", seconds=SLOW_ENOUGH)
+    for _ in range(earlier):
+        tokens.draw("iris", bucket, 1, now=NOW)
+
+    _, full_at = tokens.draw("iris", bucket, 20, now=NOW)
+
+    key = {"pk": {"S": "rate#iris"}}
+    item = api.call("GetItem", {"TableName": "limits", "Key": key}, seconds=SLOW_ENOUGH)["Item"]
+    assert int(item["expires_at"]["N"]) >= full_at
+
+
 def test_it_is_told_when_the_bucket_is_full_again(tokens):
     drawn, full_at = tokens.draw("iris", Bucket(10, 5), 4, now=NOW)
 

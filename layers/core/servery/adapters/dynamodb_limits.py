@@ -118,7 +118,8 @@ class DynamoDbTokens:
         self, scope: str, bucket: Bucket, drawn: int, now: float, *, full: bool
     ) -> tuple[bool, float]:
         cost = drawn * bucket.each
-        values = {":now": _number(now), ":gone": {"N": str(ceil(now) + _KEPT_SECONDS)}}
+        filled = ceil(now + bucket.size * bucket.each)  # gone before, it would be full too early
+        values = {":now": _number(now), ":gone": {"N": str(filled + _KEPT_SECONDS)}}
         if full:
             change = "SET full_at = :then, expires_at = :gone"
             condition = "attribute_not_exists(full_at) OR full_at <= :now"
