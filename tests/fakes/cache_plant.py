@@ -23,7 +23,7 @@ from servery.domain.deployment import Deployment
 from servery.domain.digest import digest_bytes
 from servery.domain.inference import AnswerContext, Prediction, Question
 from servery.domain.manifest import read_manifest
-from servery.domain.policies import CachePolicy, Policies
+from servery.domain.policies import CachePolicy, Policies, RoutingPolicy
 from servery.domain.signature import Signature, Task
 from servery.domain.spec import Limits
 from servery.edge.inference import Codec
@@ -172,6 +172,12 @@ class CachePlant:
         policies = before.policies if before else after.policies
         self._put(replace(after, champion=served, policies=policies))
         return self.registry.deployment("iris")
+
+    def switch_off(self) -> None:
+        """Have nobody ask the model."""
+        now = self.registry.deployment("iris")
+        routing = RoutingPolicy(active=False)
+        self._put(replace(now, policies=replace(now.policies, routing=routing)))
 
     def set_policy(self, policy: CachePolicy | None) -> None:
         """Change the policy of the cache."""

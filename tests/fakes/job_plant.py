@@ -27,9 +27,11 @@ from fakes.prediction_log import MemoryPredictionLog
 from fakes.records import a_deployment, a_ref, a_server
 from fakes.registry import MemoryRegistry
 from fakes.sqs_queue import Message, SimulatedQueue, event_of
+from msgspec.structs import replace
 from servery.adapters.kept_deployments import KeptDeployments
 from servery.domain.deployment import Served
 from servery.domain.jobs import Job
+from servery.domain.policies import Policies, RoutingPolicy
 from servery.domain.spec import Limits
 from servery.edge.jobs_worker import JobCaller, JobWorker
 from servery.edge.problem import problem, status_of
@@ -162,6 +164,13 @@ class JobPlant:
         self.registry.put_deployment(
             a_deployment(revision, model=model, champion=champion, limits=limits)
         )
+
+    def switch(self, model: str, *, active: bool) -> None:
+        """Switch a model on or off, and let the time pass until everybody knows."""
+        now = self.registry.deployment(model)
+        policies = Policies(routing=RoutingPolicy(active=active))
+        self.registry.put_deployment(replace(now, revision=now.revision + 1, policies=policies))
+        self.clock.advance(5)
 
     def accept(self, *jobs: Job) -> None:
         """Jobs that are durable and in the queue."""

@@ -9,7 +9,7 @@ from servery.domain.entities import EntityColumn
 from servery.domain.graphs import Lookup
 from servery.domain.policies import CachePolicy
 from servery.domain.signature import Dtype, Output, Signature, Task
-from servery.errors import DeadlineExceededError, InvalidInputError
+from servery.errors import DeadlineExceededError, HopUnavailableError, InvalidInputError
 from servery.usecases.graph.calling import ModelCaller
 from servery.usecases.graph.hops import ModelHop
 from servery.usecases.graph.sending import Question
@@ -75,6 +75,18 @@ def test_gateway_and_graphs_share_what_is_known(plant):
 
     ask(caller(plant), plant, flowers(1))
 
+    assert plant.rows == [1]
+
+
+@pytest.mark.parametrize("policy", [CachePolicy(), None])
+def test_nobody_is_asked_and_nothing_kept_is_answered_when_a_model_is_switched_off(policy):
+    plant = CachePlant(FLOWERS, policy)
+    model = caller(plant)
+    ask(model, plant, flowers(1))
+    plant.switch_off()
+
+    with pytest.raises(HopUnavailableError, match="kind cannot answer: iris is switched off"):
+        ask(model, plant, flowers(1))
     assert plant.rows == [1]
 
 

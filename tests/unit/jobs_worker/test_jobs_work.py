@@ -53,6 +53,22 @@ def test_jobs_of_a_model_go_together_and_each_gets_its_answer(plant):
     assert len(plant.events.ids) == 6
 
 
+def test_jobs_wait_without_a_try_when_their_model_is_switched_off(plant):
+    plant.accept(*some_jobs(2))
+    plant.switch("iris", active=False)
+    for _ in range(6):
+        plant.work()
+        plant.clock.advance(400)
+    assert plant.servers.calls == []
+    job = plant.store.get(job_id(0))
+    assert (job.state, job.tries) == (JobState.QUEUED, 0)
+    assert job.reason == "iris is switched off at the moment"
+
+    plant.switch("iris", active=True)
+    plant.work()
+    assert [plant.store.get(job_id(n)).state for n in range(2)] == [JobState.DONE] * 2
+
+
 def test_group_ends_when_it_has_as_many_jobs_as_a_call_may_have(plant):
     plant.accept(*some_jobs(MOST_JOBS + 3))
     plant.work(plant.queue.receive(100))

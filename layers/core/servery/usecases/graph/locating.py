@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from servery.domain.deployment import Deployment, Served
-from servery.errors import NotFoundError, PairMismatchError
+from servery.errors import NotFoundError, PairMismatchError, RefusedError
 from servery.ports import Deployments
 from servery.usecases.graph.hops import ModelHop
 
@@ -56,8 +56,9 @@ class Locator:
         Raises:
             NotFoundError: nobody answers for it, or nobody with that other half.
             PairMismatchError: the version to ask is no half of this pair.
+            RefusedError: it is switched off.
         """
-        deployment = self._deployments.get(hop.model)
+        deployment = self._switched_on(hop.model)
         if hop.partner is not None:
             predictor = self._chosen(hop.partner.model, hop.partner.version)
             served = deployment.paired(_pair_of(predictor))
@@ -76,8 +77,14 @@ class Locator:
             self._deployments.forget(model)
 
     def _chosen(self, model: str, version: str) -> Served:
-        deployment = self._deployments.get(model)
+        deployment = self._switched_on(model)
         return deployment.served(version) if version else deployment.champion
+
+    def _switched_on(self, model: str) -> Deployment:
+        deployment = self._deployments.get(model)
+        if not deployment.policies.routing.active:
+            raise RefusedError(f"{model} is switched off at the moment", reason="off")
+        return deployment
 
     def _target(
         self, deployment: Deployment, served: Served, *, exact: bool, then: Served | None = None

@@ -65,6 +65,9 @@ class Serving:
             self._worked.errors.append((group[0].job.id, error))
             self.put_back(group, sentence(error))
             return
+        if not deployment.policies.routing.active:
+            self.put_back(group, f"{deployment.model} is switched off at the moment")
+            return
         fitting = self._fitting(group, deployment)
         if fitting:
             self._ask(fitting, seconds)
