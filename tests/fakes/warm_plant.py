@@ -17,7 +17,7 @@ from servery.domain.cached_rows import CachedRow
 from servery.domain.warm_ups import WarmRequest, WarmUp, WarmUpState
 from servery.errors import ConflictError, NotFoundError, UnavailableError
 from servery.usecases.data_cache import CachedModels
-from servery.usecases.data_cache.asked_before import FileReaders
+from servery.usecases.data_cache.batch_rows import FileReaders
 from servery.usecases.data_cache.warm_desk import WarmDesk
 from servery.usecases.data_cache.warming import WarmingPorts, warm
 

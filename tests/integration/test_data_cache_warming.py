@@ -20,7 +20,8 @@ from servery.adapters.lake_objects import LakeObjects
 from servery.adapters.parquet_row_groups import ParquetRowGroups
 from servery.errors import FaultError
 from servery.usecases.data_cache import CachedModels
-from servery.usecases.data_cache.asked_before import BatchRows, FileReaders, logged
+from servery.usecases.data_cache.asked_before import logged
+from servery.usecases.data_cache.batch_rows import BatchRows, FileReaders
 
 
 @pytest.fixture

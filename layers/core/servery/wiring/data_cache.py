@@ -104,7 +104,7 @@ def warming_ports() -> WarmingPorts:
 
     from servery.adapters.gzip_stream import inflate
     from servery.adapters.patient_rows import PatientTable
-    from servery.usecases.data_cache.asked_before import FileReaders
+    from servery.usecases.data_cache.batch_rows import FileReaders
     from servery.usecases.data_cache.warming import WarmingPorts
 
     return WarmingPorts(

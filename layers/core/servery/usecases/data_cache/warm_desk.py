@@ -22,6 +22,7 @@ MOST_COUNTED = 20_000
 """Requests of the log that a hit ratio is made of."""
 COUNTED_DAYS = 2
 _RESERVE_SECONDS = 5.0
+_LOOK_SECONDS = 8.0
 
 
 class HitRatio(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,7 +149,7 @@ class WarmDesk:
             revision=deployment.revision,
             cache=deployment.policies.cache,
             warm_up=None if last is None else as_seen(last, now),
-            log=self._ratio(model, now + seconds - _RESERVE_SECONDS),
+            log=self._ratio(model, now + min(_LOOK_SECONDS, seconds - _RESERVE_SECONDS)),
         )
 
     def _check_batch(self, model: str, asked: WarmRequest) -> None:

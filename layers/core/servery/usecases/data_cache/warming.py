@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from msgspec import structs
+from typing import TYPE_CHECKING
 
 from servery.domain.cached_rows import CachedRow, holds, place_of
 from servery.domain.manifest import Part
 from servery.domain.warm_ups import WarmUp, WarmUpState
 from servery.errors import ConflictError, ServeryError
-from servery.usecases.data_cache.asked_before import BatchRows, FileReaders, days_back, logged
+from servery.usecases.data_cache.asked_before import days_back, logged
 from servery.usecases.data_cache.asking import Answers
+from servery.usecases.data_cache.batch_rows import BatchRows, FileReaders
+from servery.usecases.data_cache.journal import Journal
 from servery.usecases.data_cache.tally import Tally
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from servery.usecases.data_cache.models import CachedModels
 
 READ_AT_ONCE = 1000
-TOLD_SECONDS = 2.0
 _LATE = "the time was up; the next one goes on with what is missing"
 _PURGED = "the cache was purged meanwhile; nobody finds any more what was kept"
 
@@ -79,7 +78,7 @@ def warm(model: str, warm_up_id: str, ports: WarmingPorts, *, seconds: float) ->
     warm_up = ports.store.get(model, warm_up_id)
     if warm_up.state is not WarmUpState.RUNNING:
         return warm_up
-    journal = _Journal(warm_up, ports, ports.clock.now().timestamp() + seconds)
+    journal = Journal(warm_up, ports.store, ports.clock, ports.clock.now().timestamp() + seconds)
     try:
         _Run(journal, ports).carry_out()
     except ServeryError as error:
@@ -90,35 +89,10 @@ def warm(model: str, warm_up_id: str, ports: WarmingPorts, *, seconds: float) ->
     return journal.warm_up
 
 
-class _Journal:
-    """The record of a warm-up under way, and the time that is left for it."""
-
-    def __init__(self, warm_up: WarmUp, ports: WarmingPorts, until: float) -> None:
-        self.warm_up = warm_up
-        self._store = ports.store
-        self._clock = ports.clock
-        self._until = until
-        self._told = float("-inf")
-
-    def tell(self, **changes: Any) -> None:  # noqa: ANN401
-        """Record how far it is."""
-        now = self._clock.now()
-        self.warm_up = structs.replace(self.warm_up, updated=now.isoformat(), **changes)
-        self._store.put(self.warm_up)
-        self._told = now.timestamp()
-
-    def goes_on(self, **changes: int) -> bool:
-        """Whether there is time left; recorded now and then."""
-        now = self._clock.now().timestamp()
-        if now - self._told >= TOLD_SECONDS:
-            self.tell(**changes)
-        return now < self._until
-
-
 class _Run:
     """One warm-up under way."""
 
-    def __init__(self, journal: _Journal, ports: WarmingPorts) -> None:
+    def __init__(self, journal: Journal, ports: WarmingPorts) -> None:
         self._journal = journal
         self._ports = ports
         self._warm_up = journal.warm_up
