@@ -427,13 +427,14 @@ class TestLight:
 
     @pytest.fixture
     def light(self, deploy, equipment):
-        def light(policies=None):
+        def light(policies=None, candidates=()):
             ref = a_ref(LIGHT, model="iris-light")
+            others = [a_ref(version, model="iris-light") for version in candidates]
             deploy(
                 policies or Policies(),
                 model="iris-light",
                 champion=Served(ref=ref, server=a_server(9)),
-                candidates=[],
+                candidates=[Served(ref=other, server=a_server(8)) for other in others],
             )
             equipment.signatures.by_model["iris-light"] = self.SMALL
             fallback = Fallback(kind=FallbackKind.LIGHT, model="iris-light")
@@ -455,6 +456,12 @@ class TestLight:
             True,
         )
         assert (prediction.model_version, prediction.served.ref.model) == (LIGHT, "iris-light")
+
+    def test_version_that_its_policies_name_is_asked(self, light, deploy, infer, servers):
+        routing = RoutingPolicy(version="0.0.2-1.1")
+        light(Policies(routing=routing), candidates=["0.0.2-1.1"])
+        assert infer().model_version == "0.0.2-1.1"
+        assert servers.asked[0].event["ref"]["version"] == "0.0.2-1.1"
 
     def test_refusal_of_its_own_is_none_of_ours(self, light, infer, equipment):
         light(Policies(circuit=CIRCUIT))

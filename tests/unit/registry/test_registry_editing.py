@@ -133,6 +133,18 @@ def test_no_lease_is_needed_when_a_release_is_under_way(released):
     assert released.registry.leases[lease].owner == "somebody"
 
 
+def test_what_was_forgotten_stays_so_when_the_cache_is_taken_out_and_put_back(released):
+    edit(released, {"cache": {"generation": 2}})
+    edit(released, {})
+    edit(released, {"deadline_ms": 900})
+
+    reply = edit(released, {"cache": {}})
+
+    assert reply.body["policies"]["cache"]["generation"] == 2
+    assert edit(released, {"cache": {"seconds": 9}}).body["policies"]["cache"]["generation"] == 2
+    assert edit(released, {"cache": {"generation": 1}}).status == 422
+
+
 def test_kill_switch_works_when_nothing_else_does(released):
     edit(released, {"routing": {"threshold": None}, "cache": {}})
     released.objects.objects.clear()

@@ -75,6 +75,7 @@ class Deployment(_Record, frozen=True, kw_only=True):
         log_sample: Share of requests in the prediction log: by the policies, or else by the spec.
         second_stage: Name of the model that answers staged requests later; empty for none.
         policies: What stands between a request and the model.
+        generation: Of the cache that the model has, or had last: what was forgotten stays so.
         changed: ISO 8601, UTC.
         reason: What the last change was.
     """
@@ -90,6 +91,7 @@ class Deployment(_Record, frozen=True, kw_only=True):
     log_sample: float = 1.0
     second_stage: str = ""
     policies: Policies = msgspec.field(default_factory=Policies)
+    generation: int = 0
     changed: str = ""
     reason: str = ""
 

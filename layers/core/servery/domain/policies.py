@@ -52,7 +52,7 @@ class CachePolicy(_Part, frozen=True, kw_only=True):
         hot_seconds: How long that tier keeps a row.
         single_flight_ms: How long a request waits for an equal one that is being answered; 0
             for not at all.
-        generation: Raised by one to forget everything.
+        generation: Raised by one to forget everything; where it is left out, as it is.
     """
 
     seconds: Annotated[int, Meta(ge=1, le=30 * 86_400)] = 3600

@@ -45,7 +45,7 @@ class Elsewhere:
         """The answer of a lighter model, which is asked for the inputs that it knows.
 
         Its own policies hold, its fallbacks do not: one that is switched off, or refuses, does
-        not help.
+        not help. Its branches and its experiment are for requests of its own.
         """
         try:
             return self._lighter(target, ask, fallback.model or "")
@@ -56,11 +56,13 @@ class Elsewhere:
         light = self._deployments.get(model)
         if not light.policies.routing.active:
             return None
-        own, its = (self._guards.signature(one.ref) for one in (target.served, light.champion))
+        version = light.policies.routing.version
+        served = light.served(version) if version else light.champion
+        own, its = (self._guards.signature(one.ref) for one in (target.served, served))
         body = project(Asked(ask.body, base64=ask.base64), own, its)
         if body is None:
             return None
-        lighter = Target(light, light.champion, target.route)
+        lighter = Target(light, served, target.route)
         question = replace(ask, body=body, base64=False, size=len(body.encode()))
         said = self._answering.answer(lighter, question)
         if said.status >= _SERVER_ERROR:

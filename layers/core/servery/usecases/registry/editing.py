@@ -66,13 +66,14 @@ def edit_policies(
             f"the deployment of {model} is at revision {before.revision}, and the change was made "
             f"to revision {request.revision}; read it again, and make the change to that"
         )
-    policies = with_segments(request.policies, before.policies)
+    policies = _as_forgotten(with_segments(request.policies, before.policies), before)
     if policies == before.policies:
         return before
     after = msgspec.structs.replace(
         before,
         revision=before.revision + 1,
         policies=policies,
+        generation=policies.cache.generation if policies.cache else before.generation,
         changed=clock.now().isoformat(),
         reason=f"policies: {request.reason}" if request.reason else "policies",
     )
@@ -82,6 +83,16 @@ def edit_policies(
         after = settled(after, *said_by_spec(grounds.champion))
     registry.put_deployment(after)
     return after
+
+
+def _as_forgotten(policies: Policies, before: Deployment) -> Policies:
+    """The policies with the generation of the cache that there was, where they say none."""
+    cache, last = policies.cache, before.policies.cache
+    if cache is None or cache.generation:
+        return policies
+    generation = max(before.generation, last.generation if last is not None else 0)
+    known = msgspec.structs.replace(cache, generation=generation)
+    return msgspec.structs.replace(policies, cache=known)
 
 
 def _only_switched(before: Policies, after: Policies) -> bool:
