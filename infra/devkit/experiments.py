@@ -14,10 +14,10 @@ from devkit.screen import table
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from servery.usecases.monitoring.experiment_report import (
+    from servery.usecases.monitoring.experiment_report import Question
+    from servery.usecases.monitoring.experiment_views import (
         Difference,
         ExperimentReport,
-        Question,
         VariantReport,
     )
 
