@@ -128,6 +128,14 @@ class TestDefault:
         text = default_answer(ROW, Asked(body, base64=False), FLOWERS, SAID)
         assert [o["name"] for o in json.loads(text)["outputs"]] == ["class"]
 
+    @pytest.mark.parametrize(
+        "outputs", [5, "class", {"name": "class"}, [{}], [{"name": ["class"]}]]
+    )
+    def test_outputs_that_make_no_sense_are_no_choice(self, outputs):
+        body = json.dumps({**json.loads(TENSORS), "outputs": outputs})
+        text = default_answer(ROW, Asked(body, base64=False), FLOWERS, SAID)
+        assert "class" in [output["name"] for output in json.loads(text)["outputs"]]
+
     def test_unit_is_that_of_the_model_when_a_value_is_answered(self):
         asked = Asked(json.dumps({"records": [GUEST]}), base64=False)
         text = default_answer({"value": 12.5}, asked, GUESTS, SAID)

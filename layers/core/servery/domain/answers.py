@@ -101,7 +101,10 @@ def default_answer(
         return _encode({**name, **said, "predictions": [row] * asked.rows}).decode()
     model = {"model_name": said["model"], "model_version": said["model_version"]}
     parameters = {key: value for key, value in said.items() if key not in {"model", *model}}
-    wanted = [one["name"] for one in own.get("outputs") or () if isinstance(one, dict)]
+    listed = own.get("outputs")
+    asked_for = listed if isinstance(listed, list) else []
+    named = [one.get("name") for one in asked_for if isinstance(one, dict)]
+    wanted = [one for one in named if isinstance(one, str)]
     outputs = _default_tensors(default, asked.rows, signature)
     chosen = [outputs[one] for one in wanted or outputs if one in outputs]
     return _encode({**model, **name, "parameters": parameters, "outputs": chosen}).decode()
