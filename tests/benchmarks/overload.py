@@ -37,7 +37,6 @@ from benchmarks.report import show
 
 WARM_UP = 3.0
 LEAST_REQUESTS = 300
-CALL_SECONDS = 0.2
 
 
 class _Counted(LeanDynamoDb):
@@ -105,8 +104,8 @@ class _Offer:
         )
         object.__setattr__(api, "calls", self.tally.calls)
         return Admissions(
-            DynamoDbTokens(api, "limits", seconds=CALL_SECONDS),
-            DynamoDbPlaces(api, "limits", seconds=CALL_SECONDS),
+            DynamoDbTokens(api, "limits"),
+            DynamoDbPlaces(api, "limits"),
             LeaseKeeper(),
             SystemClock(),
             owner=f"{number:08x}",
