@@ -16,7 +16,7 @@ from servery.adapters.model_loader import ModelLoader
 from servery.adapters.runtimes import load_runtime
 from servery.domain.deployment import Served, crown
 from servery.domain.manifest import Latency, ModelRef, RuntimeFigures
-from servery.domain.policies import OnlineBudget, Policies
+from servery.domain.policies import Fallback, OnlineBudget, Policies, RoutingPolicy
 from servery.edge.inference import Codec
 from servery.errors import NotFoundError
 from servery.ports import LoadedModel
@@ -73,6 +73,14 @@ class House:
             champion=replace(before.champion, figures=figures),
             policies=Policies(online=OnlineBudget(p99_ms=allowed_ms)),
         )
+        self.registry.put_deployment(after)
+
+    def switch(self, *, active: bool) -> None:
+        """Throw the kill switch; for as long as a record is kept nobody need know."""
+        before = self.registry.deployment("iris")
+        off = Fallback(retry_after_s=7)
+        policies = Policies(routing=RoutingPolicy(active=active, off=off))
+        after = replace(before, revision=before.revision + 1, policies=policies)
         self.registry.put_deployment(after)
 
 

@@ -236,3 +236,18 @@ def test_model_answers_again_when_its_budget_is_raised(house, client):
     house.clock.advance(FRESH_SECONDS)
 
     assert client.predict({"records": [FLOWER]})[0] == 200
+
+
+def test_503_in_seconds_when_it_is_switched_off_and_answers_when_it_is_on_again(house, client):
+    house.release(ONE)
+    assert client.predict({"records": [FLOWER]})[0] == 200
+
+    house.switch(active=False)
+    house.clock.advance(FRESH_SECONDS)
+    status, problem, headers = client.predict({"records": [FLOWER]})
+
+    assert (status, problem["detail"]) == (503, "iris is switched off at the moment")
+    assert headers["retry-after"] == "7"
+    house.switch(active=True)
+    house.clock.advance(FRESH_SECONDS)
+    assert client.predict({"records": [FLOWER]})[0] == 200

@@ -14,7 +14,7 @@ from servery.domain.manifest import Manifest, ModelRef
 from servery.domain.online_budget import over_budget
 from servery.domain.signature import Field, Output, Task
 from servery.domain.spec import unlogged
-from servery.errors import FaultError, NotFoundError, OnlineBudgetError
+from servery.errors import FaultError, NotFoundError, OnlineBudgetError, RefusedError
 from servery.ports import Clock, LoadedModel, Registry
 
 FRESH_SECONDS = 2.0
@@ -33,7 +33,7 @@ class Wanted:
 
     ref: ModelRef
     log_sample: float = 1.0
-    refusal: OnlineBudgetError | None = None
+    refusal: OnlineBudgetError | RefusedError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,16 @@ class Serving:
 
     model: LoadedModel
     log_sample: float
-    refusal: OnlineBudgetError | None = None
+    refusal: OnlineBudgetError | RefusedError | None = None
     failure: Exception | None = None
 
     def check_online(self) -> None:
-        """Let a caller who waits pass; `OnlineBudgetError` where the model is too much for that."""
+        """Let a caller who waits pass.
+
+        Raises:
+            OnlineBudgetError: the model is too much for that.
+            RefusedError: it is switched off.
+        """
         if self.refusal is not None:
             raise self.refusal.with_traceback(None)  # it is raised again and again
 
@@ -246,4 +251,9 @@ def packaged(content: bytes, registry: Registry, model: str) -> Callable[[], Wan
 
 
 def _wanted(deployment: Deployment, served: Served) -> Wanted:
-    return Wanted(served.ref, deployment.log_sample, over_budget(deployment, served))
+    refusal: OnlineBudgetError | RefusedError | None = over_budget(deployment, served)
+    routing = deployment.policies.routing
+    if not routing.active:
+        told, after = f"{deployment.model} is switched off at the moment", routing.off.retry_after_s
+        refusal = RefusedError(told, reason="off", retry_after=after)
+    return Wanted(served.ref, deployment.log_sample, refusal)
