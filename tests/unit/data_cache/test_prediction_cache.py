@@ -346,6 +346,18 @@ def test_caller_with_little_time_waits_for_half_of_it():
     assert 0.2 < (plant.clock.now() - started).total_seconds() < 0.3
 
 
+def test_waiting_for_another_one_leaves_the_model_half_of_the_deadline():
+    plant = CachePlant(FLOWERS, CachePolicy(single_flight_ms=10_000))
+    plant.cache().look_up(_inquiry(plant, records(1), seconds=29.0))
+
+    started = plant.clock.now()
+    assert plant.ask(plant.gateway(), records(1))[0] == 200
+
+    deadline = plant.registry.deployment("iris").deadline_ms / 1000
+    waited = (plant.clock.now() - started).total_seconds()
+    assert 0.4 * deadline < waited <= deadline / 2 + 0.1
+
+
 def test_nobody_waits_when_the_policy_says_so():
     plant = CachePlant(FLOWERS, CachePolicy(single_flight_ms=0))
     plant.cache().look_up(_inquiry(plant, records(1)))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from servery.usecases.data_cache import CachedModels, Figures, LastAnswers, Predictions
 
 _NAME_BYTES = 9
-_MANIFEST_SECONDS = 1.0  # for connecting and for each read, twice
+_MANIFEST_SECONDS = 0.5  # for connecting and for each read, twice
 
 
 @cache

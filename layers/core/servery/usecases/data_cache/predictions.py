@@ -92,6 +92,7 @@ class Predictions:
         policy = inquiry.deployment.policies.cache
         if policy is None or (self._table.away and not policy.hot_kb):
             return None
+        started = self._now()
         read = self._models.read(inquiry)
         if read is None or len(read[1].rows) > policy.most_rows:
             return None
@@ -101,9 +102,10 @@ class Predictions:
         self._find_hot(known, policy)
         self._find(known, policy)
         flight, owner = "", ""
-        if known.missing and policy.single_flight_ms and not self._table.away:
+        seconds = _patience(inquiry, policy) - (self._now() - started)
+        if known.missing and seconds > 0 and not self._table.away:
             flight = flight_place(inquiry.deployment.model, known.missing)
-            owner = self._join(flight, known, policy)
+            owner = self._join(flight, known, policy, seconds)
         self._tell(known)
         return RequestLook(
             known,
@@ -146,10 +148,9 @@ class Predictions:
         known.found.update(usable)
         return list(usable.values())
 
-    def _join(self, flight: str, known: Known, policy: CachePolicy) -> str:
+    def _join(self, flight: str, known: Known, policy: CachePolicy, seconds: float) -> str:
         """Take off for the rows that are missing, or wait for who has, and see what he brought."""
         last = known.missing[-1]
-        seconds = min(policy.single_flight_ms / 1000, _SHARE * known.inquiry.seconds)
         owner = self._flights.join(
             flight,
             place_of(known.inquiry.deployment.model, last, policy.max_entries),
@@ -189,6 +190,12 @@ class Predictions:
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
+
+
+def _patience(inquiry: Inquiry, policy: CachePolicy) -> float:
+    """How long a request may wait for another one: the model needs the rest of its time."""
+    left = min(inquiry.seconds, inquiry.deployment.deadline_ms / 1000)
+    return min(policy.single_flight_ms / 1000, _SHARE * left)
 
 
 def _nothing() -> None:
