@@ -9,8 +9,10 @@ from fakes.batches import MemoryBatchStore, MemoryFiles
 from fakes.planning import CSV_HEADER as HEADER
 from fakes.planning import CSV_ROW as ROW
 from fakes.planning import VERSIONS, PlanningDesk, csv_of
+from msgspec.structs import replace
 from servery.domain.batches import Batch, outbox
 from servery.domain.chunks import ChunkState
+from servery.domain.policies import Policies, RoutingPolicy
 from servery.errors import ConflictError, InvalidInputError
 from servery.usecases.batch.cutting import Sizes
 from servery.usecases.batch.messages import PlanEvent
@@ -220,6 +222,22 @@ def test_resumed_batch_is_refused_when_its_model_is_no_longer_served(desk):
 
     with pytest.raises(InvalidInputError, match="no longer served; run all of it again"):
         desk.plan(batch)
+
+
+def test_no_batch_begins_when_its_model_is_switched_off_and_one_that_has_begun_goes_on(desk):
+    begun, new = desk.batch("f.csv", csv_of(5)), desk.batch("g.csv", csv_of(6))
+    desk.plan(begun)
+    before = desk.registry.deployment("iris")
+    off = Policies(routing=RoutingPolicy(active=False))
+    revision = before.revision + 1
+    desk.registry.put_deployment(replace(before, revision=revision, policies=off))
+    desk.again(begun)
+
+    assert desk.plan(begun).count
+    with pytest.raises(
+        InvalidInputError, match=r"switched off; switch it on .* run the batch again"
+    ):
+        desk.plan(new)
 
 
 def test_everything_of_the_last_run_is_cleared_when_all_of_it_runs_again(desk):

@@ -53,10 +53,15 @@ def pin(batch: Batch, *, registry: Registry, objects: ObjectStore, clock: Clock)
 
     Raises:
         NotFoundError: nothing of that model is released.
-        InvalidInputError: the model that the batch began with is no longer served, or the
-            champion is half of a pair.
+        InvalidInputError: the model that the batch began with is no longer served, the
+            champion is half of a pair, or a batch would begin with a model that is switched off.
     """
     deployment = registry.deployment(batch.model)
+    if batch.ref is None and not deployment.policies.routing.active:
+        raise InvalidInputError(
+            f"{batch.model} is switched off; switch it on (`servery deployment edit {batch.model} "
+            "--set routing.active=true`), and run the batch again"
+        )
     served = deployment.champion if batch.ref is None else _same(batch, deployment)
     ref = served.ref
     check_direct(ref)
