@@ -6,8 +6,8 @@ import pytest
 from fakes.cache_plant import MemoryRows
 from fakes.dynamodb_emulator import emulated_dynamodb, lean_api
 from servery.adapters.dynamodb_rows import DynamoDbRows
+from servery.domain.answered_rows import AnsweredRow
 from servery.domain.cached_rows import CachedRow
-from servery.domain.weaving import AnsweredRow
 
 AT = 1_790_000_000.0
 

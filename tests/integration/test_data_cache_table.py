@@ -7,8 +7,8 @@ import threading
 import pytest
 from fakes.dynamodb_emulator import client_of, emulated_dynamodb, lean_api
 from servery.adapters.dynamodb_rows import AWAY_SECONDS, MOST_PENDING, DynamoDbRows
+from servery.domain.answered_rows import AnsweredRow
 from servery.domain.cached_rows import CachedRow
-from servery.domain.weaving import AnsweredRow
 from servery.errors import FaultError, UnavailableError
 
 AT, GONE = 1_790_000_000.125, 1_790_000_060.0

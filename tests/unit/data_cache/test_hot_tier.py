@@ -7,8 +7,8 @@ import tracemalloc
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from servery.domain.answered_rows import AnsweredRow
 from servery.domain.cached_rows import CachedRow
-from servery.domain.weaving import AnsweredRow
 from servery.usecases.data_cache.hot_tier import HotTier, HotTiers, size_of
 
 

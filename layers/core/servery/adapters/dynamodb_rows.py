@@ -1,16 +1,8 @@
-"""The cache's table: answered rows by place, and flights; it fails silently, and soon.
-
-| pk | row | answer | floats | version | at | expires_at |
-| --- | --- | --- | --- | --- | --- | --- |
-| model#slot, model#last#key | the key | JSON of the answer | datatype | who answered | when | TTL |
-
-A flight is `pk` model#flight#digest, with `holder`, `until` and `expires_at`.
-"""
+"""The cache's table: answered rows by place, and flights; it fails silently, and soon."""
 
 from __future__ import annotations
 
 import time
-from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from math import ceil
@@ -18,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from servery.adapters.entity_items import pieces
 from servery.adapters.lean_dynamodb import NotMetError
+from servery.adapters.row_items import item_of, key_of, row_of
 from servery.domain.cached_rows import CachedRow
-from servery.domain.weaving import AnsweredRow
 from servery.errors import ServeryError
 from servery.ports.data_cache import Flight
 
 if TYPE_CHECKING:
     from servery.adapters.lean_dynamodb import LeanDynamoDb
 
-Item = dict[str, dict[str, str]]
 Write = tuple[str, dict[str, Any]]
 
 SECONDS = 0.05
@@ -80,12 +71,12 @@ class DynamoDbRows:
         """What there is at these places; None where the table does not answer."""
         found: dict[str, CachedRow] = {}
         for piece in pieces(list(places), MOST_READ):
-            asked = {"Keys": [_key(place) for place in piece], "ConsistentRead": fresh}
+            asked = {"Keys": [key_of(place) for place in piece], "ConsistentRead": fresh}
             answer = self._ask("BatchGetItem", {"RequestItems": {self._table: asked}})
             if answer is None:
                 return None
             items = answer.get("Responses", {}).get(self._table, [])
-            found.update((row.place, row) for row in map(_row, items) if row is not None)
+            found.update((row.place, row) for row in map(row_of, items) if row is not None)
         return found
 
     def keep(self, rows: Sequence[CachedRow]) -> None:
@@ -101,7 +92,7 @@ class DynamoDbRows:
     def take_off(self, flight: str, owner: str, *, now: float, until: float) -> bool | None:
         """Be the one who asks the model; None where the table does not answer."""
         item = {
-            **_key(flight),
+            **key_of(flight),
             "holder": {"S": owner},
             "until": {"N": repr(until)},
             "expires_at": {"N": str(ceil(until))},
@@ -120,14 +111,14 @@ class DynamoDbRows:
 
     def watch(self, flight: str, place: str, *, now: float) -> Flight | None:
         """How far a flight is; None where the table does not answer."""
-        asked = {"Keys": [_key(flight), _key(place)], "ConsistentRead": True}
+        asked = {"Keys": [key_of(flight), key_of(place)], "ConsistentRead": True}
         answer = self._ask("BatchGetItem", {"RequestItems": {self._table: asked}})
         if answer is None:
             return None
         items = {item["pk"]["S"]: item for item in answer["Responses"].get(self._table, [])}
         there = items.get(flight)
         flying = there is not None and float(there["until"]["N"]) > now
-        return Flight(_row(items[place]) if place in items else None, flying)
+        return Flight(row_of(items[place]) if place in items else None, flying)
 
     def flush(self, seconds: float) -> None:
         """Write what is pending, for so many seconds at the most; the rest is forgotten."""
@@ -149,7 +140,7 @@ class DynamoDbRows:
                 rows.pop(row.place, None)
                 rows[row.place] = row
         if rows:
-            puts = [{"PutRequest": {"Item": _item(row)}} for row in rows.values()]
+            puts = [{"PutRequest": {"Item": item_of(row)}} for row in rows.values()]
             return [("BatchWriteItem", {"RequestItems": {self._table: puts}})]
         landed = self._pending.popleft()
         if isinstance(landed, CachedRow):
@@ -157,7 +148,7 @@ class DynamoDbRows:
         flight, owner = landed
         asked = {
             "TableName": self._table,
-            "Key": _key(flight),
+            "Key": key_of(flight),
             "ConditionExpression": "holder = :me",
             "ExpressionAttributeValues": {":me": {"S": owner}},
         }
@@ -193,34 +184,3 @@ class DynamoDbRows:
             return None
         self._connected = True
         return answer
-
-
-def _key(place: str) -> Item:
-    return {"pk": {"S": place}}
-
-
-def _item(row: CachedRow) -> Item:
-    return {
-        **_key(row.place),
-        "row": {"B": b64encode(row.key).decode()},
-        "answer": {"S": row.answered.answer.decode()},
-        "floats": {"S": row.answered.floats},
-        "version": {"S": row.version},
-        "at": {"N": repr(row.at)},
-        "expires_at": {"N": str(ceil(row.expires))},
-    }
-
-
-def _row(item: Item) -> CachedRow | None:
-    """The row of an item; None for what is none, or cannot be read."""
-    try:
-        return CachedRow(
-            item["pk"]["S"],
-            b64decode(item["row"]["B"]),
-            AnsweredRow(item["answer"]["S"].encode(), item["floats"]["S"]),
-            float(item["at"]["N"]),
-            float(item["expires_at"]["N"]),
-            item["version"]["S"],
-        )
-    except (KeyError, ValueError):
-        return None

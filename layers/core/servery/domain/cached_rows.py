@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from servery.domain.weaving import AnsweredRow
+from servery.domain.answered_rows import AnsweredRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

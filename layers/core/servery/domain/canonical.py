@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from servery.domain.answered_rows import output_names
 from servery.domain.bodies import (
     Body,
     body_decoder,
@@ -31,7 +32,6 @@ from servery.domain.canonical_tensors import read_tensors
 from servery.domain.datatypes import DATATYPE_OF
 from servery.domain.inference import Form
 from servery.domain.signature import Dtype
-from servery.domain.weaving import output_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,14 +6,21 @@ written, so nothing is ever rounded on the way.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import orjson
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UnsetType
 
 from servery.domain.answer_documents import records_document, tensor, tensors_document
+from servery.domain.answered_rows import (
+    PROBABILITIES,
+    AnswerBody,
+    AnsweredRow,
+    Document,
+    RowBody,
+    output_names,
+)
 from servery.domain.datatypes import DATATYPE_OF
 from servery.domain.inference import Form
 from servery.domain.signature import Task
@@ -21,78 +28,14 @@ from servery.domain.signature import Task
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from servery.domain.answered_rows import TensorBody
     from servery.domain.inference import AnswerContext
     from servery.domain.signature import Signature
 
-FEATURES = "features"
-PROBABILITIES = "probabilities"
 _FLOATS = "FP32"
 _WIDE = b"7.038530691851209e-26"
 """The one float32 that features are not written as (`domain.json_rows`); tensors with it are
 float64 altogether, so they are not put together from rows."""
-
-
-@dataclass(frozen=True, slots=True)
-class AnsweredRow:
-    """What a model answered for one row.
-
-    Attributes:
-        answer: As the records form has it, without the version.
-        floats: Datatype of its numbers, `FP32` or `FP64`; empty where only records have been
-            asked, which do not say it.
-    """
-
-    answer: bytes
-    floats: str
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """An answer taken apart.
-
-    Attributes:
-        rows: What it says of each row.
-        model_version: Who answered.
-        degraded: Whether a stand-in did.
-    """
-
-    rows: list[AnsweredRow]
-    model_version: str
-    degraded: bool
-
-
-class _Output(msgspec.Struct):
-    name: str
-    datatype: str
-    data: list[Raw]
-
-
-class _Parameters(msgspec.Struct, frozen=True):
-    degraded: bool = False
-
-
-class _Answer(msgspec.Struct):
-    model_version: str
-    predictions: list[Raw] | UnsetType = UNSET
-    outputs: list[_Output] | UnsetType = UNSET
-    degraded: bool = False
-    parameters: _Parameters = _Parameters()
-
-
-class _Row(msgspec.Struct):
-    first: Raw | UnsetType = msgspec.field(name="class", default=UNSET)
-    value: Raw | UnsetType = UNSET
-    probabilities: dict[str, Raw] = {}
-    features: dict[str, Raw] = {}
-
-
-def output_names(signature: Signature) -> tuple[str, ...]:
-    """The tensors that a model answers with."""
-    if signature.task is Task.PREPROCESSING:
-        return (FEATURES,)
-    if signature.task is Task.REGRESSION:
-        return ("value",)
-    return ("class", PROBABILITIES) if signature.output.probabilities else ("class",)
 
 
 class Weaver:
@@ -119,13 +62,13 @@ class Weaver:
             b'{"model_version":"","predictions":[]}',
             b'{"model_version":"","outputs":[]}',
         ):
-            msgspec.json.decode(body, type=_Answer)
-        msgspec.json.decode(b"{}", type=_Row)
+            msgspec.json.decode(body, type=AnswerBody)
+        msgspec.json.decode(b"{}", type=RowBody)
 
     def read(self, body: str | bytes) -> Document | None:
         """Take an answer apart; None where it is none, or lacks what rows are made of."""
         try:
-            answer = msgspec.json.decode(body, type=_Answer)
+            answer = msgspec.json.decode(body, type=AnswerBody)
             if isinstance(answer.outputs, UnsetType):
                 rows = self._of_records(answer)
             else:
@@ -180,11 +123,11 @@ class Weaver:
             )
             return records_document(name, context, content, said)
         floats = next((row.floats for row in rows if row.floats), floats)
-        parts = [msgspec.json.decode(row.answer, type=_Row) for row in rows]
+        parts = [msgspec.json.decode(row.answer, type=RowBody) for row in rows]
         tensors = [self._tensor(output, parts, floats) for output in outputs or self.names]
         return tensors_document(name, context, tensors, said)
 
-    def _of_records(self, answer: _Answer) -> list[AnsweredRow] | None:
+    def _of_records(self, answer: AnswerBody) -> list[AnsweredRow] | None:
         if isinstance(answer.predictions, UnsetType):
             return None
         floats = "" if self._open else _FLOATS
@@ -194,7 +137,7 @@ class Weaver:
             return None
         return [AnsweredRow(row[: -len(behind)] + b"}", floats) for row in rows]
 
-    def _of_tensors(self, outputs: list[_Output]) -> list[AnsweredRow] | None:
+    def _of_tensors(self, outputs: list[TensorBody]) -> list[AnsweredRow] | None:
         by_name = {output.name: output for output in outputs}
         if by_name.keys() != set(self.names):
             return None
@@ -221,7 +164,7 @@ class Weaver:
         rows = zip(*[iter(tokens)] * width, strict=True)
         return [b"{" + b",".join(map(bytes.__add__, self._key_tokens, row)) + b"}" for row in rows]
 
-    def _tensor(self, name: str, rows: list[_Row], floats: str) -> dict[str, Any]:
+    def _tensor(self, name: str, rows: list[RowBody], floats: str) -> dict[str, Any]:
         if name == "class":
             return tensor(name, [len(rows)], self._datatype, _array(row.first for row in rows))
         if name == "value":

@@ -20,8 +20,8 @@ from servery.errors import (
 )
 
 if TYPE_CHECKING:
+    from servery.domain.answered_rows import AnsweredRow
     from servery.domain.deployment import Served
-    from servery.domain.weaving import AnsweredRow
     from servery.ports import ModelServers
     from servery.usecases.data_cache.models import CachedModel
 

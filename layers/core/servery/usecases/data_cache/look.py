@@ -11,9 +11,9 @@ from servery.errors import ModelServerError
 from servery.usecases.data_cache.models import content_of
 
 if TYPE_CHECKING:
+    from servery.domain.answered_rows import AnsweredRow
     from servery.domain.cached_rows import CachedRow
     from servery.domain.canonical import Reading
-    from servery.domain.weaving import AnsweredRow
     from servery.ports.policies import CacheState, Inquiry, Reply
     from servery.usecases.data_cache.models import CachedModel
 

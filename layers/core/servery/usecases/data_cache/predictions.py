@@ -12,8 +12,8 @@ from servery.usecases.data_cache.hot_tier import HotTiers
 from servery.usecases.data_cache.look import Known, RequestLook
 
 if TYPE_CHECKING:
+    from servery.domain.answered_rows import AnsweredRow
     from servery.domain.policies import CachePolicy
-    from servery.domain.weaving import AnsweredRow
     from servery.ports import Clock
     from servery.ports.data_cache import RowTable
     from servery.ports.policies import Inquiry, Look
