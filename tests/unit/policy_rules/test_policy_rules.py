@@ -357,3 +357,13 @@ class TestHalf:
     def test_accepted_when_it_needs_one_model_only(self, models):
         assert broken(models, cache={}, circuit={"rate": {"per_second": 1}}) == {}
         assert broken(models, routing={"active": False}) == {}
+
+
+def test_nothing_is_kept_when_the_answers_are_about_persons(models):
+    champion = models.deployment.champion
+    personal = msgspec.structs.replace(champion, unlogged=["output"])
+    models.deployment = msgspec.structs.replace(models.deployment, champion=personal)
+    assert list(broken(models, cache={})) == ["cache"]
+    of_inputs = msgspec.structs.replace(champion, unlogged=["input"])
+    models.deployment = msgspec.structs.replace(models.deployment, champion=of_inputs)
+    assert broken(models, cache={}) == {}

@@ -121,5 +121,5 @@ class Pace:
 
     def blind(self, times: int) -> float:
         """Seconds for which it is remembered that all places were taken, so often in a row."""
-        seconds = max(0.008, self.service / 6) * 2 ** min(times - 1, 3)
+        seconds = max(0.008, self.service / 6) * 2.0 ** min(times - 1, 3)
         return min(0.2, self.service, seconds)

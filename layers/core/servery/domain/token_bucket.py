@@ -69,7 +69,7 @@ class Bucket:
         The more processes find it empty, the more they leave in it for one another to draw at
         once; the pause is shorter than it takes to be full, so that nothing flows over.
         """
-        return min(self.each * 2 ** (times - 1), self.size * self.each / 2)
+        return min(self.each * 2.0 ** (times - 1), self.size * self.each / 2)
 
     def slice(self, gap: float, now: float) -> int:
         """How many tokens to draw.

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from servery.domain.policies import Policies
     from servery.domain.policy_rules.grounds import Grounds
 
+PERSONAL = "would keep answers, and those of this model are about persons (its target is personal)"
+
 
 def check_budgets(policies: Policies, grounds: Grounds) -> list[Violation]:
     """Nothing that the champion is known not to keep, and no deployment without a log."""
@@ -32,6 +34,8 @@ def _cache(policies: Policies, grounds: Grounds) -> list[Violation]:
     if cache is None:
         return []
     found: list[Violation] = []
+    if "output" in grounds.deployment.champion.unlogged:
+        found.append(Violation("cache", PERSONAL))
     if cache.hot_seconds > cache.seconds:
         found.append(Violation("cache.hot_seconds", "is more than cache.seconds"))
     if before is not None and cache.generation < before.generation:
