@@ -216,3 +216,31 @@ def test_release_goes_through_when_policies_were_wrong_before(room):
     threshold = Threshold(positive="rose", at=0.5, otherwise="virginica")
     change(room, Policies(routing=RoutingPolicy(threshold=threshold)))
     assert room.release(version=SECOND).state is ReleaseState.SUCCEEDED
+
+
+def functions(room: Room) -> dict[str, str]:
+    """The server of each version."""
+    return {s.ref.version: s.server.function for s in room.registry.deployment("iris").serving()}
+
+
+def test_every_candidate_has_a_server_of_its_own_when_servers_load_models(room):
+    stand(room, SECOND, mode=Mode.LOAD)
+    stand(room, THIRD, mode=Mode.LOAD)
+    assert len(set(functions(room).values())) == 3, "a server keeps two models"
+
+
+def test_it_answers_from_its_own_server_when_it_is_crowned(room):
+    stand(room, SECOND, mode=Mode.LOAD)
+    own = functions(room)[SECOND_OUT]
+    room.release(version=SECOND, mode=Mode.LOAD)
+    assert functions(room)[SECOND_OUT] == own, "it is warm"
+
+
+def test_candidates_keep_apart_when_they_are_rolled(room):
+    stand(room, SECOND, mode=Mode.LOAD)
+    before = functions(room)
+    room.publisher.deployed = "code-2"
+    room.release(kind=ReleaseKind.ROLL)
+    after = functions(room)
+    assert len(set(after.values())) == 2
+    assert not set(after.values()) & set(before.values())

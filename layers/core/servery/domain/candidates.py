@@ -46,6 +46,25 @@ def check_room(deployment: Deployment, version: str) -> None:
         )
 
 
+def sharing(deployment: Deployment, ref: ModelRef, *, beside: bool) -> list[Served]:
+    """Whose server a version may answer from too, those that have it in memory first.
+
+    Champion and last good one may share one that loads models: a roll back is instant then. A
+    candidate is asked while the champion is, so it shares with nobody but its own version: a
+    server keeps two models, and would load them in turn.
+
+    Args:
+        deployment: Who is served.
+        ref: The version.
+        beside: Whether it is a candidate.
+    """
+    same = [served for served in deployment.serving() if served.ref == ref]
+    if beside:
+        return same
+    first = (deployment.champion, deployment.last_good)
+    return [*same, *(s for s in first if s is not None and s not in same)]
+
+
 def add_candidate(deployment: Deployment, served: Served, *, now: float, reason: str) -> Deployment:
     """Serve a version beside the champion; one of the same name is replaced in its place.
 

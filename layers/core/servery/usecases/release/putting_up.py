@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from servery.domain.candidates import sharing
 from servery.domain.deployment import Deployment, Served
 from servery.domain.online_budget import over_budget
 from servery.errors import ConflictError
@@ -16,13 +17,19 @@ if TYPE_CHECKING:
 
 
 def put_up(
-    target: Target, before: Deployment | None, journal: Journal, ports: ReleasePorts
+    target: Target,
+    before: Deployment | None,
+    journal: Journal,
+    ports: ReleasePorts,
+    *,
+    beside: bool = False,
 ) -> Served:
     """Publish a server, wait until it is ready, and register the production version.
 
     Args:
         target: What is released.
         before: Who is served now; a server of theirs that fits is taken.
+        beside: Whether it is served beside champion and last good one, and not in their place.
         journal: Where the steps are written.
         ports: What the release works with.
 
@@ -34,7 +41,7 @@ def put_up(
         target.ref,
         target.mode,
         publish_id=journal.record.id,
-        candidates=[] if before is None else before.serving(),
+        candidates=[] if before is None else sharing(before, target.ref, beside=beside),
         ports=ports,
         journal=journal,
     )

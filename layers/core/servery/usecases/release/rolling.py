@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from servery.domain.candidates import MOST_CANDIDATES
+from servery.domain.candidates import MOST_CANDIDATES, sharing
 from servery.domain.deployment import Deployment, Served, Server, renew
 from servery.domain.records import ReleaseKind
 from servery.domain.release_order import current
@@ -52,16 +52,17 @@ def is_behind(served: Served, ports: ReleasePorts) -> bool:
 
 def _roll(before: Deployment, journal: Journal, ports: ReleasePorts) -> Deployment:
     ids = publish_ids(journal.record)
-    there = before.serving()
+    there = sharing(before, before.champion.ref, beside=False)
     champion = _move(before.champion, ids[0], there, journal, ports)
     there = [Served(ref=before.champion.ref, server=champion), *there]
     last_good: Server | None = None
     if before.last_good is not None:
         last_good = _try_to_move(before.last_good, ids[1], there, journal, ports)
+        there = [Served(ref=before.last_good.ref, server=last_good), *there]
     candidates: list[Server] = []
     for candidate, publish_id in zip(before.candidates, ids[2:], strict=False):
-        candidates.append(_try_to_move(candidate, publish_id, there, journal, ports))
-        there = [Served(ref=candidate.ref, server=candidates[-1]), *there]
+        same = [served for served in (*there, candidate) if served.ref == candidate.ref]
+        candidates.append(_try_to_move(candidate, publish_id, same, journal, ports))
     stayed = before.last_good is None or last_good == before.last_good.server
     stayed = stayed and candidates == [c.server for c in before.candidates]
     if stayed and champion == before.champion.server:

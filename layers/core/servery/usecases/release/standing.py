@@ -52,7 +52,7 @@ def _found(target: Target, deployment: Deployment, ports: ReleasePorts) -> str:
 
 
 def _add(target: Target, before: Deployment, journal: Journal, ports: ReleasePorts) -> Deployment:
-    served = put_up(target, before, journal, ports)
+    served = put_up(target, before, journal, ports, beside=True)
 
     def added(now: Deployment | None) -> Deployment:
         return add_candidate(
