@@ -35,7 +35,8 @@ down: setup ## Stop the local cloud
 test: setup ## Run every tier; on another CLOUD, the e2e tier; ARGS="-k word" goes to pytest
 	$(if $(filter-out ministack,$(CLOUD)),,$(BIN)/python -m pytest -n 2 -m "not slow" $(FAST) $(ARGS) $(NONE_IS_FINE))
 	SERVERY_CLOUD=$(or $(CLOUD),ministack) SERVERY_ENDPOINT=$(ENDPOINT) \
-		$(BIN)/python -m pytest -m "not slow" tests/e2e $(ARGS) $(NONE_IS_FINE)
+		$(BIN)/python -m pytest $(if $(filter-out ministack,$(CLOUD)),,-n 2 --dist loadfile) \
+		-m "not slow" tests/e2e $(ARGS) $(NONE_IS_FINE)
 
 test-slow: setup ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m slow tests $(ARGS)

@@ -176,6 +176,7 @@ def test_value_of_a_regression_is_the_prediction_when_a_file_is_dropped(
     assert found == pytest.approx([row["value"] for row in said], rel=1e-6)
 
 
+@pytest.mark.slow
 def test_parts_are_in_order_when_a_file_is_cut_between_quoted_line_breaks(
     stack: Stack, iris: dict
 ) -> None:
@@ -296,6 +297,7 @@ def ended_after(
     return dict(wait_until(over, seconds=120, what="the newer batch ends"))
 
 
+@pytest.mark.slow
 @pytest.mark.needs("local_processes")
 def test_chunk_is_predicted_when_its_server_crashed_twice(stack: Stack) -> None:
     model = f"crash-{uuid.uuid4().hex[:6]}"
@@ -334,6 +336,7 @@ def test_chunk_is_predicted_when_its_server_crashed_twice(stack: Stack) -> None:
     check(rows, outputs(stack, batch), (said * (len(rows) // 150 + 1))[: len(rows)])
 
 
+@pytest.mark.slow
 @pytest.mark.needs("local_processes")
 def test_chunks_that_failed_run_again_when_the_batch_is_run_again(stack: Stack) -> None:
     model = f"rerun-{uuid.uuid4().hex[:6]}"

@@ -192,6 +192,7 @@ def test_models_without_a_row_are_not_asked_when_all_rows_are_alike(
     }
 
 
+@pytest.mark.slow
 def test_later_model_takes_the_answer_of_an_earlier_one_when_it_is_mapped(
     stack: Stack, flowers: str, register: Any
 ) -> None:

@@ -205,6 +205,7 @@ def test_everything_is_answered_again_when_the_model_is_back(
 # Garbage: a release renames the classes that graphs count on
 
 
+@pytest.mark.slow
 def test_hop_is_named_when_an_answer_is_not_what_was_checked(
     stack: Stack,
     models: dict[str, str],

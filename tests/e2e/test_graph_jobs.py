@@ -290,6 +290,7 @@ def test_job_ends_without_a_member_and_keeps_it_as_late_when_it_is_slow(
     assert told["detail"]["late"] is True
 
 
+@pytest.mark.slow
 @pytest.mark.needs("local_processes")
 def test_answer_comes_all_the_same_when_a_member_is_down_for_a_while(
     stack: Stack, models: Any, register: Any, flowers: list[Any], events: Told
@@ -329,6 +330,7 @@ def test_job_fails_and_says_who_when_a_member_stays_down(
     wait_until(lambda: END in kinds(events(job)), seconds=90, what="its end is told")
 
 
+@pytest.mark.slow
 def test_job_fails_at_once_when_a_member_answers_garbage(
     stack: Stack, models: Any, register: Any, flowers: list[Any], renamed: Any
 ) -> None:

@@ -85,6 +85,7 @@ def test_values_have_their_unit_when_a_regression_is_served_from_its_image(
     assert served["server"]["layer"]
 
 
+@pytest.mark.slow
 def test_joblib_serves_when_the_proof_of_an_export_fails(stack: Stack) -> None:
     name = "diabetes-by-joblib"
     trained = stack.train(stack.spec("diabetes-joblib", name=name))

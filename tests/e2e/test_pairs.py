@@ -202,6 +202,7 @@ def test_half_is_not_released_when_the_other_would_be_left_without_it(
     assert stack.http.get(f"/models/{name}/deployment").status_code == 404
 
 
+@pytest.mark.slow
 def test_every_answer_belongs_together_when_a_pair_is_released_while_it_is_asked(
     stack: Stack, register: Any, masses: list[Any]
 ) -> None:
@@ -275,6 +276,7 @@ def test_hop_is_named_in_time_when_a_half_is_slow(
     wait_until(lambda: stack.ask(graph, masses[0]).is_success, seconds=30, what="it is back")
 
 
+@pytest.mark.slow
 @pytest.mark.needs("local_processes")
 @pytest.mark.parametrize(("how", "half"), HALVES)
 def test_hop_is_named_when_a_half_is_down(
@@ -289,6 +291,7 @@ def test_hop_is_named_when_a_half_is_down(
     assert "retry-after" in answer.headers
 
 
+@pytest.mark.slow
 @pytest.mark.needs("local_processes")
 @pytest.mark.parametrize("how", ARRANGEMENTS)
 def test_default_stands_in_when_the_predictor_is_down_and_there_is_one(
@@ -314,6 +317,7 @@ def _plain(stack: Stack, graph: str, row: dict[str, Any]) -> httpx.Response:
     return answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ARRANGEMENTS)
 def test_hop_is_named_when_the_pair_answers_other_classes_than_were_checked(
     stack: Stack, single: str, register: Any, masses: list[Any], how: str, tmp_path: Path

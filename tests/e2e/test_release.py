@@ -110,6 +110,7 @@ def test_one_wins_when_two_releases_of_a_model_start_at_once(
     assert stack.finished(winner)["state"] == "succeeded"
 
 
+@pytest.mark.slow
 def test_the_champion_goes_on_when_a_new_artifact_is_corrupt(
     stack: Stack, two_versions: list[dict[str, Any]]
 ) -> None:
