@@ -1,0 +1,72 @@
+"""Models, versions, trainings, deployments and releases."""
+
+from __future__ import annotations
+
+from servery.domain.deployment import Deployment
+from servery.domain.records import ReleaseRecord
+from servery.edge.operations.describing import PAGE, READING, Operation
+from servery.usecases.registry.asking import ReleaseRequest
+from servery.usecases.registry.editing import PoliciesRequest
+from servery.usecases.registry.returning import RollBackRequest
+from servery.usecases.registry.views import (
+    DeploymentView,
+    ModelList,
+    ModelView,
+    ReleaseList,
+    RunList,
+    VersionView,
+)
+
+OPERATIONS: dict[str, Operation] = {
+    "list_models": Operation("All models", (ModelList,), errors=(422, 503), query=PAGE),
+    "get_model": Operation("One model, whole", (ModelView,), errors=READING, query=PAGE),
+    "get_version": Operation(
+        "One version: its trainings and from what it was made", (VersionView,), errors=READING
+    ),
+    "list_trainings": Operation("Runs of training", (RunList,), errors=READING, query=PAGE),
+    "get_deployment": Operation(
+        "Who answers, and who answered before", (DeploymentView,), errors=READING, query=PAGE
+    ),
+    "edit_deployment": Operation(
+        "Change the policies of a deployment: caches, limits, routing",
+        (Deployment,),
+        (PoliciesRequest,),
+        errors=(400, 404, 409, 413, 415, 422, 503),
+        examples={
+            "kill switch": {
+                "revision": 3,
+                "policies": {"routing": {"active": False}},
+                "reason": "wrong on the night shift",
+            },
+            "cache": {"revision": 3, "policies": {"cache": {"seconds": 600}}},
+        },
+    ),
+    "retire_candidate": Operation(
+        "Take a candidate out", (Deployment,), errors=(404, 409, 422, 503)
+    ),
+    "list_releases": Operation("Releases", (ReleaseList,), errors=READING, query=PAGE),
+    "start_release": Operation(
+        "Release a version as champion or candidate, or roll the servers onto the deployed code",
+        (ReleaseRecord,),
+        (ReleaseRequest,),
+        status=202,
+        errors=(400, 404, 409, 415, 422, 503),
+        examples={
+            "newest": {},
+            "version": {"version": "0.1.0-dabc1234.sdef5678", "mode": "image"},
+            "candidate": {"version": "0.1.0-dabc1234.sdef5678", "as": "candidate"},
+            "roll": {"kind": "roll"},
+        },
+        body_required=False,
+    ),
+    "get_release": Operation("How far a release is", (ReleaseRecord,), errors=READING),
+    "roll_back": Operation(
+        "Make the last good version the champion again",
+        (Deployment,),
+        (RollBackRequest,),
+        errors=(400, 404, 409, 415, 422, 429, 503, 504),
+        examples={"reason": {"reason": "wrong on the night shift"}},
+        body_required=False,
+    ),
+    "openapi": Operation("This document"),
+}
