@@ -9,6 +9,8 @@ import msgspec
 from msgspec import Meta
 
 from servery.domain.digest import digest_value
+from servery.domain.pipeline_spec import Pipeline
+from servery.domain.search_spec import Search
 from servery.domain.signature import Dtype, Task
 
 # In Python `$` also matches before a line break at the end; what follows it here shuts that out.
@@ -273,6 +275,8 @@ class ModelSpec(_Part, frozen=True, kw_only=True):
     schedule: Schedule = msgspec.field(default_factory=Schedule)
     batch: BatchRules = msgspec.field(default_factory=BatchRules)
     pair: PairExport | None = None
+    pipeline: Pipeline = msgspec.field(default_factory=Pipeline)
+    search: Search | None = None
 
     @property
     def features(self) -> list[Column]:
