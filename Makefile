@@ -66,7 +66,7 @@ fmt: setup ## Format the code
 
 lock: setup ## Resolve the locks again (UPGRADE=1 takes newer versions)
 	$(BIN)/uv pip compile --system-certs --quiet --universal --generate-hashes --no-header --python-version 3.11 \
-		$(if $(UPGRADE),--upgrade,) --extra devkit --extra test --extra bench --no-emit-package servery \
+		$(if $(UPGRADE),--upgrade,) --extra boosting --extra search --extra devkit --extra test --extra bench --no-emit-package servery \
 		--output-file infra/locks/dev.lock pyproject.toml
 	$(BIN)/uv pip compile --system-certs --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 		$(if $(UPGRADE),--upgrade,) --output-file infra/locks/checkov.lock infra/locks/checkov.in
