@@ -1,4 +1,4 @@
-"""What the steps of `batch_training` hand on: keys, digests and counts; data goes through S3.
+"""What the steps of a training hand on: keys, digests and counts; data goes through S3.
 
 The execution's state is one object that grows by the result of each step, under the name of
 the step. Each event names the part of it that its step reads.
@@ -13,7 +13,8 @@ import msgspec
 from msgspec import Meta
 
 from servery.domain.manifest import Runtime
-from servery.domain.records import Outcome
+from servery.domain.pipeline_spec import StepName
+from servery.domain.records import Outcome, StepRecord
 from servery.domain.spec import MODEL_NAME
 
 TrainingId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,80}$(?!\n)")]
@@ -23,7 +24,29 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True):
     pass
 
 
-class Collected(_Message, frozen=True, kw_only=True):
+class _Result(_Message, frozen=True, kw_only=True, omit_defaults=True, rename={"source": "from"}):
+    """What a step answers with.
+
+    Attributes:
+        skipped: Whether it did nothing, since its output was there already.
+        source: The training that made the output (skipped only); `from` in JSON.
+    """
+
+    skipped: bool = False
+    source: str = ""
+
+
+class _Filed(_Result, frozen=True, kw_only=True):
+    """What a step answers with that leaves files beside the training.
+
+    Attributes:
+        work: The training beside which the files are; empty where that is the very one.
+    """
+
+    work: str = ""
+
+
+class Collected(_Result, frozen=True, kw_only=True):
     """The data set as it is stored: its digest, where it came from, how many rows were good."""
 
     dataset: str
@@ -33,23 +56,32 @@ class Collected(_Message, frozen=True, kw_only=True):
     rejected: int
 
 
-class Preprocessed(_Message, frozen=True, kw_only=True):
-    """The stored split: its digest, the rows of its parts, the digest of the baseline."""
+class Preprocessed(_Result, frozen=True, kw_only=True):
+    """The stored split: its digest, the rows of its parts, the digest of the baseline.
+
+    Attributes:
+        split: SHA-256 of who went where.
+        train_rows: Rows to be trained on.
+        test_rows: Rows that are held out.
+        baseline: SHA-256 of the description of the training rows.
+        train_bytes: Size of the training rows as they are stored.
+    """
 
     split: str
     train_rows: int
     test_rows: int
     baseline: str
+    train_bytes: int = 0
 
 
-class Trained(_Message, frozen=True, kw_only=True):
+class Trained(_Filed, frozen=True, kw_only=True):
     """The fitted pipeline: digest of the joblib file, and what the libraries warned of."""
 
     digest: str
     warnings: list[str] = []
 
 
-class Exported(_Message, frozen=True, kw_only=True, omit_defaults=True):
+class Exported(_Filed, frozen=True, kw_only=True):
     """The proven model: which runtime, why, and the digest and size of its file.
 
     Of a pair, the digest is the predictor's, `preprocessor` that of the other half, and the size
@@ -63,7 +95,7 @@ class Exported(_Message, frozen=True, kw_only=True, omit_defaults=True):
     preprocessor: str = ""
 
 
-class Evaluated(_Message, frozen=True, kw_only=True):
+class Evaluated(_Filed, frozen=True, kw_only=True):
     """The figures on the test rows, and what the gates say."""
 
     passed: bool
@@ -80,7 +112,7 @@ class RegisteredHalf(_Message, frozen=True, kw_only=True):
     pair: str
 
 
-class Registered(_Message, frozen=True, kw_only=True, omit_defaults=True):
+class Registered(_Result, frozen=True, kw_only=True):
     """What the training became in the registry; of a pair, the predictor and its other half."""
 
     version: str
@@ -89,10 +121,27 @@ class Registered(_Message, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CollectEvent(_Message, frozen=True, kw_only=True):
-    """Input of the execution, as far as the first step reads it."""
+    """Input of the execution, as far as the first step reads it.
+
+    Attributes:
+        training_id: Name of the training.
+        spec: What is trained, unchecked.
+        origin: Who asked: `cli`, `schedule`, `search` ...
+        reuse: Whether a step whose inputs, parameters, code and libraries are those of an earlier
+            run answers with what that made.
+        until: The last step that is run; None for all.
+        only: The one step that is run, on what the steps before it made last; None for all.
+        keep: Step to the time (ISO 8601, UTC) since which its last output, with all that it came
+            from, is young enough to be kept even where it could be made anew.
+    """
 
     training_id: TrainingId
     spec: dict[str, Any]
+    origin: str = ""
+    reuse: bool = False
+    until: StepName | None = None
+    only: StepName | None = None
+    keep: dict[StepName, str] = {}
 
     @property
     def model(self) -> str:
@@ -164,12 +213,13 @@ class Recorded(_Message, frozen=True, kw_only=True):
     """The output of the execution: how the training ended.
 
     Attributes:
-        outcome: registered, refused or failed.
+        outcome: registered, refused, failed, or done (the steps that were asked for).
         model: Name of the model.
         training_id: Name of the training.
         version: What it became (registered only).
         training: `trN` (registered only).
         preprocessor: What the other half became (a registered pair only).
+        steps: What became of each step that was begun.
         reasons: Sentences for a person.
         failed_step: The step that failed (failed only).
         metrics: On the test rows, where it came so far.
@@ -187,6 +237,7 @@ class Recorded(_Message, frozen=True, kw_only=True):
     version: str = ""
     training: str = ""
     preprocessor: RegisteredHalf | None = None
+    steps: dict[StepName, StepRecord] = {}
     reasons: list[str] = []
     failed_step: str = ""
     metrics: dict[str, float] = {}
