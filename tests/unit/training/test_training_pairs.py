@@ -15,6 +15,7 @@ from servery.adapters.model_loader import ModelLoader
 from servery.adapters.runtimes import load_runtime
 from servery.domain.baseline import Baseline
 from servery.domain.digest import digest_bytes
+from servery.domain.features import features, record
 from servery.domain.inference import AnswerContext
 from servery.domain.manifest import Manifest, Part, Runtime, pair_id, read_manifest
 from servery.domain.signature import Dtype, Task
@@ -22,7 +23,6 @@ from servery.domain.spec_rules import read_spec
 from servery.domain.versioning import Version
 from servery.edge.inference import Codec
 from servery.errors import ConflictError, RejectedError, UnavailableError
-from servery.usecases.training.features import features, record
 from servery.wiring import training as wiring
 
 HALVES = {"preprocessor": "flower-features"}

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from servery.domain.metrics import HIGHER_IS_BETTER
+from servery.domain.scores import classification_scores, regression_scores
 from servery.domain.signature import Task
-from servery.usecases.training.scores import classification_scores, regression_scores
 from sklearn import metrics
 
 

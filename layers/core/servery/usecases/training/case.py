@@ -13,11 +13,11 @@ from servery.usecases.training.proof import scale_of
 
 if TYPE_CHECKING:
     from servery.domain.columns import Columns
+    from servery.domain.features import Features
     from servery.domain.manifest import Runtime
     from servery.domain.signature import Signature
     from servery.domain.spec import ModelSpec
     from servery.ports import ModelRuntime
-    from servery.usecases.training.features import Features
     from servery.usecases.training.tools import Tools
 
 _MANY_ROWS = 1000

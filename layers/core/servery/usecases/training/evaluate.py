@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from servery.domain.features import features
 from servery.domain.manifest import Part
+from servery.domain.scores import classification_scores, regression_scores
 from servery.domain.signature import Task
 from servery.domain.spec_rules import read_spec
 from servery.errors import InvalidSpecError, Violation
 from servery.usecases.training import keys
 from servery.usecases.training.composition import Composition
-from servery.usecases.training.features import features
 from servery.usecases.training.messages import Evaluated, EvaluateEvent
 from servery.usecases.training.proof import ask
 from servery.usecases.training.reports import EvaluationReport, ExportReport, TrainReport
-from servery.usecases.training.scores import classification_scores, regression_scores
 from servery.usecases.training.statistics import describe_predictions
 
 if TYPE_CHECKING:

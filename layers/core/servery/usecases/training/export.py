@@ -8,12 +8,12 @@ import msgspec
 import numpy as np
 
 from servery.domain.digest import digest_bytes
+from servery.domain.features import features, record
 from servery.domain.manifest import Parity, Runtime, RuntimeFigures, Sample
 from servery.domain.spec_rules import read_spec
 from servery.errors import RejectedError, ServeryError
 from servery.usecases.training import keys
 from servery.usecases.training.case import Case, Loaded, load, measure
-from servery.usecases.training.features import features, record
 from servery.usecases.training.messages import Exported, ExportEvent
 from servery.usecases.training.pairing import make_pair, refusal
 from servery.usecases.training.proof import ask, check_finite, choose_sample, compare, make_sample

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from servery.domain.features import Features
 from servery.domain.json_text import write_numbers
 from servery.errors import RejectedError
-from servery.usecases.training.features import Features
 from servery.usecases.training.proof import ask
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ import msgspec
 import numpy as np
 
 from servery.domain.digest import digest_bytes
+from servery.domain.features import record
 from servery.domain.manifest import Part, Runtime, Sample
 from servery.domain.signature import Dtype, Field, Output, Signature, Task
 from servery.errors import RejectedError, ServeryError
 from servery.usecases.training.case import load, measure
-from servery.usecases.training.features import record
 from servery.usecases.training.messages import Exported
 from servery.usecases.training.pair_proof import check_nulls, check_same, features_of, travelled
 from servery.usecases.training.proof import TOLERANCE, ask, choose_sample, make_sample
@@ -21,9 +21,9 @@ from servery.usecases.training.reports import ExportReport, HalfReport, PairRepo
 from servery.usecases.training.statistics import describe_features
 
 if TYPE_CHECKING:
+    from servery.domain.features import Features
     from servery.domain.manifest import Parity
     from servery.usecases.training.case import Case, Loaded
-    from servery.usecases.training.features import Features
 
 _OF_THE_LARGEST = 1e-5
 

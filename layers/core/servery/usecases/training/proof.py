@@ -14,9 +14,9 @@ from servery.errors import InvalidInputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from servery.domain.features import Features
     from servery.domain.spec import ModelSpec
     from servery.ports import ModelRuntime
-    from servery.usecases.training.features import Features
 
 # An exported graph computes with 32 bits, scikit-learn mostly with 64.
 TOLERANCE = 1e-4

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from servery.domain.digest import digest_bytes
+from servery.domain.features import features, signature
 from servery.domain.spec_rules import read_spec
 from servery.usecases.training import keys
-from servery.usecases.training.features import features, signature
 from servery.usecases.training.messages import Trained, TrainEvent
 from servery.usecases.training.reports import TrainReport
 
