@@ -30,6 +30,7 @@ _DESCRIPTIONS = {
     "monitoring": "What was true of rows that were predicted.",
     "multi_stage": "Predict twice: a light model at once, a heavy one as a job.",
     "registry": "What there is, who answers, releases and roll back.",
+    "search": "Search for an estimator and its parameters, and look at the trials.",
     "web_single": "The page and the model in its own process; on an origin of its own.",
 }
 _ALWAYS = {HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.INTERNAL_SERVER_ERROR}

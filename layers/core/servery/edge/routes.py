@@ -84,6 +84,13 @@ ROUTES: tuple[Route, ...] = (
         ("warm_cache", "POST", "/models/{model}/cache/warm"),
         ("get_warm_up", "GET", "/models/{model}/cache/warm/{warm_up}"),
     ),
+    *_routes(
+        "search",
+        ("start_search", "POST", "/models/{model}/searches"),
+        ("list_searches", "GET", "/models/{model}/searches"),
+        ("get_search", "GET", "/models/{model}/searches/{search}"),
+        ("stop_search", "POST", "/models/{model}/searches/{search}/stop"),
+    ),
     *_routes("registry", ("openapi", "GET", "/openapi.json"), key=False),
     *_routes(
         "jobs",

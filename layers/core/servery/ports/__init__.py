@@ -45,6 +45,7 @@ from servery.ports.policies import (
 from servery.ports.prediction_log import LineLog, PredictionLog
 from servery.ports.queues import ReleaseQueue, TrainingQueue
 from servery.ports.registry import Deployments, Registry
+from servery.ports.search import FoldFitter, Judged, Sampler, SearchQueue, SearchStore
 
 __all__ = [
     "Admission",
@@ -62,6 +63,7 @@ __all__ = [
     "EntityReader",
     "EntityStore",
     "Files",
+    "FoldFitter",
     "Footer",
     "GraphEvents",
     "GraphJobStore",
@@ -74,6 +76,7 @@ __all__ = [
     "JobEvents",
     "JobQueue",
     "JobStore",
+    "Judged",
     "Keeper",
     "LastKnown",
     "LineLog",
@@ -96,6 +99,9 @@ __all__ = [
     "RowWriter",
     "RowWriters",
     "RuntimeFactory",
+    "Sampler",
+    "SearchQueue",
+    "SearchStore",
     "ServerPublisher",
     "ShadowCopy",
     "ShadowSender",

@@ -11,13 +11,25 @@ from servery.edge.operations import (
     monitoring,
     multi_stage,
     registry,
+    search,
     web_single,
 )
 from servery.edge.operations.describing import Operation
 
 __all__ = ["OPERATIONS", "Operation"]
 
-_ROOMS = (gateway, registry, data_cache, graph, jobs, batch, monitoring, multi_stage, web_single)
+_ROOMS = (
+    gateway,
+    registry,
+    search,
+    data_cache,
+    graph,
+    jobs,
+    batch,
+    monitoring,
+    multi_stage,
+    web_single,
+)
 OPERATIONS: dict[str, Operation] = {
     name: operation for room in _ROOMS for name, operation in room.OPERATIONS.items()
 }

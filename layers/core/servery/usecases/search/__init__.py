@@ -1,0 +1,1 @@
+"""Parameter and architecture search: propose trials, run them, choose the winner, keep it all."""

@@ -1,0 +1,76 @@
+"""What is asked about searches."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from servery.errors import ArtifactError
+from servery.usecases.search import keys
+from servery.usecases.search.views import SearchDetail, SearchList, count, detailed, shown
+
+if TYPE_CHECKING:
+    from servery.domain.search_records import SearchRecord
+    from servery.ports import Clock, ObjectStore, SearchStore
+
+MOST_TRIALS = 1000
+"""Trials in one answer."""
+
+
+def list_searches(
+    model: str, *, store: SearchStore, clock: Clock, limit: int, before: str
+) -> SearchList:
+    """Searches of a model, newest first, without their trials."""
+    found = store.searches(model, limit=limit + 1, before=before)
+    page = found[:limit]
+    return SearchList(
+        searches=[shown(record, _seconds(record, clock.now())) for record in page],
+        next=page[-1].id if len(found) > limit else "",
+    )
+
+
+def read_search(
+    model: str,
+    search: str,
+    *,
+    store: SearchStore,
+    objects: ObjectStore,
+    clock: Clock,
+    after: int = -1,
+    limit: int = MOST_TRIALS,
+) -> SearchDetail:
+    """One search with its trials behind `after`, at most `limit` of them.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    record = store.search(model, search)
+    trials = store.trials(search)
+    behind = [trial for trial in trials if trial.number > after]
+    page = behind[:limit]
+    chosen = _read(objects, keys.winner(search)) if record.winner is not None else None
+    return detailed(
+        record,
+        _seconds(record, clock.now()),
+        count(trials, record.counts.proposed),
+        spec=_read(objects, keys.spec(search)) or {},
+        winner_spec=chosen,
+        trials=page,
+        following=str(page[-1].number) if len(behind) > limit else "",
+    )
+
+
+def _read(objects: ObjectStore, key: str) -> dict[str, Any] | None:
+    try:
+        return msgspec.json.decode(objects.get(key), type=dict[str, Any])
+    except ArtifactError:
+        return None
+
+
+def _seconds(record: SearchRecord, now: datetime) -> float:
+    if not record.started:
+        return 0.0
+    end = datetime.fromisoformat(record.finished) if record.finished else now
+    return max(0.0, (end - datetime.fromisoformat(record.started)).total_seconds())
