@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Passed:
         attempts: How often its work was tried.
         at: Number of the event that left it.
         failed: Whether its last attempt failed, and a catch of the workflow went on from there.
+        output: What the execution held then, where the history tells.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Passed:
     attempts: int
     at: int
     failed: bool = False
+    output: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -72,10 +75,20 @@ def progress(events: Iterable[Mapping[str, Any]]) -> Progress:
             caught = last in _FAILED_ATTEMPT
             tries = failures if caught else failures + 1
             of_kind = kind.removesuffix("StateExited")
-            passed.append(Passed(name, of_kind, took, tries, int(event["id"]), caught))
+            held = _held(event["stateExitedEventDetails"])
+            passed.append(Passed(name, of_kind, took, tries, int(event["id"]), caught, held))
             if name == running:
                 running, since, failures = "", None, 0
     return Progress(tuple(passed), running, since, failures)
+
+
+def _held(details: Mapping[str, Any]) -> dict[str, Any]:
+    """The output of a state; nothing where it is left out, cut short or no object."""
+    try:
+        content = json.loads(details.get("output") or "{}")
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def failure(events: Iterable[Mapping[str, Any]]) -> tuple[str, str]:

@@ -40,6 +40,8 @@ def sentence(output: dict[str, Any]) -> str:
         version = f"{output['version']} {output.get('training', '')}".strip()
         half = _half(output.get("preprocessor"))
         return f"registered as {version} ({metrics}){half}{_left_out(output.get('rows', {}))}"
+    if output["outcome"] == "done":
+        return "done as far as it was asked for; nothing was to be registered"
     reasons = "; ".join(output.get("reasons", [])) or "no reason was recorded"
     step = output.get("failed_step", "")
     return f"{output['outcome']}{f' in {step}' if step else ''}: {reasons}"

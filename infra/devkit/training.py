@@ -123,14 +123,28 @@ def follow(
     return watch(client, started, pause=pause, passed=passed, running=running)
 
 
-def shown(deployed: Deployed, started: Started, screen: Screen) -> dict[str, Any]:
-    """`watch`, with a line for each step that is done and the one under way on a terminal."""
+def shown(
+    deployed: Deployed,
+    started: Started,
+    screen: Screen,
+    *,
+    about: Callable[[Passed], str] = lambda _: "",
+) -> dict[str, Any]:
+    """`watch`, with a line for each step that is done and the one under way on a terminal.
+
+    Args:
+        deployed: The stack.
+        started: What to watch.
+        screen: Where to show it.
+        about: What there is to say about a step that is done.
+    """
     with screen.doing() as now:
 
         def passed(state: Passed) -> None:
             if state.kind == "Task":
                 again = f"{state.attempts} attempts" if state.attempts > 1 else ""
-                screen.done(state.name, again, state.seconds, failed=state.failed)
+                told = ", ".join(part for part in (about(state), again) if part)
+                screen.done(state.name, told, state.seconds, failed=state.failed)
 
         output = follow(
             deployed, started, passed=passed, running=lambda seen: now(seen.running or "waiting")

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from devkit import deployments, instances, outcomes, releases, specs, training, up, views
+from devkit import (
+    deployments,
+    instances,
+    outcomes,
+    pipelines,
+    releases,
+    specs,
+    training,
+    up,
+    views,
+)
 from devkit.api import api
 from devkit.command import command
 from devkit.commands import options
 from devkit.commands.options import Debug, Instance, Json, Model
 from devkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from devkit.screen import Screen
 
 app = typer.Typer()
 _PLACES = {"champion": "release", "candidate": "candidate"}
@@ -20,24 +33,60 @@ _PLACES = {"champion": "release", "candidate": "candidate"}
 
 @app.command()
 def train(
-    spec: Annotated[str, typer.Argument(help="A YAML file, an example, or a registered model.")],
+    spec: Annotated[
+        str | None, typer.Argument(help="A YAML file, an example, or a registered model.")
+    ] = None,
+    *,
+    pipeline: Annotated[
+        bool, typer.Option("--pipeline", help="Step by step: what did not change is skipped.")
+    ] = False,
+    resume: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Go on with this training, in place of SPEC; a pipeline."),
+    ] = None,
+    step: Annotated[
+        str | None, typer.Option(help="This step alone, on what earlier runs left; a pipeline.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Up to this step; a pipeline.")] = None,
     instance: Instance = "demo",
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Train a model: registered, refused by its gates (status 1), or failed (status 1)."""
+    """Train a model: registered, refused by its gates (status 1), or failed (status 1).
+
+    With --step, or with --until a step before the last one, it is done when the step is.
+    """
     with command(machine=as_json, debug=debug) as screen:
+        part = pipelines.part(step=step, until=until)
+        if (spec is None) == (resume is None):
+            raise UsageError("What is to be trained?", "servery train SPEC, or train --resume ID.")
         deployed = options.deployed(instance)
         with screen.phase("Upload and start") as phase:
-            started = training.start(deployed, _spec(spec, deployed))
+            if resume is not None:
+                event = pipelines.resumed(deployed, resume, part)
+                started = pipelines.start(deployed, event)
+            elif pipeline or part:
+                event = {"origin": "cli", "spec": _spec(str(spec), deployed)}
+                started = pipelines.start(deployed, {**event, **part})
+            else:
+                started = training.start(deployed, _spec(str(spec), deployed))
             phase.detail = started.training_id
-        output = training.shown(deployed, started, screen)
+        output = training.shown(
+            deployed, started, screen, about=lambda state: pipelines.skipped(state, started)
+        )
         screen.say(f"{output['model']} was {outcomes.sentence(output)}")
-        if output["outcome"] == "registered":
-            screen.say(f"Release it: servery release {output['model']} {output['version']}")
+        _go_on(screen, output)
         screen.result(output)
-        if output["outcome"] != "registered":
+        if output["outcome"] not in ("registered", "done"):
             raise typer.Exit(1)
+
+
+def _go_on(screen: Screen, output: dict[str, Any]) -> None:
+    """Say what comes next after a training."""
+    if output["outcome"] == "registered":
+        screen.say(f"Release it: servery release {output['model']} {output['version']}")
+    elif output["outcome"] == "failed":
+        screen.say(f"Go on where it stopped: servery train --resume {output['training_id']}")
 
 
 def _spec(name: str, deployed: deployments.Deployed) -> dict[str, Any]:
