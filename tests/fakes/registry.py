@@ -16,7 +16,7 @@ from servery.domain.records import (
     TrainingRecord,
     VersionRecord,
 )
-from servery.domain.versioning import Version, training_number
+from servery.domain.versioning import Stage, Version, stage_of, training_number
 from servery.errors import ConflictError, NotFoundError
 from servery.ports import Clock
 
@@ -63,7 +63,7 @@ class MemoryRegistry:
 
     def versions(self, model: str) -> list[VersionRecord]:
         found = [_read(v, VersionRecord) for (m, _), v in self._versions.items() if m == model]
-        return sorted(found, key=lambda record: Version.parse(record.version))
+        return sorted(found, key=lambda record: _place(record.version))
 
     def version(self, model: str, version: str) -> VersionRecord:
         try:
@@ -72,7 +72,7 @@ class MemoryRegistry:
             raise NotFoundError("there is no such version of that model") from None
 
     def add_version(self, record: VersionRecord) -> None:
-        Version.parse(record.version)
+        stage_of(record.version)
         if (record.model, record.version) in self._versions:
             raise ConflictError(f"{record.model} {record.version} is registered already")
         self._versions[record.model, record.version] = msgspec.json.encode(record)
@@ -162,6 +162,12 @@ class MemoryRegistry:
         held = self.leases.get(name)
         if held is not None and held.owner == owner:
             del self.leases[name]
+
+
+def _place(name: str) -> tuple[bool, Version | str]:
+    """Versions in their order, experiments by name behind them."""
+    experiment = stage_of(name) is Stage.EXPERIMENT
+    return experiment, name if experiment else Version.parse(name)
 
 
 def _read(document: bytes, kind: type[R]) -> R:

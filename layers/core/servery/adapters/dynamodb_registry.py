@@ -4,7 +4,7 @@
 | --- | --- | --- |
 | MODELS | name | ModelRecord |
 | DEPLOYMENTS | name | Deployment |
-| MODEL#name | VERSION#version (padded) | VersionRecord |
+| MODEL#name | VERSION#version (padded), VERSION#~experiment | VersionRecord |
 | MODEL#name | TRAINING#version#trN (padded) | RegisteredTraining |
 | MODEL#name | RUN#started#id | TrainingRecord |
 | MODEL#name | RUN-AT#id | sort key of the run |
@@ -28,7 +28,7 @@ from servery.domain.records import (
     TrainingRecord,
     VersionRecord,
 )
-from servery.domain.versioning import Version, training_number
+from servery.domain.versioning import Stage, Version, stage_of, training_number
 from servery.errors import ConflictError, InvalidVersionError, NotFoundError
 
 if TYPE_CHECKING:
@@ -221,7 +221,9 @@ def _of(model: str) -> str:
 
 
 def _padded(text: str) -> str:
-    """A version whose order as text is its order as a version."""
+    """A version whose order as text is its order as a version; experiments come behind them."""
+    if stage_of(text) is Stage.EXPERIMENT:
+        return f"~{text}"
     v = Version.parse(text)
     return f"{v.release:09d}.{v.interface:09d}.{v.logic:09d}-{v.data}.{v.split}"
 

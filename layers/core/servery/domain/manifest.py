@@ -10,6 +10,7 @@ import msgspec
 from servery.domain.digest import digest_bytes, digest_value
 from servery.domain.signature import Signature
 from servery.domain.spec import Limits
+from servery.domain.versioning import Identity
 from servery.errors import ArtifactError
 
 MANIFEST = "manifest.json"
@@ -129,6 +130,8 @@ class Lineage(_Record, frozen=True, kw_only=True):
         split: Digest of the stored split.
         code: Digest of the library that trained it.
         spec: The spec, whole.
+        logic: Digest of the part of the library that decides what a model is; empty where it was
+            not kept.
     """
 
     training_id: str
@@ -138,6 +141,7 @@ class Lineage(_Record, frozen=True, kw_only=True):
     split: str
     code: str
     spec: dict[str, Any]
+    logic: str = ""
 
 
 class Pair(_Record, frozen=True, kw_only=True):
@@ -192,6 +196,7 @@ class Manifest(_Record, frozen=True, kw_only=True):
         sample: The recorded sample of the readiness check.
         lineage: From what it was made.
         pair: With what it works together; None for a whole model.
+        identity: The digests that its version is made of; None where they were not kept.
     """
 
     schema: int = 1
@@ -212,6 +217,7 @@ class Manifest(_Record, frozen=True, kw_only=True):
     sample: Sample
     lineage: Lineage
     pair: Pair | None = None
+    identity: Identity | None = None
 
 
 def read_manifest(content: bytes, ref: ModelRef) -> Manifest:

@@ -7,8 +7,14 @@ from typing import Any
 
 import msgspec
 
+from servery.domain.changes import Change
 from servery.domain.manifest import ModelRef, Runtime
+from servery.domain.pipeline_spec import StepName
 from servery.domain.versioning import Identity
+
+
+OUR_OWN = frozenset({"training", "search"})
+"""Origins of versions that our own training made, whose pickles are ours."""
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,15 +37,18 @@ class VersionRecord(_Record, frozen=True, kw_only=True):
 
     Attributes:
         model: Name of the model.
-        version: `X.Y.Z-data.split`.
-        stage: development or production.
+        version: `X.Y.Z-data.split`; the free name of an experiment.
+        stage: experiment, development or production.
         identity: The digests that it is made of.
         created: ISO 8601, UTC.
         metrics: Of the first training.
         runtime: Of the first training.
         promoted_from: The development version (production versions only).
         training: The training that was released (production versions only).
-        origin: `training`; what was imported is never unpickled.
+        origin: `training`, `search` (the winner of one) or how it was imported; what was
+            imported is never unpickled.
+        follows: The version that it was compared with when it got its name; empty for the first.
+        changes: What is another than there, and so why it is called what it is called.
     """
 
     model: str
@@ -52,6 +61,8 @@ class VersionRecord(_Record, frozen=True, kw_only=True):
     promoted_from: str = ""
     training: str = ""
     origin: str = "training"
+    follows: str = ""
+    changes: list[Change] = []
 
 
 class RegisteredTraining(_Record, frozen=True, kw_only=True):
@@ -76,6 +87,38 @@ class Outcome(StrEnum):
     REGISTERED = "registered"
     REFUSED = "refused"
     FAILED = "failed"
+    DONE = "done"
+
+
+class StepState(StrEnum):
+    """How far a step of a training is."""
+
+    RUNNING = "running"
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class StepRecord(_Record, frozen=True, kw_only=True, rename={"source": "from"}, omit_defaults=True):
+    """What became of one step of one training.
+
+    Attributes:
+        state: running, done, skipped (its output was there already) or failed.
+        started: ISO 8601, UTC; of the last attempt.
+        seconds: Of the last attempt, once it has ended.
+        attempt: Counted from 1.
+        digest: Of everything that decides its output.
+        source: The training that made the output (skipped only); `from` in JSON.
+        cost_usd: Of the last attempt, at the list price of its function.
+    """
+
+    state: StepState
+    started: str
+    seconds: float = 0.0
+    attempt: int = 1
+    digest: str = ""
+    source: str = ""
+    cost_usd: float = 0.0
 
 
 class TrainingRecord(_Record, frozen=True, kw_only=True):
@@ -84,7 +127,9 @@ class TrainingRecord(_Record, frozen=True, kw_only=True):
     Attributes:
         training_id: Name of the execution.
         model: Name of the model.
-        outcome: registered, refused (by a gate or by its data) or failed (a system fault).
+        outcome: registered, refused (by a gate or by its data), failed (a system fault) or done
+            (the steps that were asked for, and nothing was to be registered).
+        steps: What became of each step that was begun.
         reasons: Sentences for a person.
         failed_step: The step that failed (failed only).
         version: What it became (registered only).
@@ -99,6 +144,7 @@ class TrainingRecord(_Record, frozen=True, kw_only=True):
     training_id: str
     model: str
     outcome: Outcome
+    steps: dict[StepName, StepRecord] = {}
     reasons: list[str] = []
     failed_step: str = ""
     version: str = ""

@@ -6,19 +6,31 @@ import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import total_ordering
+from typing import TYPE_CHECKING
 
 from servery.errors import InvalidVersionError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 _PATTERN = re.compile(
     r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})"
     r"-([0-9A-Za-z]{1,32})\.([0-9A-Za-z]{1,32})"
 )
 _TRAINING = re.compile(r"tr(0|[1-9][0-9]{0,8})")
+# Begins with a letter and has no dot, so that no experiment reads as a version.
+EXPERIMENT_NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$(?!\n)"
+_EXPERIMENT = re.compile(EXPERIMENT_NAME)
 
 
 class Stage(StrEnum):
-    """Where a version is in its life; experiments have free names and are not versions."""
+    """Where a version is in its life.
 
+    An experiment has a free name in place of `X.Y.Z-data.split`: it is kept with its trainings,
+    takes no part in the numbering, and is never released.
+    """
+
+    EXPERIMENT = "experiment"
     DEVELOPMENT = "development"
     PRODUCTION = "production"
 
@@ -124,6 +136,42 @@ def next_version(latest: Version, previous: Identity, current: Identity) -> Vers
     if current.logic != previous.logic:
         return replace(version, logic=latest.logic + 1)
     return version
+
+
+def unused(version: Version, taken: Collection[Version]) -> Version:
+    """A version, with Z raised as long as its name is taken.
+
+    Different data have different digests, of which the name has seven digits: two may be called
+    the same, and a store may hold what the registry has never heard of.
+    """
+    while version in taken:
+        version = replace(version, logic=version.logic + 1)
+    return version
+
+
+def stage_of(name: str) -> Stage:
+    """In which stage something of that name is.
+
+    Raises:
+        InvalidVersionError: it is neither the name of a version nor one for an experiment.
+    """
+    if _PATTERN.fullmatch(name):
+        return Version.parse(name).stage
+    check_experiment(name)
+    return Stage.EXPERIMENT
+
+
+def check_experiment(name: str) -> None:
+    """Let a name pass that an experiment may have.
+
+    Raises:
+        InvalidVersionError: it has other characters, or would be mistaken for a training.
+    """
+    if _EXPERIMENT.fullmatch(name) is None or _TRAINING.fullmatch(name):
+        raise InvalidVersionError(
+            "an experiment has a free name of letters, digits, - and _ that begins with a letter "
+            "and is none of tr0, tr1, ...; a version is X.Y.Z-data.split"
+        )
 
 
 def promoted(version: Version, released: list[Version]) -> Version:

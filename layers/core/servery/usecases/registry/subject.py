@@ -35,6 +35,8 @@ def subject(model: str, request: ReleaseRequest, registry: Registry) -> tuple[st
         record = registry.version(model, request.version)
     except NotFoundError as error:
         raise unknown("version", f"{model} has no such version") from error
+    if record.stage == Stage.EXPERIMENT:
+        raise unknown("version", "is an experiment; what is released was trained as a version")
     source = record.promoted_from or record.version
     trainings = registry.trainings(model, source)
     if record.stage == Stage.PRODUCTION:

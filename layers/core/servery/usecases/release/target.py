@@ -10,7 +10,7 @@ import msgspec
 from servery.domain.accountability import check_accountable
 from servery.domain.deployment_settings import said_by_spec
 from servery.domain.manifest import MANIFEST, Manifest, ModelRef, Part, Runtime, read_manifest
-from servery.domain.records import VersionRecord
+from servery.domain.records import OUR_OWN, VersionRecord
 from servery.domain.spec import Log, Mode, Serving, unlogged
 from servery.domain.versioning import Stage, Version, promoted
 from servery.errors import InvalidInputError, NotFoundError
@@ -75,7 +75,7 @@ def find_target(
     )
     if trained is None:
         raise NotFoundError(f"{source.version} of {record.model} has no training {name}")
-    if source.origin != "training" and trained.ref.runtime is Runtime.JOBLIB:
+    if source.origin not in OUR_OWN and trained.ref.runtime is Runtime.JOBLIB:
         raise InvalidInputError("an imported artifact is served by onnx only, never unpickled")
     manifest = read_manifest(objects.get(f"{trained.ref.prefix}/{MANIFEST}"), trained.ref)
     check_accountable(manifest)

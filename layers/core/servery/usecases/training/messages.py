@@ -16,8 +16,11 @@ from servery.domain.manifest import Runtime
 from servery.domain.pipeline_spec import StepName
 from servery.domain.records import Outcome, StepRecord
 from servery.domain.spec import MODEL_NAME
+from servery.domain.steps import Moment
+from servery.domain.versioning import EXPERIMENT_NAME
 
 TrainingId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,80}$(?!\n)")]
+Experiment = Annotated[str, Meta(pattern=f"^$(?!\n)|{EXPERIMENT_NAME}")]
 
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,8 +134,9 @@ class CollectEvent(_Message, frozen=True, kw_only=True):
             run answers with what that made.
         until: The last step that is run; None for all.
         only: The one step that is run, on what the steps before it made last; None for all.
-        keep: Step to the time (ISO 8601, UTC) since which its last output, with all that it came
-            from, is young enough to be kept even where it could be made anew.
+        keep: Step to a time (ISO 8601); its last output, with all that it came from, is kept as
+            long as it is not older, whatever the data have become.
+        experiment: The free name under which the result is kept, in place of a version.
     """
 
     training_id: TrainingId
@@ -141,7 +145,8 @@ class CollectEvent(_Message, frozen=True, kw_only=True):
     reuse: bool = False
     until: StepName | None = None
     only: StepName | None = None
-    keep: dict[StepName, str] = {}
+    keep: dict[StepName, Moment] = {}
+    experiment: Experiment = ""
 
     @property
     def model(self) -> str:

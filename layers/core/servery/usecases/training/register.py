@@ -9,20 +9,12 @@ import msgspec
 
 from servery.domain.digest import digest_bytes
 from servery.domain.manifest import MANIFEST, Lineage, Manifest, ModelRef
-from servery.domain.records import ModelRecord, RegisteredTraining, VersionRecord
+from servery.domain.records import ModelRecord, RegisteredTraining
 from servery.domain.signature import Task
-from servery.domain.versioning import (
-    Identity,
-    Stage,
-    Version,
-    first_version,
-    next_version,
-    training_name,
-    training_number,
-)
 from servery.errors import ConflictError, NotFoundError, UnavailableError
 from servery.usecases.training import keys
 from servery.usecases.training.messages import Registered, RegisteredHalf, RegisterEvent
+from servery.usecases.training.naming import name_training, name_version
 from servery.usecases.training.products import Code, Made, Product, read_products
 
 if TYPE_CHECKING:
@@ -89,14 +81,13 @@ def _check_name(made: Made, product: Product, registry: Registry) -> None:
 
 def _register(made: Made, product: Product, store: ObjectStore, registry: Registry) -> ModelRef:
     model, training_id = product.model, made.event.training_id
-    versions = registry.versions(model)
-    record = _same(versions, product.identity) or _new_version(versions, made, product)
+    record = name_version(made, product, store=store, registry=registry)
     trainings = registry.trainings(model, record.version)
     known = next((t for t in trainings if t.training_id == training_id), None)
     if known is None:
-        number = max((training_number(t.ref.training) for t in trainings), default=-1) + 1
-        ref = _store_artifact(made, product, store, record.version, training_name(number))
-        if record not in versions:
+        name = name_training(made, product, record.version, store=store, registry=registry)
+        ref = _store_artifact(made, product, store, record.version, name)
+        if record not in registry.versions(model):
             registry.add_version(record)
         known = RegisteredTraining(
             ref=ref,
@@ -105,43 +96,28 @@ def _register(made: Made, product: Product, store: ObjectStore, registry: Regist
             metrics=made.event.evaluate.metrics,
         )
         registry.add_training(known)
-    registry.put_model(
-        ModelRecord(
-            name=model,
-            owner=made.spec.owner,
-            task=product.signature.task.value,
-            description=product.description,
-            spec=made.event.spec,
-            updated=made.now,
-        )
-    )
+    if not made.event.experiment or _is_new(model, registry):
+        registry.put_model(_model(made, product))
     return known.ref
 
 
-def _same(versions: list[VersionRecord], identity: Identity) -> VersionRecord | None:
-    """The development version that is made of the very same: what is equal is one version."""
-    return next(
-        (v for v in versions if v.stage == Stage.DEVELOPMENT and v.identity == identity), None
-    )
+def _is_new(model: str, registry: Registry) -> bool:
+    """Whether an experiment is the first thing that is known of a model, whose spec it keeps."""
+    try:
+        registry.model(model)
+    except NotFoundError:
+        return True
+    return False
 
 
-def _new_version(versions: list[VersionRecord], made: Made, product: Product) -> VersionRecord:
-    known = {Version.parse(v.version): v.identity for v in versions if v.stage == Stage.DEVELOPMENT}
-    if known:
-        latest = max(known)
-        version = next_version(latest, known[latest], product.identity)
-    else:
-        version = first_version(product.identity)
-    while version in known:  # the short digests of other data or another split are the same
-        version = Version(0, version.interface, version.logic + 1, version.data, version.split)
-    return VersionRecord(
-        model=product.model,
-        version=str(version),
-        stage=Stage.DEVELOPMENT.value,
-        identity=product.identity,
-        created=made.now,
-        metrics=made.event.evaluate.metrics,
-        runtime=made.event.export.runtime,
+def _model(made: Made, product: Product) -> ModelRecord:
+    return ModelRecord(
+        name=product.model,
+        owner=made.spec.owner,
+        task=product.signature.task.value,
+        description=product.description,
+        spec=made.event.spec,
+        updated=made.now,
     )
 
 
@@ -190,6 +166,7 @@ def _manifest(
         sample=product.sample,
         lineage=_lineage(made),
         pair=product.pair,
+        identity=product.identity,
     )
 
 
@@ -203,4 +180,5 @@ def _lineage(made: Made) -> Lineage:
         split=event.preprocess.split,
         code=made.code.library,
         spec=event.spec,
+        logic=made.code.training,
     )
