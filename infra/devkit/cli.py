@@ -15,6 +15,7 @@ from devkit.commands import (
     lifecycle,
     monitoring,
     predict,
+    search,
 )
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app = typer.Typer(
 for group in (
     cloud,
     lifecycle,
+    search,
     deployment,
     predict,
     monitoring,
