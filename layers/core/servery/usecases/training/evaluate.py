@@ -44,10 +44,10 @@ def evaluate(
     """
     spec = read_spec(event.spec)
     trained = msgspec.json.decode(
-        store.get(keys.training(event.training_id, "train.json")), type=TrainReport
+        store.get(keys.training(event.trained_by, "train.json")), type=TrainReport
     )
     exported = msgspec.json.decode(
-        store.get(keys.training(event.training_id, "export.json")), type=ExportReport
+        store.get(keys.training(event.exported_by, "export.json")), type=ExportReport
     )
     model = _model(event, store, load, trained, exported)
     key = keys.split(event.collect.dataset, event.preprocess.split, "test.npz")
@@ -58,7 +58,7 @@ def evaluate(
     else:
         classes = trained.signature.output.classes or []
         metrics = classification_scores(classes, rows.target, answers.first, answers.scores)
-    reasons = _reasons(spec, metrics, exported)
+    reasons = failed_gates(spec, metrics, exported)
     report = EvaluationReport(
         metrics=metrics, predictions=describe_predictions(spec.task, answers.first)
     )
@@ -76,12 +76,12 @@ def _model(
     """What will serve, both halves of it where it is a pair."""
     runtime, digest = event.export.runtime, event.export.digest
     if exported.pair is None:
-        content = store.get(keys.training(event.training_id, runtime.filename))
+        content = store.get(keys.training(event.served_from, runtime.filename))
         return load(runtime, content, digest=digest, signature=trained.signature)
     preprocessor, predictor = (
         load(
             runtime,
-            store.get(keys.half(event.training_id, part)),
+            store.get(keys.half(event.exported_by, part)),
             digest=recorded,
             signature=half.signature,
         )
@@ -101,7 +101,14 @@ def _figures(exported: ExportReport) -> list[RuntimeFigures]:
     return [half.figures[kind] for half in (exported.pair.preprocessor, exported.pair.predictor)]
 
 
-def _reasons(spec: ModelSpec, metrics: dict[str, float], exported: ExportReport) -> list[str]:
+def failed_gates(
+    spec: ModelSpec, metrics: dict[str, float], exported: ExportReport
+) -> list[str]:
+    """The gates that a model does not pass, as sentences with the figure and the bound.
+
+    Raises:
+        InvalidSpecError: the metric of the spec cannot be computed for this model.
+    """
     if spec.metric not in metrics:
         message = f"{spec.metric} cannot be computed; of this model there are {', '.join(metrics)}"
         raise InvalidSpecError(message, (Violation("metric", message),))
