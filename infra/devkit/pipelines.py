@@ -91,11 +91,9 @@ def resumed(deployed: Deployed, training_id: str, chosen: dict[str, str]) -> dic
     )
 
 
-def skipped(state: Passed, started: training.Started) -> str:
+def skipped(state: Passed) -> str:
     """Whose output a state took in place of doing its work; empty where it did its work."""
     result = state.output.get(state.name.lower())
     if not isinstance(result, dict) or not result.get("skipped"):
         return ""
-    made_by = str(result.get("from", ""))
-    ours = made_by == started.training_id
-    return "by AWS Batch" if ours else f"unchanged, from {made_by}"
+    return f"unchanged, from {result.get('from', '')}"

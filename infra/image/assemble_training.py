@@ -2,7 +2,7 @@
 """Assembles what the container image for large trainings is built from.
 
     python infra/image/assemble_training.py --into build/training
-    docker build --tag REPOSITORY:TAG build/training && docker push REPOSITORY:TAG
+    docker build ... (as it says) && docker push REPOSITORY:TAG
     servery deploy -p TrainingImage=REPOSITORY:TAG -p TrainingSubnets=SUBNET,SUBNET
         -p TrainingSecurityGroups=GROUP
 
@@ -14,6 +14,7 @@ what they are built, as for a deploy.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 LAYERS = ("core", "sklearn")
+PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 
 
 def assemble(context: Path, layers: Sequence[str] = LAYERS) -> None:
@@ -62,8 +64,16 @@ def main(arguments: Sequence[str]) -> int:
         assemble(given.into, given.layers)
     except subprocess.CalledProcessError:
         return 1  # the build of the layer has said why
-    sys.stdout.write(f"docker build --tag servery-training {given.into}\n")
+    sys.stdout.write(f"{_command(given.into)}\n")
     return 0
+
+
+def _command(context: Path) -> str:
+    """How to build the image for what its packages were built for."""
+    python = (os.environ.get("LAMBDA_RUNTIME") or "python3.13").removeprefix("python")
+    platform = PLATFORMS[os.environ.get("ARCHITECTURE") or "x86_64"]
+    options = f"--platform {platform} --build-arg PYTHON={python}"
+    return f"docker build {options} --tag servery-training {context}"
 
 
 if __name__ == "__main__":

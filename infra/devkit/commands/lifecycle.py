@@ -71,9 +71,7 @@ def train(
             else:
                 started = training.start(deployed, _spec(str(spec), deployed))
             phase.detail = started.training_id
-        output = training.shown(
-            deployed, started, screen, about=lambda state: pipelines.skipped(state, started)
-        )
+        output = training.shown(deployed, started, screen, about=pipelines.skipped)
         screen.say(f"{output['model']} was {outcomes.sentence(output)}")
         _go_on(screen, output)
         screen.result(output)

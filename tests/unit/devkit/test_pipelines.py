@@ -5,13 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
-from devkit import history, outcomes, pipelines, training
+from devkit import history, outcomes, pipelines
 from devkit.errors import DevkitError, UsageError
 from unit.devkit.test_history import entered, left
 
 PIPELINE = "arn:aws:states:eu-west-1:1:stateMachine:s-pipeline-training"
 WHOLE = "arn:aws:states:eu-west-1:1:stateMachine:s-batch-training"
-STARTED = training.Started("iris-2", "iris", "arn:execution")
 
 
 class FakeExecutions:
@@ -122,15 +121,7 @@ def exited(name, output):
 def test_skipped_step_says_whose_output_it_took_when_it_is_shown():
     held = {"collect": {"dataset": "d", "skipped": True, "from": "iris-1"}}
 
-    assert pipelines.skipped(exited("Collect", json.dumps(held)), STARTED) == (
-        "unchanged, from iris-1"
-    )
-
-
-def test_step_says_batch_when_its_own_training_made_its_output():
-    held = {"train": {"digest": "d", "skipped": True, "from": STARTED.training_id}}
-
-    assert pipelines.skipped(exited("Train", json.dumps(held)), STARTED) == "by AWS Batch"
+    assert pipelines.skipped(exited("Collect", json.dumps(held))) == "unchanged, from iris-1"
 
 
 @pytest.mark.parametrize(
@@ -138,7 +129,7 @@ def test_step_says_batch_when_its_own_training_made_its_output():
     ["", "[]", '{"train', '{"train": {"digest": "d"}}', '{"collect": {"skipped": true}}'],
 )
 def test_nothing_is_said_of_a_step_when_it_did_its_work(output):
-    assert pipelines.skipped(exited("Train", output), STARTED) == ""
+    assert pipelines.skipped(exited("Train", output)) == ""
 
 
 def test_training_that_was_to_stop_is_told_as_done():
