@@ -13,6 +13,7 @@ resolve to those of the environment that runs it.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -94,6 +95,28 @@ def pinned(lock: str, names: Iterable[str]) -> str:
             raise BuildError(f"The lock has no {name}: add it to pyproject.toml, run `make lock`.")
         chosen += found
     return "\n".join(chosen) + "\n"
+
+
+def locked(lock: str, name: str, python: str) -> str:
+    """The version of a package that the lock has for a Python; empty where it has none."""
+    for found in re.finditer(
+        rf"^{re.escape(name)}==([\w.+]+)(?: ; (.*?))? *\\?$", lock, re.MULTILINE
+    ):
+        told = re.fullmatch(r"python_full_version (<|>=) '(\d+)\.(\d+)'", found[2] or "")
+        here = tuple(int(part) for part in python.split(".")[:2])
+        if told is None or (here < (int(told[2]), int(told[3]))) == (told[1] == "<"):
+            return found[1]
+    return ""
+
+
+def write_libraries(folder: Path, target: Target) -> None:
+    """Tell the library which versions the runtime layers have, since its functions have none."""
+    packages = {"xgboost": "xgboost-cpu"}
+    names = ("onnxruntime", "scikit-learn", "numpy", "lightgbm", "xgboost")
+    lock = LOCK.read_text()
+    versions = {name: locked(lock, packages.get(name, name), target.python) for name in names}
+    told = {"python": target.python, **{name: told for name, told in versions.items() if told}}
+    (folder / LIBRARY / "libraries.json").write_text(json.dumps(told))
 
 
 def install(requirements: str, folder: Path, target: Target) -> None:
@@ -206,6 +229,8 @@ def build(layer: str, destination: Path, target: Target) -> Path:
     if (source / LIBRARY).exists():
         ignore = shutil.ignore_patterns("__pycache__")
         shutil.copytree(source / LIBRARY, folder / LIBRARY, ignore=ignore, dirs_exist_ok=True)
+        if not target.local:
+            write_libraries(folder, target)
     if not compile_bytecode(folder, target):
         sys.stderr.write(
             f"No Python {target.python} here: the layer {layer} has no bytecode, "

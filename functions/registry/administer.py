@@ -9,6 +9,7 @@ from servery.edge.api import Api
 from servery.edge.cors import Cors
 from servery.edge.http import Response
 from servery.edge.registry import RegistryApi
+from servery.edge.registry_versions import VersionsApi
 from servery.edge.telemetry import Telemetry
 from servery.wiring import registry as wiring
 
@@ -26,7 +27,7 @@ def _api() -> Api:
     )
     return Api(
         "registry",
-        registry.calls(),
+        {**registry.calls(), **VersionsApi(wiring.version_reader()).calls()},
         cors=Cors(wiring.allowed_origins()),
         telemetry=Telemetry("registry"),
     )

@@ -166,17 +166,17 @@ def test_load_fails_when_the_graph_takes_other_inputs() -> None:
 
 
 def test_patch_versions_pass_when_major_and_minor_are_the_same() -> None:
-    check_library(Runtime.ONNX, {"onnxruntime": "1.31.1"}, "1.31.9")
+    check_library(Runtime.ONNX, {"onnxruntime": "1.31.1"}, {"onnxruntime": "1.31.9"})
 
 
 @pytest.mark.parametrize("made_with", ["1.30.1", "2.31.1"])
 def test_the_table_says_what_fits_when_a_library_does_not(made_with: str) -> None:
     with pytest.raises(IncompatibleRuntimeError) as caught:
-        check_library(Runtime.ONNX, {"onnxruntime": made_with}, "1.31.1")
+        check_library(Runtime.ONNX, {"onnxruntime": made_with}, {"onnxruntime": "1.31.1"})
     table = [line.split() for line in str(caught.value).splitlines()[1:]]
     assert table[1] == ["onnxruntime", made_with, "1.31.1", f"{made_with[:-2]}.*"]
 
 
 def test_a_model_is_refused_when_nobody_recorded_its_library() -> None:
     with pytest.raises(IncompatibleRuntimeError, match="not recorded"):
-        check_library(Runtime.JOBLIB, {}, "1.9.1")
+        check_library(Runtime.JOBLIB, {}, {"scikit-learn": "1.9.1"})

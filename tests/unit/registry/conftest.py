@@ -18,8 +18,10 @@ from servery.domain.manifest import Part, Runtime
 from servery.edge.api import Api
 from servery.edge.cors import Cors
 from servery.edge.registry import RegistryApi
+from servery.edge.registry_versions import VersionsApi
 from servery.edge.telemetry import Telemetry
 from servery.usecases.registry.reading import RegistryReader
+from servery.usecases.registry.versions import VersionReader
 from servery.usecases.release import ReleasePorts, run_release
 
 
@@ -31,6 +33,7 @@ class Office:
     servers: FakeModelServers = field(default_factory=FakeModelServers)
     ids: int = 0
     other_code: dict[Part | None, str] = field(default_factory=dict)
+    libraries: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.registry = MemoryRegistry(self.clock)
@@ -51,7 +54,9 @@ class Office:
             clock=self.clock,
             entropy=self.entropy,
         )
-        self.api = Api("registry", room.calls(), cors=Cors(""), telemetry=Telemetry("registry"))
+        versions = VersionReader(self.registry, self.objects, libraries=lambda: self.libraries)
+        calls = {**room.calls(), **VersionsApi(versions).calls()}
+        self.api = Api("registry", calls, cors=Cors(""), telemetry=Telemetry("registry"))
 
     def code(self, runtime: Runtime, part: Part | None) -> str:
         """The code of a server that is published now, where no test says another."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import platform
 from typing import TYPE_CHECKING
 
+from servery.domain.library_table import RULES, as_text, library_table, serves
 from servery.domain.manifest import Runtime
 from servery.errors import IncompatibleRuntimeError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from servery.domain.manifest import Manifest
     from servery.ports import ModelRuntime
 
@@ -17,14 +21,14 @@ LIBRARY = {Runtime.ONNX: "onnxruntime", Runtime.JOBLIB: "scikit-learn"}
 def load_runtime(runtime: Runtime, content: bytes, manifest: Manifest) -> ModelRuntime:
     """A `RuntimeFactory`: make a runtime out of the bytes of a model file.
 
-    The library that computes has to have the major and minor version that the manifest names,
-    and the bytes the digest that it names.
+    The libraries have to be as near to those that the manifest names as `library_table` says,
+    and the bytes to have the digest that it names.
 
     Raises:
         IncompatibleRuntimeError: another version of the library; the sentence is a table.
         ArtifactError: the bytes are not those of the manifest, or cannot be read.
     """
-    check_library(runtime, manifest.libraries, installed_version(runtime))
+    check_library(runtime, manifest.libraries, _here(runtime, manifest.libraries))
     digest = manifest.files.get(runtime.filename, "")
     if runtime is Runtime.ONNX:
         from servery.adapters.onnx_runtime import OnnxRuntime  # noqa: PLC0415
@@ -55,24 +59,29 @@ def installed_version(runtime: Runtime) -> str:
         ) from error
 
 
-def check_library(runtime: Runtime, libraries: dict[str, str], installed: str) -> None:
-    """Let a model pass only where the library that computes has the version it was proven with.
+def check_library(runtime: Runtime, libraries: dict[str, str], here: Mapping[str, str]) -> None:
+    """Let a model pass only where the libraries are near enough to those it was proven with.
+
+    Args:
+        runtime: What is to compute.
+        libraries: Name to version, as the manifest says.
+        here: Name to version of what is there.
 
     Raises:
-        IncompatibleRuntimeError: major or minor version differ; the sentence is a table.
+        IncompatibleRuntimeError: they are not; the sentence is a table of what fits.
     """
-    name = LIBRARY[runtime]
-    made_with = libraries.get(name, "not recorded")
-    if made_with.split(".")[:2] == installed.split(".")[:2]:
-        return
-    fits = ".".join([*made_with.split(".")[:2], "*"]) if name in libraries else "a new training"
-    rows = [
-        ("library", "made with", "here", "fits"),
-        (name, made_with, installed, fits),
-    ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    table = "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
-    raise IncompatibleRuntimeError(f"the libraries do not fit the model\n{table}")
+    table = library_table(runtime, libraries, here)
+    if not serves(table):
+        raise IncompatibleRuntimeError(f"the libraries do not fit the model\n{as_text(table)}")
+
+
+def _here(runtime: Runtime, libraries: Mapping[str, str]) -> dict[str, str]:
+    """The libraries that matter for a model, as they are here; what computes is imported."""
+    computes = {LIBRARY[runtime]: installed_version(runtime)}
+    if runtime is Runtime.ONNX:
+        return computes
+    from servery.adapters.deployed_libraries import installed  # noqa: PLC0415
+
+    others = [rule.library for rule in RULES[runtime] if rule.library in libraries]
+    found = {name: installed(name) for name in others if name != "python"}
+    return {**found, "python": platform.python_version(), **computes}

@@ -12,7 +12,6 @@ from servery.domain.manifest import ModelRef, Runtime
 from servery.domain.pipeline_spec import StepName
 from servery.domain.versioning import Identity
 
-
 OUR_OWN = frozenset({"training", "search"})
 """Origins of versions that our own training made, whose pickles are ours."""
 

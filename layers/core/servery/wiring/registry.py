@@ -11,6 +11,7 @@ from servery.wiring.settings import SystemClock, allowed_origins, setting
 if TYPE_CHECKING:
     from servery.ports import ReleaseQueue
     from servery.usecases.registry.reading import RegistryReader
+    from servery.usecases.registry.versions import VersionReader
 
 __all__ = [
     "SystemClock",
@@ -21,6 +22,7 @@ __all__ = [
     "registry",
     "registry_reader",
     "release_queue",
+    "version_reader",
 ]
 
 
@@ -32,6 +34,15 @@ def registry_reader() -> RegistryReader:
     return RegistryReader(
         registry(), object_store(), code=server_publisher().code, clock=SystemClock()
     )
+
+
+@cache
+def version_reader() -> VersionReader:
+    """What answers questions about versions."""
+    from servery.adapters.deployed_libraries import deployed_libraries
+    from servery.usecases.registry.versions import VersionReader
+
+    return VersionReader(registry(), object_store(), libraries=deployed_libraries)
 
 
 @cache

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from servery.domain.deployment import Deployment
 from servery.domain.records import ReleaseRecord
+from servery.domain.version_diff import VersionDiff
 from servery.edge.operations.describing import PAGE, READING, Operation
 from servery.usecases.registry.asking import ReleaseRequest
+from servery.usecases.registry.auditing import Audit
 from servery.usecases.registry.editing import PoliciesRequest
+from servery.usecases.registry.fitting import FitList
+from servery.usecases.registry.lineage_views import LineageView
 from servery.usecases.registry.returning import RollBackRequest
 from servery.usecases.registry.views import (
     DeploymentView,
@@ -17,11 +21,37 @@ from servery.usecases.registry.views import (
     VersionView,
 )
 
+_TRAINING = "`trN` of it; the released one, or else the last one, when left out."
+
 OPERATIONS: dict[str, Operation] = {
     "list_models": Operation("All models", (ModelList,), errors=(422, 503), query=PAGE),
     "get_model": Operation("One model, whole", (ModelView,), errors=READING, query=PAGE),
     "get_version": Operation(
         "One version: its trainings and from what it was made", (VersionView,), errors=READING
+    ),
+    "get_lineage": Operation(
+        "From what data, code and training a version came, and who serves it",
+        (LineageView,),
+        errors=READING,
+        query={"training": _TRAINING},
+    ),
+    "diff_versions": Operation(
+        "What is another in a second version, in words and figures",
+        (VersionDiff,),
+        errors=READING,
+        query={
+            "with": "The second version.",
+            "training": _TRAINING,
+            "with_training": "The same of the second version.",
+        },
+    ),
+    "get_fit": Operation(
+        "Which versions the deployed libraries can serve", (FitList,), errors=READING
+    ),
+    "audit_artifacts": Operation(
+        "Whether every artifact is registered and every registration there",
+        (Audit,),
+        errors=READING,
     ),
     "list_trainings": Operation("Runs of training", (RunList,), errors=READING, query=PAGE),
     "get_deployment": Operation(
