@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import io
+import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import joblib
@@ -12,10 +15,12 @@ import skl2onnx
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from skl2onnx.common.onnx_optimisation_identity import onnx_remove_node_identity
 
+from servery.adapters.boosted_trees import register_boosting
 from servery.adapters.forest_blocks import divide
 from servery.adapters.hist_gradient_boosting import CONVERTERS
 from servery.adapters.onnx_cutter import mark_features
 from servery.domain.digest import check_digest
+from servery.domain.own_classes import own_packages
 from servery.domain.signature import Task
 from servery.errors import RejectedError
 
@@ -51,6 +56,7 @@ def export(content: bytes, *, digest: str, signature: Signature) -> tuple[bytes,
     if signature.task is Task.CLASSIFICATION:
         options = {id(pipeline.steps[-1][1]): {"zipmap": False}}
     try:
+        _register(pipeline.steps[-1][1])
         converted, topology = skl2onnx.convert_sklearn(
             pipeline,
             initial_types=inputs,
@@ -65,6 +71,18 @@ def export(content: bytes, *, digest: str, signature: Signature) -> tuple[bytes,
     divided = divide(graph)
     graphs = [graph] if divided is None else [divided, graph]
     return tuple(bytes(each.SerializeToString()) for each in graphs)
+
+
+def _register(estimator: Any) -> None:  # noqa: ANN401 - untyped library
+    """Tell skl2onnx what it does not know by itself.
+
+    A package of the user's own says how its classes are converted in its `onnx_converters`, which
+    register themselves when they are imported.
+    """
+    register_boosting(estimator)
+    for package in sorted(own_packages() & sys.modules.keys()):  # unpickling has imported them
+        if find_spec(f"{package}.onnx_converters") is not None:
+            importlib.import_module(f"{package}.onnx_converters")
 
 
 def _features(topology: Any, estimator: Any) -> str:  # noqa: ANN401 - untyped library

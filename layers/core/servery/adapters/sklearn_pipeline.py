@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 from sklearn.compose import ColumnTransformer
@@ -10,14 +9,14 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from servery.adapters.estimator_classes import check_kind, check_transforms, make
 from servery.domain.estimators import check_estimator, check_transformer
 from servery.domain.signature import Dtype
-from servery.errors import InvalidSpecError, Violation
 
 if TYPE_CHECKING:
     from servery.domain.spec import Column, ModelSpec, Step
 
-_BY_TREES = ("sklearn.ensemble.", "sklearn.tree.")
+_BY_TREES = ("lightgbm.", "sklearn.ensemble.", "sklearn.tree.", "xgboost.")
 
 
 def build_pipeline(spec: ModelSpec) -> Pipeline:
@@ -27,7 +26,8 @@ def build_pipeline(spec: ModelSpec) -> Pipeline:
     numeric features first, then text, each in the order of the spec.
 
     Raises:
-        InvalidSpecError: a class is not on the allow-list, or does not take its parameters.
+        InvalidSpecError: a class is not on the allow-list or not here, or does not take its
+            parameters.
     """
     check_estimator(spec.task, spec.estimator.class_path)
     places = _places(spec)
@@ -106,26 +106,18 @@ def _steps(steps: list[Step], group: int) -> list[tuple[str, Any]]:
     for number, step in enumerate(steps):
         field = f"preprocessing[{group}].steps[{number}]"
         check_transformer(step.class_path, f"{field}.class")
-        made.append((f"step{number}", _make(step, field)))
+        transformer = make(step, field)
+        check_transforms(step, transformer, field)
+        made.append((f"step{number}", transformer))
     return made
 
 
 def _estimator(spec: ModelSpec) -> Any:  # noqa: ANN401 - untyped library
-    estimator = _make(spec.estimator, "estimator")
+    estimator = make(spec.estimator, "estimator")
+    check_kind(spec, estimator)
     known = estimator.get_params(deep=False)
     if "random_state" in known and "random_state" not in spec.estimator.params:
         estimator.set_params(random_state=spec.split.seed)
     if "n_jobs" in spec.estimator.params:
         estimator.set_params(n_jobs=1)  # what a pickle says holds in the server, which has one
     return estimator
-
-
-def _make(step: Step, field: str) -> Any:  # noqa: ANN401 - untyped library
-    module, _, name = step.class_path.rpartition(".")
-    maker = getattr(importlib.import_module(module), name)
-    try:
-        return maker(**step.params)
-    except TypeError as error:
-        raise InvalidSpecError(
-            f"{field}.params: {error}", (Violation(f"{field}.params", str(error)),)
-        ) from error

@@ -15,6 +15,7 @@ import scipy
 import sklearn
 from threadpoolctl import threadpool_limits
 
+from servery.adapters.estimator_classes import BOOSTING, extra_libraries
 from servery.adapters.sklearn_pipeline import build_pipeline
 from servery.adapters.sklearn_runtime import feature_matrix
 from servery.domain.feature_names import column_names
@@ -22,6 +23,7 @@ from servery.errors import InvalidInputError, RejectedError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from sklearn.pipeline import Pipeline
 
     from servery.domain.spec import ModelSpec
 
@@ -57,6 +59,31 @@ def fit(
     Raises:
         RejectedError: scikit-learn refuses the parameters or the data; the sentence is its own.
     """
+    pipeline, told = fit_pipeline(spec, numeric, text, target)
+    content = io.BytesIO()
+    joblib.dump(pipeline, content)
+    classifies = spec.task == "classification"
+    return SklearnFit(
+        content=content.getvalue(),
+        classes=pipeline.classes_.tolist() if classifies else None,
+        probabilities=classifies and hasattr(pipeline, "predict_proba"),
+        libraries=libraries(spec),
+        warnings=told,
+        features=None if spec.pair is None else _feature_names(spec, pipeline),
+    )
+
+
+def fit_pipeline(
+    spec: ModelSpec,
+    numeric: NDArray[np.float32] | None,
+    text: NDArray[np.object_] | None,
+    target: NDArray[Any],
+) -> tuple[Pipeline, list[str]]:
+    """The fitted pipeline of a spec, and what the libraries warned of.
+
+    Raises:
+        RejectedError: scikit-learn refuses the parameters or the data; the sentence is its own.
+    """
     _check_categories(spec, text)
     pipeline = build_pipeline(spec)
     with warnings.catch_warnings(record=True) as caught:
@@ -65,29 +92,27 @@ def fit(
             matrix = feature_matrix(numeric, text)
             with threadpool_limits(1 if matrix.size < _FEW_CELLS else None):
                 pipeline.fit(matrix, _target(target))
-        except _REFUSALS as error:
+        except Exception as error:
+            if not _refuses(error):
+                raise
             raise RejectedError(f"{spec.estimator.class_path} refuses to fit: {error}") from error
-    content = io.BytesIO()
-    joblib.dump(pipeline, content)
-    classifies = spec.task == "classification"
-    return SklearnFit(
-        content=content.getvalue(),
-        classes=pipeline.classes_.tolist() if classifies else None,
-        probabilities=classifies and hasattr(pipeline, "predict_proba"),
-        libraries=libraries(),
-        warnings=sorted({f"{w.category.__name__}: {w.message}" for w in caught}),
-        features=None if spec.pair is None else _feature_names(spec, pipeline),
-    )
+    return pipeline, sorted({f"{w.category.__name__}: {w.message}" for w in caught})
 
 
-def libraries() -> dict[str, str]:
-    """Versions of what a fitted pipeline depends on."""
+def _refuses(error: Exception) -> bool:
+    """Whether no other attempt would cure it; LightGBM's own error has no root but Exception."""
+    return isinstance(error, _REFUSALS) or type(error).__module__.startswith(BOOSTING)
+
+
+def libraries(spec: ModelSpec) -> dict[str, str]:
+    """Versions of what the fitted pipeline of a spec depends on."""
     return {
         "python": platform.python_version(),
         "numpy": np.__version__,
         "scipy": scipy.__version__,
         "scikit-learn": sklearn.__version__,
         "joblib": joblib.__version__,
+        **extra_libraries(spec),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from importlib.util import find_spec
 from pathlib import Path
 
 import servery
@@ -10,6 +11,9 @@ import servery
 # What decides what a model is and answers, beyond its data and split, which have digests of
 # their own: a change in one of these files is a change of logic.
 LOGIC = (
+    "adapters/boosted_trees.py",
+    "adapters/estimator_classes.py",
+    "adapters/exact_trees.py",
     "adapters/forest_blocks.py",
     "adapters/hist_gradient_boosting.py",
     "adapters/onnx_cutter.py",
@@ -19,6 +23,7 @@ LOGIC = (
     "adapters/sklearn_runtime.py",
     "adapters/sklearn_trainer.py",
     "adapters/tree_ensemble.py",
+    "adapters/xgboost_labels.py",
     "domain/features.py",
     "usecases/training/export.py",
     "usecases/training/pair_proof.py",
@@ -39,6 +44,20 @@ def library_digest(root: Path = ROOT) -> str:
 def logic_digest(root: Path = ROOT) -> str:
     """SHA-256 (hex) of the source files in `LOGIC`."""
     return _digest(root, [root / name for name in LOGIC])
+
+
+def files_digest(names: list[str], root: Path = ROOT) -> str:
+    """SHA-256 (hex) of some source files of the library; those that are not there do not count."""
+    return _digest(root, [root / name for name in names if (root / name).exists()])
+
+
+def package_digest(package: str) -> str:
+    """SHA-256 (hex) of every source file of a package of the user's own; empty where it is not."""
+    found = find_spec(package)
+    if found is None or found.origin is None:
+        return ""
+    root = Path(found.origin).parent
+    return _digest(root, sorted(root.rglob("*.py")))
 
 
 def _digest(root: Path, files: list[Path]) -> str:

@@ -1,12 +1,17 @@
-"""The allow-list: the only classes that a spec can make the system import."""
+"""The allow-list: the only classes that a spec can make the system import.
+
+Beside those named here, the user's own that the template names: see `own_classes`.
+"""
 
 from __future__ import annotations
 
+from servery.domain.own_classes import own_classes
 from servery.domain.signature import Task
 from servery.errors import InvalidSpecError, Violation
 
 _CLASSIFIERS = frozenset(
     {
+        "lightgbm.LGBMClassifier",
         "sklearn.discriminant_analysis.LinearDiscriminantAnalysis",
         "sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis",
         "sklearn.dummy.DummyClassifier",
@@ -22,10 +27,12 @@ _CLASSIFIERS = frozenset(
         "sklearn.neural_network.MLPClassifier",
         "sklearn.svm.SVC",
         "sklearn.tree.DecisionTreeClassifier",
+        "xgboost.XGBClassifier",
     }
 )
 _REGRESSORS = frozenset(
     {
+        "lightgbm.LGBMRegressor",
         "sklearn.dummy.DummyRegressor",
         "sklearn.ensemble.AdaBoostRegressor",
         "sklearn.ensemble.ExtraTreesRegressor",
@@ -41,6 +48,7 @@ _REGRESSORS = frozenset(
         "sklearn.neural_network.MLPRegressor",
         "sklearn.svm.SVR",
         "sklearn.tree.DecisionTreeRegressor",
+        "xgboost.XGBRegressor",
     }
 )
 TRANSFORMERS = frozenset(
@@ -77,14 +85,24 @@ MOST = {
 }
 
 
+def allowed_estimators(task: Task) -> frozenset[str]:
+    """What a spec may name as its estimator; whether an own class is one, building it tells."""
+    return ESTIMATORS[task] | own_classes()
+
+
+def allowed_transformers() -> frozenset[str]:
+    """What a spec may name as a step of its preprocessing."""
+    return TRANSFORMERS | own_classes()
+
+
 def check_estimator(task: Task, class_path: str) -> None:
     """Let a class path pass only when it is on the list for the task.
 
     Raises:
         InvalidSpecError: it is not; the sentence names what is allowed.
     """
-    if class_path not in ESTIMATORS[task]:
-        allowed = ", ".join(sorted(ESTIMATORS[task]))
+    if class_path not in (listed := allowed_estimators(task)):
+        allowed = ", ".join(sorted(listed))
         raise InvalidSpecError(
             "the estimator is not on the allow-list",
             (Violation("estimator.class", f"allowed for {task}: {allowed}"),),
@@ -97,8 +115,8 @@ def check_transformer(class_path: str, field: str) -> None:
     Raises:
         InvalidSpecError: it is not; the sentence names what is allowed.
     """
-    if class_path not in TRANSFORMERS:
-        allowed = ", ".join(sorted(TRANSFORMERS))
+    if class_path not in (listed := allowed_transformers()):
+        allowed = ", ".join(sorted(listed))
         raise InvalidSpecError(
             "a preprocessing step is not on the allow-list",
             (Violation(field, f"allowed: {allowed}"),),

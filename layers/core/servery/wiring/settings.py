@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 
+from servery.domain.own_classes import own_classes_are
 from servery.errors import FaultError
 
 
@@ -41,3 +42,6 @@ def in_lambda() -> bool:
 def allowed_origins() -> str:
     """The origins whose pages may call, separated by commas."""
     return optional_setting("ALLOWED_ORIGINS")
+
+
+own_classes_are(lambda: optional_setting("OWN_CLASSES"))  # read whenever a spec is
