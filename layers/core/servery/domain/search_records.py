@@ -67,7 +67,7 @@ class Proposal(_Record, frozen=True, kw_only=True, rename={"class_path": "class"
         candidate: Place of its candidate in the spec, from 0.
         class_path: Class of the estimator.
         params: Its parameters.
-        preprocessing: As in the spec.
+        preprocessing: As in the spec; None where it is that of the spec.
         point: What was chosen, by dimension: `max_depth`, or
             `preprocessing[0].steps[1].n_components` for a parameter of a step.
     """
@@ -80,7 +80,7 @@ class Proposal(_Record, frozen=True, kw_only=True, rename={"class_path": "class"
     candidate: int
     class_path: str
     params: dict[str, Any] = {}
-    preprocessing: Any = "auto"
+    preprocessing: Any = None
     point: dict[str, Any] = {}
 
 

@@ -11,6 +11,7 @@ import msgspec
 from servery.domain.accountability import NO_LOG
 from servery.domain.estimators import MOST, TOLERANT, check_estimator, check_transformer
 from servery.domain.metrics import HIGHER_IS_BETTER, higher_is_better
+from servery.domain.search_rules import search_violations
 from servery.domain.signature import Dtype, Task
 from servery.domain.spec import SPOKEN, Column, Mode, ModelSpec, OnFault, Role, Step
 from servery.errors import InvalidSpecError, RejectedError, Violation
@@ -45,6 +46,7 @@ def read_spec(value: Any) -> ModelSpec:  # noqa: ANN401 - anything that JSON or 
         *_target(spec),
         *_task(spec),
         *_servers(spec),
+        *search_violations(spec, _steps),
     ]
     if violations:
         first = violations[0]

@@ -60,6 +60,7 @@ def start(
         "search": record.id,
         "model": model,
         "training_id": record.id,
+        "origin": "search",
         "reuse": True,
         "spec": given,
     }
