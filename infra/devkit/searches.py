@@ -45,7 +45,7 @@ def with_rules(spec: dict[str, Any], **rules: object) -> dict[str, Any]:
     if not spec.get("search"):
         raise UsageError(
             f"The spec of {spec['name']} says nothing about a search.",
-            "Give it a section `search` with candidates, as infra/examples/wine-search.yaml has.",
+            "Give it a section `search` with candidates, as infra/examples/diabetes-search.yaml has.",
         )
     said = {name: value for name, value in rules.items() if value is not None}
     return {**spec, "search": {**spec["search"], **said}}

@@ -21,7 +21,7 @@ _SHOWN = 10
 
 
 class _Started(TyperGroup):
-    """A group whose first word may be what `start` takes: `servery search wine-search`."""
+    """A group whose first word may be what `start` takes: `servery search diabetes-search`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - click's, of typer
         """Put `start` before what is neither a command of the group nor a call for help."""

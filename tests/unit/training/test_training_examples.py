@@ -37,6 +37,7 @@ RUNTIMES = {
     "digits-heavy": Runtime.ONNX,
     "diabetes": Runtime.ONNX,
     "diabetes-joblib": Runtime.JOBLIB,
+    "diabetes-search": Runtime.ONNX,
 }
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
 
