@@ -58,11 +58,22 @@ def chosen(state: dict[str, Any], held: Any, context: dict[str, Any]) -> str:
 def _holds(rule: dict[str, Any], held: Any, context: dict[str, Any]) -> bool:
     if "And" in rule:
         return all(_holds(inner, held, context) for inner in rule["And"])
+    if "IsPresent" in rule:
+        return _is_present(rule["Variable"], held, context) is rule["IsPresent"]
     (comparison,) = _COMPARED & set(rule)
     value, wanted = value_of(rule["Variable"], held, context), rule[comparison]
     if comparison == "NumericEquals":
         return not isinstance(value, bool) and isinstance(value, int | float) and value == wanted
     return type(value) is type(wanted) and value == wanted
+
+
+def _is_present(path: str, held: Any, context: dict[str, Any]) -> bool:
+    """Whether there is anything under a path, be it null."""
+    try:
+        value_of(path, held, context)
+    except (KeyError, TypeError):
+        return False
+    return True
 
 
 def _format(arguments: list[Any]) -> str:
