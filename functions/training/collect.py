@@ -13,9 +13,9 @@ from servery.wiring import training as wiring
 @observed("collect")
 def handler(event: CollectEvent) -> Collected:
     """Store the good rows under the digest of their content."""
-    return collect(
+    return wiring.steps().run(
         event,
-        store=wiring.object_store(),
-        datasets=wiring.datasets(),
-        reader=wiring.table_reader,
+        lambda store: collect(
+            event, store=store, datasets=wiring.datasets_in(store), reader=wiring.table_reader
+        ),
     )

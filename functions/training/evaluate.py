@@ -13,9 +13,9 @@ from servery.wiring import training as wiring
 @observed("evaluate")
 def handler(event: EvaluateEvent) -> Evaluated:
     """Compute the metrics of the runtime that will serve, and ask the gates."""
-    return evaluate(
+    return wiring.steps().run(
         event,
-        store=wiring.object_store(),
-        datasets=wiring.datasets(),
-        load=wiring.runtime_loader,
+        lambda store: evaluate(
+            event, store=store, datasets=wiring.datasets_in(store), load=wiring.runtime_loader
+        ),
     )

@@ -13,9 +13,9 @@ from servery.wiring import training as wiring
 @observed("export")
 def handler(event: ExportEvent) -> Exported:
     """Prove the graph on the held-out rows and choose the runtime."""
-    return export(
+    return wiring.steps().run(
         event,
-        store=wiring.object_store(),
-        datasets=wiring.datasets(),
-        tools=wiring.export_tools(),
+        lambda store: export(
+            event, store=store, datasets=wiring.datasets_in(store), tools=wiring.export_tools()
+        ),
     )

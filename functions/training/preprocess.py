@@ -13,4 +13,6 @@ from servery.wiring import training as wiring
 @observed("preprocess")
 def handler(event: PreprocessEvent) -> Preprocessed:
     """Store training and test rows apart, with the baseline."""
-    return preprocess(event, store=wiring.object_store(), datasets=wiring.datasets())
+    return wiring.steps().run(
+        event, lambda store: preprocess(event, store=store, datasets=wiring.datasets_in(store))
+    )

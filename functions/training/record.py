@@ -13,6 +13,11 @@ from servery.wiring import training as wiring
 @observed("record")
 def handler(event: RecordEvent) -> Recorded:
     """Keep the record and answer with it."""
-    recorded = record(event, registry=wiring.registry(), clock=wiring.SystemClock())
+    recorded = record(
+        event,
+        registry=wiring.registry(),
+        store=wiring.object_store(),
+        clock=wiring.SystemClock(),
+    )
     tell_outcome(recorded)
     return recorded

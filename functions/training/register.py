@@ -5,7 +5,7 @@ from __future__ import annotations
 from servery.edge.steps import step
 from servery.edge.training import observed
 from servery.usecases.training.messages import Registered, RegisterEvent
-from servery.usecases.training.register import register
+from servery.usecases.training.register import confirm, register
 from servery.wiring import training as wiring
 
 
@@ -13,10 +13,11 @@ from servery.wiring import training as wiring
 @observed("register")
 def handler(event: RegisterEvent) -> Registered:
     """Make the training a version's trN."""
-    return register(
+    registry, clock = wiring.registry(), wiring.SystemClock()
+    return wiring.steps().run(
         event,
-        store=wiring.object_store(),
-        registry=wiring.registry(),
-        clock=wiring.SystemClock(),
-        code=wiring.training_code(),
+        lambda store: register(
+            event, store=store, registry=registry, clock=clock, code=wiring.training_code()
+        ),
+        valid=lambda known: confirm(known, event, registry=registry, clock=clock),
     )

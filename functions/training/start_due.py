@@ -11,5 +11,8 @@ from servery.wiring import training as wiring
 def handler(_event: Tick) -> StartedDue:
     """Look at every model with a schedule."""
     return start_due(
-        registry=wiring.registry(), queue=wiring.training_queue(), clock=wiring.SystemClock()
+        registry=wiring.registry(),
+        queue=wiring.training_queue(),
+        pipelines=wiring.pipeline_queue(),
+        clock=wiring.SystemClock(),
     )

@@ -13,9 +13,9 @@ from servery.wiring import training as wiring
 @observed("train")
 def handler(event: TrainEvent) -> Trained:
     """Fit the pipeline on the training rows and store it."""
-    return train(
+    return wiring.steps().run(
         event,
-        store=wiring.object_store(),
-        datasets=wiring.datasets(),
-        trainer=wiring.trainer(),
+        lambda store: train(
+            event, store=store, datasets=wiring.datasets_in(store), trainer=wiring.trainer()
+        ),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from servery.domain.digest import digest_bytes
 from servery.domain.manifest import ModelRef
 from servery.errors import ArtifactError, InvalidInputError
 
@@ -47,6 +48,9 @@ class MemoryObjectStore:
         if content is None:
             raise InvalidInputError(f"{uri} is missing, or may not be read")
         return content
+
+    def stamp(self, uri: str) -> str:
+        return digest_bytes(self.fetch(uri))
 
     def put(self, key: str, content: bytes) -> None:
         self.objects[key] = bytes(content)

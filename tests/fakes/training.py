@@ -15,6 +15,7 @@ from fakes.object_store import MemoryObjectStore
 from fakes.registry import MemoryRegistry
 from servery.adapters.npz_datasets import NpzDataSets
 from servery.domain.manifest import Latency, Manifest
+from servery.domain.steps import Means
 from servery.usecases.training import messages
 from servery.usecases.training.collect import collect
 from servery.usecases.training.evaluate import evaluate
@@ -22,7 +23,8 @@ from servery.usecases.training.export import export
 from servery.usecases.training.preprocess import preprocess
 from servery.usecases.training.products import Code
 from servery.usecases.training.record import record
-from servery.usecases.training.register import register
+from servery.usecases.training.register import confirm, register
+from servery.usecases.training.steps import Machine, Steps
 from servery.usecases.training.tools import Tools
 from servery.usecases.training.train import train
 from servery.wiring import training as wiring
@@ -93,6 +95,8 @@ class Training:
 
     Attributes:
         state: The input, and the result of each step under its name.
+        worked: The steps that did their work, in order: all that were not skipped.
+        means: Step to the code that it works with, where that is not as always.
     """
 
     def __init__(
@@ -104,6 +108,7 @@ class Training:
         store: MemoryObjectStore | None = None,
         registry: MemoryRegistry | None = None,
         code: Code | None = None,
+        asked: dict[str, Any] | None = None,
         **tools: Any,
     ) -> None:
         self.store = store or MemoryObjectStore()
@@ -112,10 +117,19 @@ class Training:
         self.clock = SetClock()
         self.code = code or Code(library="l" * 64, training="t" * 64)
         self._tools = tools
+        self.worked: list[str] = []
+        self.means: dict[str, str] = {}
+        machine = Machine(now=lambda: 0.0, memory_mb=1024, price=lambda seconds: 0.5)
+        self.steps = Steps(self.store, self.clock, self._means, machine)
         key = f"raw/{spec['name']}/data.{spec['data'].get('format', 'csv')}"
         self.store.put(key, data)
         spec = {**spec, "data": {**spec["data"], "uri": self.store.uri(key)}}
-        self.state: dict[str, Any] = {"training_id": training_id, "origin": "test", "spec": spec}
+        self.state: dict[str, Any] = {
+            "training_id": training_id,
+            "origin": "test",
+            "spec": spec,
+            **(asked or {}),
+        }
 
     def run(self, until: str = "register") -> Training:
         """Run the steps that have no result yet, up to one of them."""
@@ -135,7 +149,7 @@ class Training:
     def record(self, **more: Any) -> Any:
         """Record how it ended."""
         event = messages.RecordEvent(run={**self.state, **more}, started="2026-03-01T11:00:00Z")
-        return record(event, registry=self.registry, clock=self.clock)
+        return record(event, registry=self.registry, store=self.store, clock=self.clock)
 
     def file(self, name: str) -> dict[str, Any]:
         """A JSON file that a step left beside the training."""
@@ -148,14 +162,38 @@ class Training:
         prefix = f"models/{model}/{done['version']}/{done['training']}"
         return msgspec.json.decode(self.store.get(f"{prefix}/manifest.json"), type=Manifest)
 
+    def _means(self, step: str, _spec: Any) -> Means:
+        return Means(code=self.means.get(step, "as always"), libraries={"numpy": "2"})
+
+    def _step(self, event: Any, work: Any, **more: Any) -> Any:
+        """The work through the steps, which may find that there is nothing to do."""
+
+        def noted(store: Any) -> Any:
+            self.worked.append(type(event).__name__.removesuffix("Event").lower())
+            return work(store)
+
+        return self.steps.run(event, noted, **more)
+
     def _collect(self, event: Any) -> Any:
-        return collect(event, store=self.store, datasets=self.datasets, reader=wiring.table_reader)
+        return self._step(
+            event,
+            lambda store: collect(
+                event, store=store, datasets=NpzDataSets(store), reader=wiring.table_reader
+            ),
+        )
 
     def _preprocess(self, event: Any) -> Any:
-        return preprocess(event, store=self.store, datasets=self.datasets)
+        return self._step(
+            event, lambda store: preprocess(event, store=store, datasets=NpzDataSets(store))
+        )
 
     def _train(self, event: Any) -> Any:
-        return train(event, store=self.store, datasets=self.datasets, trainer=wiring.trainer())
+        return self._step(
+            event,
+            lambda store: train(
+                event, store=store, datasets=NpzDataSets(store), trainer=wiring.trainer()
+            ),
+        )
 
     def _export(self, event: Any) -> Any:
         real = wiring.export_tools()
@@ -168,12 +206,27 @@ class Training:
             "libraries": real.libraries,
             **self._tools,
         }
-        return export(event, store=self.store, datasets=self.datasets, tools=Tools(**chosen))
+        return self._step(
+            event,
+            lambda store: export(
+                event, store=store, datasets=NpzDataSets(store), tools=Tools(**chosen)
+            ),
+        )
 
     def _evaluate(self, event: Any) -> Any:
-        return evaluate(event, store=self.store, datasets=self.datasets, load=wiring.runtime_loader)
+        return self._step(
+            event,
+            lambda store: evaluate(
+                event, store=store, datasets=NpzDataSets(store), load=wiring.runtime_loader
+            ),
+        )
 
     def _register(self, event: Any) -> Any:
-        return register(
-            event, store=self.store, registry=self.registry, clock=self.clock, code=self.code
+        registry, clock = self.registry, self.clock
+        return self._step(
+            event,
+            lambda store: register(
+                event, store=store, registry=registry, clock=clock, code=self.code
+            ),
+            valid=lambda known: confirm(known, event, registry=registry, clock=clock),
         )

@@ -47,7 +47,10 @@ class Cloud:
         return lambda event: handler(event, None)
 
     def _record(self, event):
-        return record(event, registry=self.training.registry, clock=self.training.clock)
+        training = self.training
+        return record(
+            event, registry=training.registry, store=training.store, clock=training.clock
+        )
 
     def _alert(self, event):
         errors = self.errors.get("Alert", [])

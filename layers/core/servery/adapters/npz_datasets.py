@@ -38,9 +38,11 @@ class NpzDataSets:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
-    def write(self, key: str, columns: Columns) -> None:
-        """Write columns whole."""
-        self._store.put(key, encode(columns))
+    def write(self, key: str, columns: Columns) -> int:
+        """Write columns whole; the size of what was written, in bytes."""
+        content = encode(columns)
+        self._store.put(key, content)
+        return len(content)
 
     def read(self, key: str) -> Columns:
         """Read columns.

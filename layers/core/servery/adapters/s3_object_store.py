@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, ParamValidationError
@@ -24,6 +25,27 @@ _UNREACHABLE = _ABSENT | {
     "NoSuchBucket",
     "PermanentRedirect",
 }
+
+
+def _address(uri: str) -> tuple[str, str]:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    if not uri.startswith("s3://") or not bucket or not key:
+        raise InvalidInputError("data is read from s3://bucket/key")
+    return bucket, key
+
+
+@contextmanager
+def _reading(uri: str) -> Iterator[None]:
+    """What S3 says about an object that the user named, in sentences for the user."""
+    with aws_errors("reading data"):
+        try:
+            yield
+        except ClientError as error:
+            if code_of(error) in _UNREACHABLE:
+                raise InvalidInputError(f"{uri} is missing, or may not be read") from error
+            raise
+        except ParamValidationError as error:
+            raise InvalidInputError(f"{uri} is no address of an object") from error
 
 
 class S3ObjectStore:
@@ -60,18 +82,20 @@ class S3ObjectStore:
         Raises:
             InvalidInputError: it is no such address, there is no object, or no permission.
         """
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
-        if not uri.startswith("s3://") or not bucket or not key:
-            raise InvalidInputError("data is read from s3://bucket/key")
-        with aws_errors("reading data"):
-            try:
-                return self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
-            except ClientError as error:
-                if code_of(error) in _UNREACHABLE:
-                    raise InvalidInputError(f"{uri} is missing, or may not be read") from error
-                raise
-            except ParamValidationError as error:
-                raise InvalidInputError(f"{uri} is no address of an object") from error
+        bucket, key = _address(uri)
+        with _reading(uri):
+            return self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    def stamp(self, uri: str) -> str:
+        """ETag, version and size of `s3://bucket/key`.
+
+        Raises:
+            InvalidInputError: it is no such address, there is no object, or no permission.
+        """
+        bucket, key = _address(uri)
+        with _reading(uri):
+            found = self._client.head_object(Bucket=bucket, Key=key)
+        return f"{found['ETag']} {found.get('VersionId', '')} {found['ContentLength']}"
 
     def put(self, key: str, content: bytes) -> None:
         """Write an object whole."""

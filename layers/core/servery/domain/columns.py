@@ -42,8 +42,8 @@ Columns = dict[str, Values]
 class DataSets(Protocol):
     """Typed columns under keys in the artifacts bucket."""
 
-    def write(self, key: str, columns: Columns) -> None:
-        """Write columns whole."""
+    def write(self, key: str, columns: Columns) -> int:
+        """Write columns whole; the size of what was written, in bytes."""
         ...
 
     def read(self, key: str) -> Columns:

@@ -19,6 +19,10 @@ class ObjectStore(Protocol):
         """All bytes of `s3://bucket/key`; `InvalidInputError` where there is none or no access."""
         ...
 
+    def stamp(self, uri: str) -> str:
+        """What is another as soon as the object at `s3://bucket/key` is; raises as `fetch` does."""
+        ...
+
     def put(self, key: str, content: bytes) -> None:
         """Write an object whole."""
         ...

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
+import platform
 import time
 from functools import cache
 from typing import TYPE_CHECKING
 
 from servery.wiring.aws import object_store, registry
-from servery.wiring.settings import SystemClock, setting
+from servery.wiring.settings import SystemClock, optional_setting, setting
 
 if TYPE_CHECKING:
     from servery.domain.columns import DataSets
     from servery.domain.manifest import Runtime
+    from servery.domain.pipeline_spec import StepName
     from servery.domain.signature import Signature
+    from servery.domain.spec import ModelSpec
+    from servery.domain.steps import Means
     from servery.domain.table import TableReader
-    from servery.ports import ModelRuntime, TrainingQueue
+    from servery.ports import ModelRuntime, ObjectStore, TrainingQueue
+    from servery.usecases.training.messages import TrainEvent
     from servery.usecases.training.products import Code
+    from servery.usecases.training.steps import Machine, Steps
     from servery.usecases.training.tools import Tools
     from servery.usecases.training.train import Trainer
 
 __all__ = [
     "SystemClock",
     "datasets",
+    "datasets_in",
     "export_tools",
+    "has_batch",
     "object_store",
+    "pipeline_queue",
     "registry",
     "runtime_loader",
+    "steps",
     "table_reader",
+    "train_kept",
     "trainer",
     "training_code",
     "training_queue",
@@ -36,9 +47,14 @@ __all__ = [
 @cache
 def datasets() -> DataSets:
     """Typed columns in the artifacts bucket."""
+    return datasets_in(object_store())
+
+
+def datasets_in(store: ObjectStore) -> DataSets:
+    """Typed columns in a store."""
     from servery.adapters.npz_datasets import NpzDataSets
 
-    return NpzDataSets(object_store())
+    return NpzDataSets(store)
 
 
 def table_reader(data_format: str) -> TableReader:
@@ -99,12 +115,60 @@ def training_code() -> Code:
 
 
 @cache
+def steps() -> Steps:
+    """What runs the steps of trainings, and skips those whose output is there."""
+    from servery.usecases.training.steps import Steps
+
+    return Steps(object_store(), SystemClock(), _means, _machine())
+
+
+def _means(step: StepName, spec: ModelSpec) -> Means:
+    from servery.adapters.step_code import step_means
+
+    return step_means(step, spec, logic=training_code().training)
+
+
+def _machine() -> Machine:
+    """What this process runs on; what no function does has no list price here."""
+    from servery.domain.lambda_price import invocation_usd, processor_of
+    from servery.usecases.training.steps import Machine
+
+    memory_mb = int(optional_setting("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0"))
+    processor = processor_of(platform.machine())
+
+    def price(seconds: float) -> float:
+        return invocation_usd(seconds, memory_mb, processor) if memory_mb else 0.0
+
+    return Machine(now=time.perf_counter, memory_mb=memory_mb, price=price)
+
+
+def train_kept(event: TrainEvent) -> bool:
+    """Whether the train step would find its result already there."""
+    return steps().has(event)
+
+
+def has_batch() -> bool:
+    """Whether this stack has AWS Batch for large trainings."""
+    return bool(optional_setting("TRAINING_JOB_QUEUE"))
+
+
+@cache
 def training_queue() -> TrainingQueue:
     """What starts trainings."""
+    return _queue("BATCH_TRAINING_ARN")
+
+
+@cache
+def pipeline_queue() -> TrainingQueue:
+    """What starts trainings as pipelines."""
+    return _queue("PIPELINE_TRAINING_ARN")
+
+
+def _queue(arn: str) -> TrainingQueue:
     import boto3
 
     from servery.adapters.stepfunctions_training_queue import (
         StepFunctionsTrainingQueue,
     )
 
-    return StepFunctionsTrainingQueue(boto3.client("stepfunctions"), setting("BATCH_TRAINING_ARN"))
+    return StepFunctionsTrainingQueue(boto3.client("stepfunctions"), setting(arn))

@@ -101,9 +101,7 @@ def _figures(exported: ExportReport) -> list[RuntimeFigures]:
     return [half.figures[kind] for half in (exported.pair.preprocessor, exported.pair.predictor)]
 
 
-def failed_gates(
-    spec: ModelSpec, metrics: dict[str, float], exported: ExportReport
-) -> list[str]:
+def failed_gates(spec: ModelSpec, metrics: dict[str, float], exported: ExportReport) -> list[str]:
     """The gates that a model does not pass, as sentences with the figure and the bound.
 
     Raises:

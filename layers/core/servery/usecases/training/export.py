@@ -40,12 +40,12 @@ def export(event: ExportEvent, *, store: ObjectStore, datasets: DataSets, tools:
     """
     spec = read_spec(event.spec)
     trained = msgspec.json.decode(
-        store.get(keys.training(event.training_id, "train.json")), type=TrainReport
+        store.get(keys.training(event.trained_by, "train.json")), type=TrainReport
     )
     dataset, split = event.collect.dataset, event.preprocess.split
     columns = datasets.read(keys.split(dataset, split, "test.npz"))
     case = Case(spec, trained.signature, columns, features(spec, columns), tools)
-    content = store.get(keys.training(event.training_id, Runtime.JOBLIB.filename))
+    content = store.get(keys.training(event.trained_by, Runtime.JOBLIB.filename))
     pipeline = load(tools, Runtime.JOBLIB, content, event.train.digest, case.signature)
     check_finite(spec.task, ask(pipeline.model, case.rows))
     graph, parity = _prove(case, pipeline)

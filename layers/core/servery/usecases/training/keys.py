@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from servery.domain.manifest import Part
+    from servery.domain.pipeline_spec import StepName
 
 
 def dataset(digest: str, filename: str) -> str:
@@ -31,3 +32,18 @@ def half(training_id: str, part: Part) -> str:
 def artifact(model: str, version: str, name: str) -> str:
     """The prefix of a registered artifact."""
     return f"models/{model}/{version}/{name}"
+
+
+def step(training_id: str, name: StepName) -> str:
+    """What became of a step of a training."""
+    return training(training_id, f"steps/{name}.json")
+
+
+def memo(name: StepName, digest: str) -> str:
+    """What a step made, under the digest of everything that decides it."""
+    return f"steps/{name}/{digest}.json"
+
+
+def chain(name: StepName, model: str) -> str:
+    """The last output of a step for a model."""
+    return f"steps/{name}/last/{model}.json"

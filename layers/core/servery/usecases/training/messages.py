@@ -171,17 +171,37 @@ class ExportEvent(TrainEvent, frozen=True, kw_only=True):
 
     train: Trained
 
+    @property
+    def trained_by(self) -> str:
+        """The training beside which the fitted pipeline is."""
+        return self.train.work or self.training_id
+
 
 class EvaluateEvent(ExportEvent, frozen=True, kw_only=True):
     """The state behind Export."""
 
     export: Exported
 
+    @property
+    def exported_by(self) -> str:
+        """The training beside which the proven model is."""
+        return self.export.work or self.training_id
+
+    @property
+    def served_from(self) -> str:
+        """The training beside which the file is that will serve: a joblib file was trained."""
+        return self.exported_by if self.export.runtime is Runtime.ONNX else self.trained_by
+
 
 class RegisterEvent(EvaluateEvent, frozen=True, kw_only=True):
     """The state behind Evaluate."""
 
     evaluate: Evaluated
+
+    @property
+    def evaluated_by(self) -> str:
+        """The training beside which the figures are."""
+        return self.evaluate.work or self.training_id
 
 
 class Caught(_Message, frozen=True, kw_only=True, rename="pascal"):

@@ -10,7 +10,7 @@ from servery.domain.digest import digest_bytes
 from servery.domain.spec_rules import read_spec
 from servery.usecases.training import keys
 from servery.usecases.training.messages import Preprocessed, PreprocessEvent
-from servery.usecases.training.split import digest_split, held_out
+from servery.usecases.training.split import ASSIGNMENT, digest_split, held_out
 from servery.usecases.training.statistics import baseline
 
 if TYPE_CHECKING:
@@ -33,8 +33,10 @@ def preprocess(event: PreprocessEvent, *, store: ObjectStore, datasets: DataSets
     split = digest_split(dataset, test)
     train_columns = {name: values.take(~test) for name, values in columns.items()}
     test_columns = {name: values.take(test) for name, values in columns.items()}
-    datasets.write(keys.split(dataset, split, "train.npz"), train_columns)
+    size = datasets.write(keys.split(dataset, split, "train.npz"), train_columns)
     datasets.write(keys.split(dataset, split, "test.npz"), test_columns)
+    # Which row is on which side: with it the digest of the split can be checked by anybody.
+    store.put(keys.split(dataset, split, ASSIGNMENT), test.tobytes())
     described = msgspec.json.encode(baseline(spec, train_columns))
     # Named by its content: another spec may read the same rows with other categories.
     digest = digest_bytes(described)
@@ -44,4 +46,5 @@ def preprocess(event: PreprocessEvent, *, store: ObjectStore, datasets: DataSets
         train_rows=int((~test).sum()),
         test_rows=int(test.sum()),
         baseline=digest,
+        train_bytes=size,
     )

@@ -94,8 +94,8 @@ def read_products(event: RegisterEvent, store: ObjectStore, code: Code, now: str
     Raises:
         ArtifactError: a file of theirs is missing or has changed.
     """
-    exported = _read(store, event, "export.json", ExportReport)
-    trained = _read(store, event, "train.json", TrainReport)
+    exported = _read(store, event.exported_by, "export.json", ExportReport)
+    trained = _read(store, event.trained_by, "train.json", TrainReport)
     made = Made(event, read_spec(event.spec), exported, [], code, now)
     baseline = _baseline(store, event)
     if exported.pair is None:
@@ -112,7 +112,7 @@ def _whole(made: Made, signature: Signature, baseline: Baseline) -> Product:
     return Product(
         model=spec.name,
         description=spec.description,
-        source=keys.training(event.training_id, event.export.runtime.filename),
+        source=keys.training(event.served_from, event.export.runtime.filename),
         digest=event.export.digest,
         signature=signature,
         figures=made.exported.figures,
@@ -134,7 +134,7 @@ def _half(made: Made, part: Part, half: HalfReport, baseline: Baseline) -> Produ
     return Product(
         model=names.pop(part),
         description=f"The features of {spec.name}." if prepares else spec.description,
-        source=keys.half(made.event.training_id, part),
+        source=keys.half(made.event.exported_by, part),
         digest=half.digest,
         signature=half.signature,
         figures=half.figures,
@@ -174,7 +174,7 @@ def _baseline(store: ObjectStore, event: RegisterEvent) -> Baseline:
         keys.split(event.collect.dataset, event.preprocess.split, f"baseline-{digest}.json")
     )
     check_digest(raw, digest, "the baseline")
-    evaluated = _read(store, event, "evaluation.json", EvaluationReport)
+    evaluated = _read(store, event.evaluated_by, "evaluation.json", EvaluationReport)
     found = msgspec.json.decode(raw, type=Baseline)
     return msgspec.structs.replace(found, predictions=evaluated.predictions)
 
@@ -194,5 +194,5 @@ def _logic_libraries(exported: ExportReport) -> dict[str, str]:
     return {**exported.libraries, "python": python}
 
 
-def _read(store: ObjectStore, event: RegisterEvent, filename: str, kind: type[T]) -> T:
-    return msgspec.json.decode(store.get(keys.training(event.training_id, filename)), type=kind)
+def _read(store: ObjectStore, training_id: str, filename: str, kind: type[T]) -> T:
+    return msgspec.json.decode(store.get(keys.training(training_id, filename)), type=kind)

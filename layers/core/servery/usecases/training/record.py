@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from servery.domain.records import Outcome, TrainingRecord
+from servery.domain.pipeline_spec import StepName
+from servery.domain.records import Outcome, StepRecord, StepState, TrainingRecord
 from servery.domain.spec import OnFault
-from servery.errors import ConflictError, UnavailableError
+from servery.errors import ArtifactError, ConflictError, UnavailableError
 from servery.usecases.training import keys
 from servery.usecases.training.messages import (
     Caught,
@@ -23,7 +24,7 @@ from servery.usecases.training.messages import (
 )
 
 if TYPE_CHECKING:
-    from servery.ports import Clock, Registry
+    from servery.ports import Clock, ObjectStore, Registry
 
 T = TypeVar("T")
 _STEPS = {
@@ -34,12 +35,14 @@ _STEPS = {
     "evaluate": Evaluated,
     "register": Registered,
 }
-_ENDINGS = ("error", "record")
+_ENDINGS = ("error", "record", "place", "job")
 _LONGEST_REASON = 2000
 
 
-def record(event: RecordEvent, *, registry: Registry, clock: Clock) -> Recorded:
+def record(event: RecordEvent, *, registry: Registry, store: ObjectStore, clock: Clock) -> Recorded:
     """Tell a poor model or bad data (refused) from a broken system (failed), and keep the record.
+
+    One that was to stop before its last step, and did, is done.
 
     That of a pair is kept with the preprocessor too, under its own name and version.
 
@@ -55,7 +58,7 @@ def record(event: RecordEvent, *, registry: Registry, clock: Clock) -> Recorded:
     exported = _part(event.run, "export", Exported)
     evaluated = _part(event.run, "evaluate", Evaluated)
     registered = _part(event.run, "register", Registered)
-    outcome = _outcome(caught, registered)
+    outcome = _outcome(caught, evaluated, registered)
     done = registered if outcome is Outcome.REGISTERED else None
     recorded = Recorded(
         outcome=outcome,
@@ -64,6 +67,7 @@ def record(event: RecordEvent, *, registry: Registry, clock: Clock) -> Recorded:
         version=done.version if done else "",
         training=done.training if done else "",
         preprocessor=done.preprocessor if done else None,
+        steps=_steps(event.training_id, store),
         reasons=_reasons(caught, evaluated),
         failed_step=_failed_step(event.run) if outcome is Outcome.FAILED else "",
         metrics=evaluated.metrics if evaluated else {},
@@ -84,10 +88,31 @@ def record(event: RecordEvent, *, registry: Registry, clock: Clock) -> Recorded:
     return recorded
 
 
-def _outcome(caught: Caught | None, registered: Registered | None) -> Outcome:
-    if caught is None:
-        return Outcome.REFUSED if registered is None else Outcome.REGISTERED
-    return Outcome.REFUSED if caught.error == "RejectedError" else Outcome.FAILED
+def _outcome(
+    caught: Caught | None, evaluated: Evaluated | None, registered: Registered | None
+) -> Outcome:
+    if caught is not None:
+        return Outcome.REFUSED if caught.error == "RejectedError" else Outcome.FAILED
+    if registered is not None:
+        return Outcome.REGISTERED
+    refused = evaluated is not None and not evaluated.passed
+    return Outcome.REFUSED if refused else Outcome.DONE
+
+
+def _steps(training_id: str, store: ObjectStore) -> dict[StepName, StepRecord]:
+    """What became of the steps; one that was cut off could not say so itself."""
+    found: dict[StepName, StepRecord] = {}
+    for name in StepName if training_id else ():
+        key = keys.step(training_id, name)
+        try:
+            step = msgspec.json.decode(store.get(key), type=StepRecord)
+        except (ArtifactError, msgspec.MsgspecError):
+            continue  # it was never begun
+        if step.state is StepState.RUNNING:
+            step = msgspec.structs.replace(step, state=StepState.FAILED)
+            store.put(key, msgspec.json.encode(step))
+        found[name] = step
+    return found
 
 
 def _part(run: dict[str, Any], name: str, kind: type[T]) -> T | None:
@@ -148,6 +173,7 @@ def _kept(recorded: Recorded, event: dict[str, Any]) -> list[TrainingRecord]:
         training_id=recorded.training_id,
         model=recorded.model,
         outcome=recorded.outcome,
+        steps=recorded.steps,
         reasons=recorded.reasons,
         failed_step=recorded.failed_step,
         version=recorded.version,

@@ -13,7 +13,12 @@ from servery.domain.records import ModelRecord, RegisteredTraining
 from servery.domain.signature import Task
 from servery.errors import ConflictError, NotFoundError, UnavailableError
 from servery.usecases.training import keys
-from servery.usecases.training.messages import Registered, RegisteredHalf, RegisterEvent
+from servery.usecases.training.messages import (
+    Registered,
+    RegisteredHalf,
+    RegisterEvent,
+    model_in,
+)
 from servery.usecases.training.naming import name_training, name_version
 from servery.usecases.training.products import Code, Made, Product, read_products
 
@@ -55,6 +60,29 @@ def register(
         training=last.training,
         preprocessor=halves[0] if halves else None,
     )
+
+
+def confirm(result: Registered, event: RegisterEvent, *, registry: Registry, clock: Clock) -> bool:
+    """Whether what was registered from the very same is still there.
+
+    If so, the model has the present spec from now on: what is another in it, such as the schedule,
+    is no part of any artifact.
+    """
+    own = (model_in(event.spec), result.version, result.training)
+    half = result.preprocessor
+    parts = [own] if half is None else [own, (half.model, half.version, half.training)]
+    if not all(_has(registry, *part) for part in parts):
+        return False
+    if not event.experiment:
+        now = clock.now().isoformat(timespec="seconds")
+        for model, *_ in parts:
+            known = registry.model(model)
+            registry.put_model(msgspec.structs.replace(known, spec=event.spec, updated=now))
+    return True
+
+
+def _has(registry: Registry, model: str, version: str, training: str) -> bool:
+    return any(t.ref.training == training for t in registry.trainings(model, version))
 
 
 def _hold(held: ExitStack, registry: Registry, model: str, owner: str) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from servery.domain.records import ModelRecord
+from servery.domain.pipeline_spec import Pipeline, StepName
 from servery.domain.signature import Task
 from servery.domain.spec import Schedule
+from servery.domain.steps import before, up_to
 from servery.errors import ConflictError, RetryableError, UnavailableError
 
 if TYPE_CHECKING:
+    from servery.domain.records import ModelRecord, TrainingRecord
     from servery.ports import Clock, Registry, TrainingQueue
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,12 +31,23 @@ class StartedDue(msgspec.Struct, frozen=True, kw_only=True):
     started: list[str]
 
 
-def start_due(*, registry: Registry, queue: TrainingQueue, clock: Clock) -> StartedDue:
+class _Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """When a model is trained by itself, out of its spec; the rest of it is not looked at."""
+
+    schedule: Schedule = msgspec.field(default_factory=Schedule)
+    pipeline: Pipeline = msgspec.field(default_factory=Pipeline)
+
+
+def start_due(
+    *, registry: Registry, queue: TrainingQueue, pipelines: TrainingQueue, clock: Clock
+) -> StartedDue:
     """Start the training of each model that is due.
 
     Periods of `every_hours` are counted from 1970. A model is due when no run of its training,
-    by hand or by schedule, began in the present period. The name of the training says the
-    model and the period, so that looking twice, or two at once, starts one training only.
+    by hand or by schedule, began in the present period. Where each step has a period of its own,
+    the pipeline runs up to the last step that is due, and steps whose period is not over keep
+    their last output. The name of the training says the model and the period, so that looking
+    twice, or two at once, starts one training only.
 
     Raises:
         UnavailableError: some could not be started now; the others were.
@@ -42,46 +56,112 @@ def start_due(*, registry: Registry, queue: TrainingQueue, clock: Clock) -> Star
     started: list[str] = []
     failed: list[str] = []
     for model in registry.models():
-        begin = _period(model, now)
-        if begin is None:
-            continue
-        training_id = f"{model.name}-{begin:%Y%m%dT%H%M%SZ}"
-        try:
-            if not _has_run(registry, model.name, begin):
-                event: dict[str, object] = {
-                    "training_id": training_id,
-                    "origin": "schedule",
-                    "spec": model.spec,
-                }
-                queue.start(training_id, event)
-                started.append(training_id)
-        except ConflictError:
-            continue  # it runs already, or has failed without leaving a record
-        except RetryableError:
-            failed.append(training_id)
+        planned = _planned(model)
+        for starter, due in ((queue, _whole), (pipelines, _steps)):
+            try:
+                started += _start(starter, due(model, planned, registry, now))
+            except RetryableError:
+                failed.append(model.name)
     if failed:
-        raise UnavailableError(f"these trainings could not be started: {', '.join(failed)}")
+        raise UnavailableError(f"trainings of these could not be started: {', '.join(failed)}")
     return StartedDue(started=started)
 
 
-def _period(model: ModelRecord, now: datetime) -> datetime | None:
-    """When the present period of a model began; None for one without a schedule.
+def _planned(model: ModelRecord) -> _Planned:
+    """When a model is trained by itself.
 
-    A preprocessor has none: it is trained with its predictor.
+    A preprocessor is not: it is trained with its predictor.
     """
     if model.task == Task.PREPROCESSING:
-        return None
+        return _Planned()
     try:
-        schedule = msgspec.convert(model.spec.get("schedule", {}), Schedule)
+        return msgspec.convert(model.spec, _Planned)
     except msgspec.ValidationError:
-        return None  # registered by other rules than today's
-    if schedule.every_hours is None:
-        return None
-    length = timedelta(hours=schedule.every_hours)
-    return now - (now - _EPOCH) % length
+        return _Planned()  # registered by other rules than today's
 
 
-def _has_run(registry: Registry, model: str, begin: datetime) -> bool:
-    return any(
-        datetime.fromisoformat(run.started) >= begin for run in registry.runs(model, limit=1)
-    )
+_Due = Iterator[tuple[str, dict[str, Any]]]
+
+
+def _start(starter: TrainingQueue, due: _Due) -> list[str]:
+    """Start the first of those that are due of which there is none yet."""
+    for training_id, event in due:
+        try:
+            starter.start(training_id, {"training_id": training_id, **event})
+        except ConflictError:
+            continue  # it runs already, or has failed without leaving a record
+        return [training_id]
+    return []
+
+
+def _whole(model: ModelRecord, planned: _Planned, registry: Registry, now: datetime) -> _Due:
+    """The training of a model in the present period, if it is due."""
+    if planned.schedule.every_hours is None:
+        return
+    begin = _period(planned.schedule.every_hours, now)
+    last = registry.runs(model.name, limit=1)
+    if not any(_started(run) >= begin for run in last):
+        yield _name(model, begin), {"origin": "schedule", "spec": model.spec}
+
+
+def _steps(model: ModelRecord, planned: _Planned, registry: Registry, now: datetime) -> _Due:
+    """The run of the pipeline up to the last step that is due, and nearer ones in its place."""
+    begins = {
+        step: _period(hours, now) for step, hours in sorted(planned.pipeline.every_hours.items())
+    }
+    if not begins:
+        return
+    runs = list(_runs(registry, model.name, min(begins.values())))
+    due = [step for step in StepName if step in begins and not _ran(runs, step, begins[step])]
+    for until in reversed(due):
+        keep = {
+            step: begin.isoformat()
+            for step, begin in begins.items()
+            if step in before(until) and step not in due
+        }
+        yield (
+            f"{_name(model, begins[until])}-{until}",
+            {
+                "origin": "schedule",
+                "spec": model.spec,
+                "reuse": True,
+                "until": until.value,
+                "keep": {step.value: since for step, since in keep.items()},
+            },
+        )
+
+
+def _runs(registry: Registry, model: str, since: datetime) -> Iterator[TrainingRecord]:
+    """The runs of a model that began at some time or later."""
+    page = registry.runs(model)
+    while page:
+        for run in page:
+            if _started(run) < since:
+                return
+            yield run
+        page = registry.runs(model, before=page[-1].training_id)
+
+
+def _ran(runs: list[TrainingRecord], step: StepName, begin: datetime) -> bool:
+    """Whether a run that began in a period was to come as far as a step, and did not keep it."""
+    return any(_started(run) >= begin and _covers(run.event, step) for run in runs)
+
+
+def _covers(event: dict[str, Any], step: StepName) -> bool:
+    if event.get("only"):
+        return bool(event["only"] == step)
+    until = StepName(event.get("until") or StepName.REGISTER)
+    return step in up_to(until) and step not in event.get("keep", {})
+
+
+def _period(hours: int, now: datetime) -> datetime:
+    """When the present period began."""
+    return now - (now - _EPOCH) % timedelta(hours=hours)
+
+
+def _started(run: TrainingRecord) -> datetime:
+    return datetime.fromisoformat(run.started)
+
+
+def _name(model: ModelRecord, begin: datetime) -> str:
+    return f"{model.name}-{begin:%Y%m%dT%H%M%SZ}"
