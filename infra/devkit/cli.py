@@ -16,6 +16,7 @@ from devkit.commands import (
     monitoring,
     predict,
     search,
+    versions,
 )
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ for group in (
     cloud,
     lifecycle,
     search,
+    versions,
     deployment,
     predict,
     monitoring,

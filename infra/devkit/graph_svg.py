@@ -68,7 +68,18 @@ class _Ends:
 
 def svg(record: GraphRecord) -> str:
     """The picture of a graph as one SVG document."""
-    layout = lay_out(record)
+    spec = record.spec
+    return document(lay_out(record), f"Graph {spec.name}", spec.description or spec.name)
+
+
+def document(layout: Layout, title: str, about: str) -> str:
+    """A picture as one SVG document.
+
+    Args:
+        layout: Where the boxes lie; their kinds are those of graphs, which have the colours.
+        title: For those who hear the picture, and
+        about: more about it.
+    """
     drawn = {
         place.key: _measured(place.box) for level in layout.levels for place in level if place.box
     }
@@ -87,7 +98,9 @@ def svg(record: GraphRecord) -> str:
             at[place.key] = _Ends(left + wide / 2, top, bottom, top + height)
             left += wide + _GAP
         top += height + _BETWEEN
-    return _document(record, width, top - _BETWEEN + _MARGIN, [*_arrows(layout, at), *parts])
+    return _document(
+        (title, about), width, top - _BETWEEN + _MARGIN, [*_arrows(layout, at), *parts]
+    )
 
 
 def _row(level: Sequence[Place], drawn: dict[str, Drawn]) -> list[float]:
@@ -169,14 +182,14 @@ def _wrapped(lines: Sequence[str], limit: int) -> list[str]:
     return [part for line in lines for part in textwrap.wrap(line, limit, subsequent_indent="  ")]
 
 
-def _document(record: GraphRecord, width: float, height: float, parts: Sequence[str]) -> str:
-    spec, size = record.spec, f'width="{width:.0f}" height="{height:.0f}"'
+def _document(named: tuple[str, str], width: float, height: float, parts: Sequence[str]) -> str:
+    (title, about), size = named, f'width="{width:.0f}" height="{height:.0f}"'
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}"',
             f' {size} role="img" aria-labelledby="title desc">',
-            f'<title id="title">Graph {escape(spec.name)}</title>',
-            f'<desc id="desc">{escape(spec.description or spec.name)}</desc>',
+            f'<title id="title">{escape(title)}</title>',
+            f'<desc id="desc">{escape(about)}</desc>',
             f"<style>{_STYLE}</style>",
             '<rect class="back" width="100%" height="100%"/>',
             *parts,

@@ -25,13 +25,17 @@ _ALONE = 72
 
 
 def picture(record: GraphRecord, width: int) -> list[str]:
-    """The lines of a graph's picture, none of them longer than `width`.
+    """The lines of a graph's picture, none of them longer than `width`; see `drawn`."""
+    return drawn(lay_out(record), width)
+
+
+def drawn(layout: Layout, width: int) -> list[str]:
+    """The lines of a picture, none of them longer than `width`.
 
     Texts are wrapped narrower until the picture fits; where it cannot, as with many steps side
     by side on a narrow terminal, the boxes of a level stand in several rows and the arrows are
     left out: what each step takes is in its box.
     """
-    layout = lay_out(record)
     for limit in _LIMITS:
         for room, gap in product((width - 4, width // 2, limit + 4), (_WIDE, _TIGHT)):
             rows = [[_drawn(place, limit, room) for place in level] for level in layout.levels]

@@ -47,7 +47,7 @@ def show(screen: Screen, record: GraphRecord, lines: Sequence[str]) -> None:
         screen.say(spec.description)
     screen.say()
     for line in lines:
-        screen.show(_coloured(line))
+        screen.show(coloured(line))
     if record.checked:
         screen.say()
         checked = [[name, p.model, p.version] for name, p in record.checked.items()]
@@ -122,7 +122,8 @@ def _steps_of(row: Mapping[str, Any] | None) -> dict[str, Any]:
     return steps
 
 
-def _coloured(line: str) -> Text:
+def coloured(line: str) -> Text:
+    """A line of a picture in colours."""
     text = Text(line, no_wrap=True, overflow="ignore")
     text.highlight_regex(r"[│─╭╮╰╯┬┴├┤┼▼]", "dim")
     text.highlight_regex(r"(?<=╭ )[^─╮]+(?= ─)", "bold cyan")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from servery.domain.spec import ModelSpec
 
+ASSIGNMENT = "assignment"
+"""Name of the file that says for each row, in a byte, whether it is a test row."""
 FEWEST_ROWS = 10
 _FEWEST_OF_A_CLASS = 2
 _FEWEST_IN_A_PART = 2
