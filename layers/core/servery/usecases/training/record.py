@@ -130,12 +130,14 @@ def _reasons(caught: Caught | None, evaluated: Evaluated | None) -> list[str]:
 
 
 def _sentence(caught: Caught) -> str:
-    """What Lambda put into a cause: JSON with the message among a traceback."""
+    """What Lambda put into a cause, or AWS Batch: JSON with the message among much else."""
     try:
         cause = msgspec.json.decode(caught.cause)
     except msgspec.DecodeError:
         cause = None
-    message = cause.get("errorMessage") if isinstance(cause, dict) else caught.cause
+    message = caught.cause
+    if isinstance(cause, dict):
+        message = cause.get("errorMessage") or cause.get("StatusReason") or ""
     if caught.error == "RejectedError":
         return str(message or "the input was refused")
     return f"{caught.error}: {message}" if message else caught.error
