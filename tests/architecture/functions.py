@@ -15,8 +15,11 @@ FOLDER_OF_LAYER = {
     "CoreLayer": "core",
     "OnnxLayer": "onnx",
     "SklearnLayer": "sklearn",
+    "OwnLayer": "own",
+    "BoostingLayer": "boosting",
     "ExportLayer": "export",
     "ColumnarLayer": "columnar",
+    "SearchLayer": "search",
 }
 
 

@@ -54,7 +54,8 @@ class Machine:
         """The states, and those inside of maps, by name."""
         found = dict(self.states)
         for state in self.states.values():
-            found |= state.get("ItemProcessor", {}).get("States", {})
+            if "ItemProcessor" in state:
+                found |= Machine(state["ItemProcessor"]).all_states()
         return found
 
     def substitutions(self) -> set[str]:
@@ -82,7 +83,10 @@ class Machine:
         state = self.states[name]
         if state["Type"] != "Map":
             return set()
-        build(state["ItemReader"]["Parameters"], held)
+        if "ItemReader" in state:
+            build(state["ItemReader"]["Parameters"], held)
+        else:
+            find(held, state["ItemsPath"])
         given = build(state["ItemSelector"], held, self.items[name])
         inner = Machine(state["ItemProcessor"], self.functions, self.named, self.items)
         return inner.check(given)

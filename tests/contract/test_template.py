@@ -32,6 +32,7 @@ PARAMETERS = {
     "JobConcurrency",
     "CallbackAllowedNetworks",
     "BatchExecutionType",
+    "TrialMemory",
     "GraphAggregators",
 }
 OUTPUTS = {
@@ -42,6 +43,7 @@ OUTPUTS = {
     "LakeBucketName",
     "RegistryTableName",
     "BatchTrainingStateMachineArn",
+    "SearchStateMachineArn",
     "PredictorFunctionName",
     "ReleaseFunctionName",
     "PredictionLogStreamName",

@@ -13,6 +13,26 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True):
     pass
 
 
+class SearchEvent(_Message, frozen=True, kw_only=True):
+    """Input of the execution, which is that of a training too.
+
+    Attributes:
+        search: Id of the search.
+        model: Name of the model.
+        training_id: Of the training that the winner gets.
+        spec: What was asked for.
+        origin: Who asks for the training.
+        reuse: Whether a step whose output is there already is skipped.
+    """
+
+    search: str
+    model: str
+    training_id: str
+    spec: dict[str, Any]
+    origin: str = "search"
+    reuse: bool = True
+
+
 class Rows(_Message, frozen=True, kw_only=True):
     """What Collect and Preprocess of the training answered, as far as a search reads it."""
 
@@ -84,24 +104,16 @@ class LoseEvent(_Message, frozen=True, kw_only=True):
     started: str
 
 
-class ChooseEvent(_Message, frozen=True, kw_only=True):
+class ChooseEvent(SearchEvent, frozen=True, kw_only=True):
     """The state after the last round.
 
     Attributes:
-        search: Id of the search.
-        model: Name of the model.
-        training_id: Of the training that the winner gets.
-        spec: What was asked for.
         collect: What Collect of the training answered, handed on as it is.
         preprocess: What Preprocess answered, likewise.
     """
 
-    search: str
-    model: str
-    training_id: str
-    spec: dict[str, Any]
-    collect: dict[str, Any]
-    preprocess: dict[str, Any]
+    collect: Any
+    preprocess: Any
 
 
 class Chosen(ChooseEvent, frozen=True, kw_only=True):
@@ -110,14 +122,10 @@ class Chosen(ChooseEvent, frozen=True, kw_only=True):
     Attributes:
         number: Of the winning trial.
         registers: Whether a version is to become of it.
-        origin: Who asked for the training.
-        reuse: Whether a step that was done before is skipped.
     """
 
     number: int
     registers: bool
-    origin: str = "search"
-    reuse: bool = True
 
 
 class CloseEvent(_Message, frozen=True, kw_only=True):

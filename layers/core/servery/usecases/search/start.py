@@ -12,6 +12,7 @@ from servery.domain.search_records import SearchRecord, SearchState
 from servery.domain.spec_rules import read_spec
 from servery.errors import InvalidSpecError, ServeryError, Violation
 from servery.usecases.search import keys
+from servery.usecases.search.messages import SearchEvent
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -56,16 +57,9 @@ def start(
     record = _record(model, spec, search, clock.now())
     objects.put(keys.spec(record.id), msgspec.json.encode(given))
     store.add(record)
-    event: dict[str, object] = {
-        "search": record.id,
-        "model": model,
-        "training_id": record.id,
-        "origin": "search",
-        "reuse": True,
-        "spec": given,
-    }
+    event = SearchEvent(search=record.id, model=model, training_id=record.id, spec=given)
     try:
-        queue.start(record.id, event)
+        queue.start(record.id, msgspec.to_builtins(event))
     except ServeryError as error:
         reason = f"the search could not be started: {error}"
         store.change(model, record.id, lambda known: _lost(known, reason, clock.now()))
