@@ -11,11 +11,14 @@ from servery.domain.versioning import (
     Identity,
     Stage,
     Version,
+    check_experiment,
     first_version,
     next_version,
     promoted,
+    stage_of,
     training_name,
     training_number,
+    unused,
 )
 from servery.errors import InvalidVersionError
 
@@ -184,3 +187,61 @@ def test_refused_when_the_text_names_no_training(text):
 def test_refused_when_a_training_has_a_negative_number():
     with pytest.raises(InvalidVersionError):
         training_name(-1)
+
+
+FREE = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,63}", fullmatch=True)
+
+
+@given(VERSIONS)
+def test_a_version_is_in_the_stage_that_its_x_says(version):
+    assert stage_of(str(version)) is version.stage
+
+
+@given(FREE)
+def test_an_experiment_is_no_version_and_no_training_when_its_name_is_free(name):
+    try:
+        stage = stage_of(name)
+    except InvalidVersionError:
+        assert training_name(training_number(name)) == name
+        return
+    assert stage is Stage.EXPERIMENT
+    with pytest.raises(InvalidVersionError):
+        Version.parse(name)
+
+
+@given(st.text(max_size=70))
+def test_a_name_has_one_stage_or_none_whatever_it_is(text):
+    try:
+        stage = stage_of(text)
+    except InvalidVersionError:
+        return
+    assert (stage is Stage.EXPERIMENT) == ("." not in text)
+
+
+@pytest.mark.parametrize("name", ["", "1st", "a b", "a/b", "a.b", "tr0", "tr12", "a\n", "a" * 65])
+def test_refused_when_no_experiment_can_be_called_so(name):
+    with pytest.raises(InvalidVersionError, match="experiment"):
+        check_experiment(name)
+
+
+@given(DEVELOPMENT, st.integers(min_value=0, max_value=5))
+def test_z_is_raised_as_long_as_the_name_is_taken(version, count):
+    taken = {replace(version, logic=version.logic + step) for step in range(count)}
+
+    free = unused(version, taken)
+
+    assert free not in taken
+    assert free == replace(version, logic=version.logic + count)
+
+
+@given(st.lists(VERSIONS, unique_by=str, max_size=6), st.randoms())
+def test_the_order_does_not_depend_on_how_it_was_before(versions, random):
+    shuffled = list(versions)
+    random.shuffle(shuffled)
+    assert sorted(shuffled) == sorted(versions)
+
+
+@given(DEVELOPMENT, IDENTITIES, IDENTITIES)
+def test_a_later_version_is_never_lower_when_only_numbers_count(latest, previous, current):
+    after = next_version(latest, previous, current)
+    assert (after.interface, after.logic) >= (latest.interface, latest.logic)

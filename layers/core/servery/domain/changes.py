@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     bumps: Bump
 
 
-class Ingredients(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingredients:
     """What a version is made of, for comparing it in words; its digests are the `Identity`.
 
     Attributes:
