@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _HEIGHT, _WIDTH, _LEFT = 9, 64, 10
 _STYLES = ("cyan", "yellow", "green", "magenta", "blue", "bright_green", "white", "bright_cyan")
 _FAILED = "✗"
+_TOGETHER = "\N{NO-BREAK SPACE}"
 
 
 class _Canvas:
@@ -87,8 +88,8 @@ def _legend(study: Study) -> Text:
     parts: list[tuple[str, str] | str] = []
     for each in study.architectures:
         if each.number in used:
-            parts += [("● ", _STYLES[each.number % len(_STYLES)]), f"{each.name}   "]
-    return Text.assemble(" " * _LEFT, *parts, ("◆ ", "bold red"), "the best")
+            parts += [(f"●{_TOGETHER}", _STYLES[each.number % len(_STYLES)]), f"{each.name}   "]
+    return Text.assemble(" " * _LEFT, *parts, (f"◆{_TOGETHER}", "bold red"), f"the{_TOGETHER}best")
 
 
 def _line(label: str, cells: list[tuple[str, str]]) -> Text:

@@ -214,8 +214,8 @@ def report(name: str, found: dict[str, list[Found]], trials: int) -> Report:
     made = Report(
         title=f"{name}: {metric}, {'more' if higher else 'less'} is better",
         notes=[
-            f"{len(candidates)} architectures, budget of {trials} trials on all rows, {FOLDS} folds",
-            f"{seeds} seeds: mean ± standard deviation over the seeds",
+            f"{len(candidates)} architectures, a budget of {trials} trials on all rows",
+            f"{FOLDS} folds, {seeds} seeds: mean ± standard deviation over the seeds",
         ],
         columns=["search", "other folds", "test rows", "mean rank", "trials", "processor s"],
     )
