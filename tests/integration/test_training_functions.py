@@ -14,10 +14,19 @@ from fakes.template import ROOT, create_table
 from fakes.training import as_csv, flower_spec, flowers
 from moto import mock_aws
 from servery.domain.manifest import read_manifest
+from servery.errors import RejectedError
 from servery.wiring import training as wiring
 
 STEPS = ("collect", "preprocess", "train", "export", "evaluate", "register")
-CACHED = ("object_store", "registry", "datasets", "training_queue", "training_code")
+CACHED = (
+    "object_store",
+    "registry",
+    "datasets",
+    "training_queue",
+    "pipeline_queue",
+    "training_code",
+    "steps",
+)
 
 
 def _function(verb):
@@ -39,12 +48,14 @@ def aws(monkeypatch):
         create_table(boto3.client("dynamodb"), "RegistryTable", "registry")
         states = boto3.client("stepfunctions")
         role = "arn:aws:iam::123456789012:role/states"
-        machine = states.create_state_machine(
-            name="batch-training",
-            definition=json.dumps({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}),
-            roleArn=role,
-        )
-        monkeypatch.setenv("BATCH_TRAINING_ARN", machine["stateMachineArn"])
+        for name in ("batch-training", "pipeline-training"):
+            machine = states.create_state_machine(
+                name=name,
+                definition=json.dumps({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}),
+                roleArn=role,
+            )
+            setting = f"{name.replace('-', '_').upper()}_ARN"
+            monkeypatch.setenv(setting, machine["stateMachineArn"])
         _forget()
         yield
     _forget()
@@ -177,7 +188,66 @@ def test_due_training_is_started_once_when_the_rule_fires_twice(aws):
     assert json.loads(described["input"])["spec"] == state["spec"]
 
 
-def test_function_has_its_handler_when_it_lies_in_the_room():
-    verbs = {path.stem for path in Path(ROOT / "functions" / "training").glob("*.py")}
+def _run(event):
+    state = dict(event)
+    for verb in STEPS:
+        state[verb] = json.loads(json.dumps(_function(verb)(state)))
+    return state
 
-    assert verbs == {*STEPS, "record", "start_due"}
+
+def test_nothing_is_done_again_when_a_pipeline_finds_everything_unchanged(aws, monkeypatch):
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "3538")
+    _upload(as_csv(flowers(60)))
+    first = _run(_state())
+
+    again = _run({**_state(), "training_id": "flower-2", "reuse": True})
+
+    assert all(again[verb]["skipped"] and again[verb]["from"] == "flower-1" for verb in STEPS)
+    assert again["register"] | {"skipped": None} == first["register"] | {
+        "skipped": None,
+        "from": "flower-1",
+    }
+    done = _function("record")({"run": again, "started": "2026-03-01T12:00:00Z"})
+    assert {step["state"] for step in done["steps"].values()} == {"skipped"}
+    memo = json.loads(_object(f"steps/train/{done['steps']['train']['digest']}.json"))
+    assert memo["training_id"] == "flower-1"
+    assert memo["memory_mb"] == 3538
+    assert memo["cost_usd"] > memo["seconds"] * 3538 / 1024 * 0.0000133
+    kept = wiring.registry().run("flower", "flower-2")
+    assert kept.steps["train"].source == "flower-1"
+
+
+def test_data_are_read_again_when_their_object_was_replaced(aws):
+    _upload(as_csv(flowers(60)))
+    first = _run(_state())
+    _upload(as_csv(flowers(60, seed=1)))
+
+    again = _run({**_state(), "training_id": "flower-2", "reuse": True})
+
+    assert not any(again[verb].get("skipped") for verb in STEPS)
+    assert again["collect"]["dataset"] != first["collect"]["dataset"]
+
+
+def test_train_function_has_nothing_to_do_when_place_is_told_so(aws):
+    _upload(as_csv(flowers(60)))
+    large = {"above_mb": 0}
+    event = _state(pipeline={"large": large})
+    state = _run(event)
+    placed = {k: state[k] for k in ("collect", "preprocess")}
+    other = {**event, **placed, "training_id": "flower-2", "reuse": True}
+
+    assert _function("place")(other) == {"large": False}
+    del other["reuse"]
+    with pytest.raises(RejectedError, match="AWS Batch"):
+        _function("place")(other)
+
+
+def _object(key):
+    return boto3.client("s3").get_object(Bucket="artifacts", Key=key)["Body"].read()
+
+
+def test_function_has_its_handler_when_it_lies_in_the_room():
+    found = {path.stem for path in Path(ROOT / "functions" / "training").glob("*.py")}
+    verbs = {verb for verb in found if not verb.startswith("import_")}
+
+    assert verbs == {*STEPS, "place", "record", "start_due"}

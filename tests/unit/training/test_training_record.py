@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 from fakes.clock import SetClock
+from fakes.object_store import MemoryObjectStore
 from fakes.registry import MemoryRegistry
 from fakes.training import flower_spec
 from servery.domain.records import ModelRecord, Outcome, TrainingRecord
@@ -33,12 +34,17 @@ RESULTS = {
 INPUT = {"training_id": "flower-1", "origin": "cli", "spec": flower_spec()}
 
 
-def _recorded(steps, *, error=None, registry=None, **changes):
+def _recorded(steps, *, error=None, registry=None, store=None, **changes):
     run = {**INPUT, **{name: RESULTS[name] for name in steps}, **changes}
     if error:
         run["error"] = error
     event = RecordEvent(run=run, started="2026-03-01T11:59:00Z")
-    return record(event, registry=registry or MemoryRegistry(), clock=SetClock())
+    return record(
+        event,
+        registry=registry or MemoryRegistry(),
+        store=store or MemoryObjectStore(),
+        clock=SetClock(),
+    )
 
 
 def _caught(name, message):
@@ -197,8 +203,10 @@ def _ran(registry, model, started):
 NOON = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
 
-def _start(registry, queue, now=NOON):
-    return start_due(registry=registry, queue=queue, clock=SetClock(now)).started
+def _start(registry, queue, now=NOON, pipelines=None):
+    pipelines = Queue() if pipelines is None else pipelines
+    clock = SetClock(now)
+    return start_due(registry=registry, queue=queue, pipelines=pipelines, clock=clock).started
 
 
 def test_only_models_with_a_schedule_are_started_when_due():
@@ -243,7 +251,7 @@ def test_the_others_are_started_when_one_cannot_be():
     registry = _registry(a={"every_hours": 1}, b={"every_hours": 1})
     queue = Queue(ThrottledError("too many"))
 
-    with pytest.raises(UnavailableError, match="a-20260301T120000Z"):
+    with pytest.raises(UnavailableError, match="started: a$"):
         _start(registry, queue)
 
     assert list(queue.started) == ["b-20260301T120000Z"]

@@ -2,11 +2,43 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 
+import msgspec
 import pytest
+from fakes.training import flower_spec
+from servery.adapters import step_code
 from servery.adapters.source_digest import LOGIC, ROOT, library_digest, logic_digest
+from servery.domain.pipeline_spec import StepName
+from servery.domain.spec_rules import read_spec
+
+# What a step begins with, beside its own use case: the adapters that it is given.
+ADAPTERS = {
+    "collect": ("csv_table", "parquet_table", "npz_datasets"),
+    "preprocess": ("npz_datasets",),
+    "train": ("npz_datasets", "sklearn_trainer"),
+    "export": (
+        "npz_datasets",
+        "onnx_cutter",
+        "onnx_exporter",
+        "onnx_runtime",
+        "sklearn_runtime",
+        "stopwatch",
+    ),
+    "evaluate": ("npz_datasets", "onnx_runtime", "sklearn_runtime"),
+    "register": (),
+}
+# What reads, refuses and compares specs, and what names things: it decides nothing of an output
+# that the parts of the spec do not say.
+INERT = re.compile(
+    r"errors|(domain|usecases/training)/__init__"
+    r"|domain/(accountability|changes|chosen_spec|estimators|imports|metrics"
+    r"|own_classes|pipeline_spec|records|search_\w+|signature_diff|spec|spec_rules|steps"
+    r"|version_diff|versioning)"
+    r"|adapters/source_digest|usecases/training/keys"
+)
 
 
 @pytest.fixture
@@ -46,6 +78,7 @@ def test_every_adapter_of_training_is_counted_when_it_makes_or_runs_models():
         "adapters/npz_datasets.py",
         "adapters/parquet_table.py",
         "adapters/source_digest.py",
+        "adapters/step_code.py",
         "adapters/stepfunctions_training_queue.py",
         "adapters/stopwatch.py",
     }
@@ -56,4 +89,73 @@ def test_every_adapter_of_training_is_counted_when_it_makes_or_runs_models():
 
     assert not_logic < makers
     assert makers - not_logic <= set(LOGIC)
-    assert imported <= set(LOGIC)
+    assert imported - not_logic <= set(LOGIC)
+
+
+def _imports(path):
+    """The files of the library that a file imports when it runs."""
+    found = set()
+
+    def walk(node):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+                continue
+            if isinstance(child, ast.ImportFrom) and (child.module or "").startswith("servery"):
+                for name in (child.module, *(f"{child.module}.{a.name}" for a in child.names)):
+                    file = ROOT.parent / f"{name.replace('.', '/')}.py"
+                    if file.exists():
+                        found.add(file)
+            walk(child)
+
+    walk(ast.parse(path.read_text()))
+    return found
+
+
+def _reached(starts):
+    seen, pending = set(), list(starts)
+    while pending:
+        path = pending.pop()
+        if path not in seen:
+            seen.add(path)
+            pending += _imports(path)
+    return {path.relative_to(ROOT).as_posix() for path in seen}
+
+
+@pytest.mark.parametrize("step", list(StepName))
+def test_every_file_that_decides_an_output_counts_when_a_step_imports_it(step):
+    starts = [ROOT / "usecases" / "training" / f"{step}.py"]
+    starts += [ROOT / "adapters" / f"{name}.py" for name in ADAPTERS[step]]
+
+    reached = {name for name in _reached(starts) if not INERT.fullmatch(name.removesuffix(".py"))}
+
+    assert reached <= set(step_code.CODE[step])
+    assert all((ROOT / name).exists() for name in step_code.CODE[step])
+
+
+def test_only_what_a_step_works_with_counts_when_a_library_changes(monkeypatch):
+    spec = read_spec(flower_spec())
+    versions = {"scikit-learn": "1.9.1"}
+    monkeypatch.setattr(step_code, "_version", lambda name: versions.get(name, "1"))
+    before = {step: step_code.step_means(step, spec, logic="l") for step in StepName}
+    versions["scikit-learn"] = "2.0"
+
+    after = {step: step_code.step_means(step, spec, logic="l") for step in StepName}
+
+    assert {step for step in StepName if before[step] != after[step]} == {
+        "train",
+        "export",
+        "evaluate",
+    }
+
+
+def test_library_of_an_optional_estimator_counts_when_a_spec_names_it():
+    spec = read_spec(flower_spec())
+    boosted = msgspec.structs.replace(spec.estimator, class_path="lightgbm.LGBMClassifier")
+    other = msgspec.structs.replace(spec, estimator=boosted)
+
+    plain, with_it = (
+        step_code.step_means(StepName.TRAIN, each, logic="l").libraries for each in (spec, other)
+    )
+
+    assert set(with_it) - set(plain) == {"lightgbm", "onnxmltools"}
+    assert all(with_it.values())

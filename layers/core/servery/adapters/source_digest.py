@@ -47,8 +47,8 @@ def logic_digest(root: Path = ROOT) -> str:
 
 
 def files_digest(names: list[str], root: Path = ROOT) -> str:
-    """SHA-256 (hex) of some source files of the library; those that are not there do not count."""
-    return _digest(root, [root / name for name in names if (root / name).exists()])
+    """SHA-256 (hex) of some source files of the library."""
+    return _digest(root, [root / name for name in names])
 
 
 def package_digest(package: str) -> str:

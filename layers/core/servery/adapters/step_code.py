@@ -20,12 +20,16 @@ from servery.domain.steps import Means
 if TYPE_CHECKING:
     from servery.domain.spec import ModelSpec
 
-_ALL = ("domain/digest.py", "domain/signature.py", "usecases/training/messages.py")
+_ALL = (
+    "domain/digest.py",
+    "domain/manifest.py",
+    "domain/signature.py",
+    "usecases/training/messages.py",
+)
 _ROWS = (*_ALL, "adapters/npz_datasets.py", "domain/columns.py")
 _REPORTS = (
     "domain/baseline.py",
     "domain/features.py",
-    "domain/manifest.py",
     "usecases/training/reports.py",
 )
 _RUNTIMES = (
@@ -72,6 +76,7 @@ CODE: dict[StepName, tuple[str, ...]] = {
         *_REPORTS,
         *_RUNTIMES,
         "adapters/boosted_trees.py",
+        "adapters/estimator_classes.py",
         "adapters/exact_trees.py",
         "adapters/forest_blocks.py",
         "adapters/hist_gradient_boosting.py",
@@ -96,7 +101,6 @@ CODE: dict[StepName, tuple[str, ...]] = {
     StepName.REGISTER: (
         *_ALL,
         "domain/baseline.py",
-        "domain/manifest.py",
         "domain/versioning.py",
         "usecases/training/naming.py",
         "usecases/training/products.py",

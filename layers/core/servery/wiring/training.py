@@ -155,20 +155,20 @@ def has_batch() -> bool:
 @cache
 def training_queue() -> TrainingQueue:
     """What starts trainings."""
-    return _queue("BATCH_TRAINING_ARN")
+    return _queue(setting("BATCH_TRAINING_ARN"))
 
 
 @cache
 def pipeline_queue() -> TrainingQueue:
     """What starts trainings as pipelines."""
-    return _queue("PIPELINE_TRAINING_ARN")
+    return _queue(setting("PIPELINE_TRAINING_ARN"))
 
 
-def _queue(arn: str) -> TrainingQueue:
+def _queue(state_machine: str) -> TrainingQueue:
     import boto3
 
     from servery.adapters.stepfunctions_training_queue import (
         StepFunctionsTrainingQueue,
     )
 
-    return StepFunctionsTrainingQueue(boto3.client("stepfunctions"), setting(arn))
+    return StepFunctionsTrainingQueue(boto3.client("stepfunctions"), state_machine)
