@@ -3,7 +3,11 @@
 
 `sam build` calls it through the layer's Makefile. A layer is described by two files in its
 folder: `requirements.txt` names its packages (the versions and hashes come from the lock), and
-`slim.txt`, together with the one beside this script, lists what is left out.
+`slim.txt`, together with the one beside this script, lists what is left out. A third, `system.txt`,
+names files of these packages that the system's linker has to find, and as what. Packages in the
+folder itself, the library or somebody's own, go into the layer as they are.
+
+Modules of others are shipped compiled, without their sources, which would be half of their weight.
 
 The environment decides for what it builds, with the values of the template's parameters:
 `ARCHITECTURE` (x86_64 or arm64), `LAMBDA_RUNTIME` (python3.13), and `SERVERY_LAYERS`: `target`
@@ -29,8 +33,8 @@ if TYPE_CHECKING:
 
 LAYERS = Path(__file__).resolve().parent
 LOCK = LAYERS.parent / "infra" / "locks" / "dev.lock"
-LIBRARY = "servery"
 PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
+LIBRARY = "servery"
 METADATA = "METADATA"  # what importlib.metadata reads a version from
 
 
@@ -77,6 +81,11 @@ class Target:
 def entries(text: str) -> list[str]:
     """The lines of a requirements or slimming file, without comments."""
     return [line for raw in text.splitlines() if (line := raw.split("#")[0].strip())]
+
+
+def packages(source: Path) -> list[str]:
+    """The packages in a layer's folder itself: the library, or somebody's own."""
+    return sorted(path.parent.name for path in source.glob("*/__init__.py"))
 
 
 def pinned(lock: str, names: Iterable[str]) -> str:
@@ -183,22 +192,46 @@ def interpreter(python: str) -> str | None:
     return None
 
 
-def compile_bytecode(folder: Path, target: Target) -> bool:
-    """Compile every module, so that a read-only file system costs nothing at import.
+def expose(folder: Path, destination: Path, lines: Iterable[str]) -> None:
+    """Copy files to where Lambda's linker looks: `libgomp.so.1 = some.libs/libgomp-*`.
+
+    Raises:
+        BuildError: a pattern matches nothing.
+    """
+    destination.mkdir(parents=True, exist_ok=True)
+    for line in lines:
+        name, _, pattern = (part.strip() for part in line.partition("="))
+        found = sorted(folder.glob(pattern))
+        if not found:
+            raise BuildError(f"Nothing matches {pattern} in {folder}: correct system.txt.")
+        shutil.copyfile(found[0], destination / name)
+
+
+def compile_bytecode(folder: Path, target: Target, path: Path, *, alone: bool) -> bool:
+    """Compile modules, so that a read-only file system costs nothing at import.
 
     Unchecked: a file's time on the target differs from the one here, and nobody edits it there.
 
+    Args:
+        folder: What is on the path of modules.
+        target: What they are compiled for.
+        path: Folder of it that is compiled.
+        alone: Leave nothing but what was compiled, or it beside the sources.
+
     Returns:
-        False where this machine has no interpreter of the target's version.
+        False where this machine has no interpreter of the target's version; sources stay then.
     """
     python = interpreter(target.python)
     if python is None:
         return False
     command = [python, "-m", "compileall", "-q", "-f", "-j", "0"]
-    command += ["--invalidation-mode", "unchecked-hash"]
+    command += ["--invalidation-mode", "unchecked-hash", *(["-b"] if alone else [])]
     if not target.local:  # tracebacks then name the files where Lambda has them
         command += ["-s", str(folder), "-p", "/opt/python"]
-    subprocess.run([*command, str(folder)], check=True)  # noqa: S603
+    subprocess.run([*command, str(path)], check=True)  # noqa: S603
+    for source in path.rglob("*.py") if alone else ():
+        if source.with_suffix(".pyc").exists():
+            source.unlink()
     return True
 
 
@@ -223,15 +256,21 @@ def build(layer: str, destination: Path, target: Target) -> Path:
         (folder / f"layer_{layer}.txt").write_text(note)
     else:
         names = entries((source / "requirements.txt").read_text())
-        install(pinned(LOCK.read_text(), names), folder, target)
+        if names:
+            install(pinned(LOCK.read_text(), names), folder, target)
         rules = [LAYERS / "slim.txt", source / "slim.txt"]
         slim(folder, [p for rule in rules if rule.exists() for p in entries(rule.read_text())])
-    if (source / LIBRARY).exists():
+        system = source / "system.txt"
+        if system.exists():
+            expose(folder, destination / "lib", entries(system.read_text()))
+    done = compile_bytecode(folder, target, folder, alone=True)
+    for name in packages(source):
         ignore = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(source / LIBRARY, folder / LIBRARY, ignore=ignore, dirs_exist_ok=True)
-        if not target.local:
+        shutil.copytree(source / name, folder / name, ignore=ignore, dirs_exist_ok=True)
+        if name == LIBRARY and not target.local:
             write_libraries(folder, target)
-    if not compile_bytecode(folder, target):
+        done = compile_bytecode(folder, target, folder / name, alone=False) and done
+    if not done:
         sys.stderr.write(
             f"No Python {target.python} here: the layer {layer} has no bytecode, "
             "and importing it takes two to three times as long.\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from devkit.api import Api
 
 EXAMPLES = ROOT / "infra" / "examples"
+OWN = ROOT / "layers" / "own"
 
 
 def examples() -> list[str]:
@@ -40,9 +42,13 @@ def find(name: str, path: Path) -> Path | None:
 def load(path: Path) -> dict[str, Any]:
     """Read a spec and check it by the same rules as the training will.
 
+    Of the user's own classes all pass that are in `layers/own`; whether the stack lets a spec name
+    them, only the stack can say.
+
     Raises:
         DevkitError: it is no YAML, or breaks a rule; with every field that is wrong.
     """
+    from servery.domain.own_classes import own_classes_instead  # noqa: PLC0415
     from servery.domain.spec_rules import read_spec  # noqa: PLC0415 - only training needs it
     from servery.errors import RejectedError  # noqa: PLC0415
 
@@ -51,7 +57,8 @@ def load(path: Path) -> dict[str, Any]:
     except (OSError, yaml.YAMLError) as error:
         raise DevkitError(f"{path} cannot be read: {error}") from error
     try:
-        read_spec(content)
+        with own_classes_instead(own_classes()):
+            read_spec(content)
     except RejectedError as error:
         raise DevkitError(
             f"{path} is no valid spec{'' if error.violations else f': {error.message}'}.",
@@ -60,6 +67,17 @@ def load(path: Path) -> dict[str, Any]:
         ) from error
     spec: dict[str, Any] = content
     return spec
+
+
+def own_classes() -> list[str]:
+    """Paths of the classes in the packages of `layers/own`, read without importing them."""
+    return [
+        ".".join([*path.relative_to(OWN).with_suffix("").parts, node.name])
+        for package in sorted(OWN.glob("*/__init__.py"))
+        for path in sorted(package.parent.rglob("*.py"))
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef)
+    ]
 
 
 def registered(api: Api, model: str) -> dict[str, Any]:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from servery.ports import ObjectStore
 
 ROOT = Path(__file__).resolve().parents[2]
-LAYERS = {Runtime.ONNX: ("core", "onnx"), Runtime.JOBLIB: ("core", "sklearn")}
+LAYERS = {Runtime.ONNX: ("core", "onnx"), Runtime.JOBLIB: ("core", "sklearn", "own", "boosting")}
 
 
 def find(objects: ObjectStore, prefix: str, manifest_digest: str, version: str = "") -> ModelRef:
@@ -102,12 +102,15 @@ def assemble(ref: ModelRef, objects: ObjectStore, context: Path) -> None:
     skip = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "functions" / "predictor", context / "function", ignore=skip)
     packages = context / "packages"
+    (context / "lib").mkdir()
     with TemporaryDirectory() as scratch:
         for layer in LAYERS[ref.runtime]:
             built = Path(scratch) / layer
             build = [sys.executable, str(ROOT / "layers" / "build.py"), layer, str(built)]
             subprocess.run(build, check=True)  # noqa: S603
             shutil.copytree(built / "python", packages, dirs_exist_ok=True)
+            if (built / "lib").exists():  # what the system's linker has to find
+                shutil.copytree(built / "lib", context / "lib", dirs_exist_ok=True)
         with ZipFile(BytesIO(pack_image(ref, objects))) as model:
             model.extractall(scratch)
         shutil.copytree(Path(scratch) / "python", packages, dirs_exist_ok=True)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
-LAYERS = ("core", "sklearn")
+LAYERS = ("core", "sklearn", "own", "boosting")
 PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 
 
@@ -43,12 +43,15 @@ def assemble(context: Path, layers: Sequence[str] = LAYERS) -> None:
     shutil.copy(image / "run_training.py", context)
     skip = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "functions" / "training", context / "function", ignore=skip)
+    (context / "lib").mkdir()
     with TemporaryDirectory() as scratch:
         for layer in layers:
             built = Path(scratch) / layer
             build = [sys.executable, str(ROOT / "layers" / "build.py"), layer, str(built)]
             subprocess.run(build, check=True)  # noqa: S603
             shutil.copytree(built / "python", context / "packages", dirs_exist_ok=True)
+            if (built / "lib").exists():  # what the system's linker has to find
+                shutil.copytree(built / "lib", context / "lib", dirs_exist_ok=True)
 
 
 def main(arguments: Sequence[str]) -> int:

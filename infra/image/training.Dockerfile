@@ -4,6 +4,7 @@ ARG PYTHON=3.13
 FROM public.ecr.aws/lambda/python:${PYTHON}
 
 COPY packages/ /opt/python/
+COPY lib/ /opt/lib/
 COPY function/ ${LAMBDA_TASK_ROOT}/
 COPY run_training.py /opt/servery/run_training.py
 # As in Lambda: the layers, the function, and boto3, which the runtime brings.

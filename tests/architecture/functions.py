@@ -19,6 +19,8 @@ FOLDER_OF_LAYER = {
     "BoostingLayer": "boosting",
     "ExportLayer": "export",
     "ColumnarLayer": "columnar",
+    "OnnxImportLayer": "onnx_import",
+    "SkopsLayer": "skops",
     "SearchLayer": "search",
 }
 

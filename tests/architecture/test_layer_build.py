@@ -39,7 +39,7 @@ def test_building_is_refused_when_the_lock_lacks_a_package(build_script):
         build_script.pinned(LOCK, ["gamma"])
 
 
-@pytest.mark.parametrize("name", ["core", "onnx", "sklearn", "export", "columnar"])
+@pytest.mark.parametrize("name", ["core", "onnx", "sklearn", "export", "boosting", "columnar"])
 def test_every_named_package_is_locked_when_a_layer_names_it(build_script, name):
     text = (ROOT / "layers" / name / "requirements.txt").read_text()
     lock = (ROOT / "infra/locks/dev.lock").read_text()
@@ -107,6 +107,54 @@ def test_library_stands_alone_when_layers_are_local(build_script, tmp_path):
     python = tmp_path / "python"
     assert sorted(p.name for p in python.iterdir()) == ["layer_core.txt", "servery"]
     assert list(python.glob("servery/__pycache__/errors.*.pyc"))
+
+
+def test_own_packages_are_built_in_when_layers_are_local(build_script, tmp_path):
+    build_script.build("own", tmp_path, build_script.Target.of({"SERVERY_LAYERS": "local"}))
+
+    python = tmp_path / "python"
+    assert sorted(p.name for p in python.iterdir()) == ["layer_own.txt", "own_models"]
+    assert (python / "own_models" / "clipping.py").exists()
+
+
+def _here(build_script):
+    return build_script.Target(python=f"{sys.version_info.major}.{sys.version_info.minor}")
+
+
+def test_modules_of_others_are_shipped_without_sources_when_compiled(build_script, tmp_path):
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "__init__.py").write_text("answer = 42\n")
+
+    done = build_script.compile_bytecode(tmp_path, _here(build_script), tmp_path, alone=True)
+
+    assert done
+    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["__init__.pyc"]
+    program = f"import sys; sys.path[:0] = [{str(tmp_path)!r}]; import lib; print(lib.answer)"
+    said = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, check=True)
+    assert said.stdout == b"42\n"
+
+
+def test_sources_stay_when_nothing_here_compiles_for_the_target(build_script, tmp_path):
+    (tmp_path / "lib.py").write_text("")
+
+    done = build_script.compile_bytecode(
+        tmp_path, build_script.Target(python="2.5"), tmp_path, alone=True
+    )
+
+    assert not done
+    assert (tmp_path / "lib.py").exists()
+
+
+def test_library_is_where_the_linker_looks_when_it_is_exposed(build_script, tmp_path):
+    (tmp_path / "some.libs").mkdir()
+    (tmp_path / "some.libs" / "libgomp-1a2b.so.1.0.0").write_text("x")
+
+    lines = ["libgomp.so.1 = some.libs/libgomp-*"]
+    build_script.expose(tmp_path, tmp_path / "lib", lines)
+
+    assert (tmp_path / "lib" / "libgomp.so.1").read_text() == "x"
+    with pytest.raises(build_script.BuildError, match=r"correct system\.txt"):
+        build_script.expose(tmp_path, tmp_path / "lib", ["a.so = nowhere/*"])
 
 
 def test_only_a_note_is_left_when_other_layers_are_local(build_script, tmp_path):

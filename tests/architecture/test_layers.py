@@ -7,14 +7,17 @@ import sys
 
 import pytest
 
-from architecture.functions import functions, size
+from architecture.functions import FOLDER_OF_LAYER, functions, size
 
 MEGABYTE = 1_000_000
 LAMBDA_LIMIT = 250 * MEGABYTE
 LAMBDA_REFUSES = 250 * 1024 * 1024  # what Lambda means by 250 MB
 ONNX_SERVING_LIMIT = 130 * MEGABYTE
 FRONT_LIMIT = 25 * MEGABYTE
+OURS = {"core": {"servery"}, "own": {"own_models"}}  # what keeps its sources
 UNCHECKED_HASH = b"\x01\x00\x00\x00"  # PEP 552: hash-based, source not checked
+
+ALL = sorted(FOLDER_OF_LAYER.values())
 
 FUNCTIONS = functions()
 FRONT = [f for f in FUNCTIONS if f.front]
@@ -60,19 +63,22 @@ def test_front_function_is_light_when_unzipped(function, layer, tmp_path):
     assert _unzipped(function, layer, tmp_path) <= FRONT_LIMIT
 
 
-@pytest.mark.parametrize("name", ["core", "onnx", "sklearn", "export", "columnar"])
+@pytest.mark.parametrize("name", ALL)
 def test_every_module_is_compiled_for_good_when_a_layer_is_built(layer, name):
     folder = layer(name) / "python"
     tag = sys.implementation.cache_tag
-    sources = [p for p in folder.rglob("*.py") if "__pycache__" not in p.parts]
+    sources = {p for p in folder.rglob("*.py") if "__pycache__" not in p.parts}
+    compiled = set(folder.rglob("*.pyc"))
 
-    assert sources
-    for source in sources:
-        compiled = source.parent / "__pycache__" / f"{source.stem}.{tag}.pyc"
-        assert compiled.read_bytes()[4:8] == UNCHECKED_HASH, source
+    assert {p.relative_to(folder).parts[0] for p in sources} == OURS.get(name, set())
+    beside = {p.parent / "__pycache__" / f"{p.stem}.{tag}.pyc" for p in sources}
+    assert {p for p in compiled if p.parent.name == "__pycache__"} == beside
+    assert compiled
+    for path in compiled:
+        assert path.read_bytes()[4:8] == UNCHECKED_HASH, path
 
 
-@pytest.mark.parametrize("name", ["core", "onnx", "sklearn", "export", "columnar"])
+@pytest.mark.parametrize("name", ALL)
 def test_nothing_needless_is_shipped_when_a_layer_is_built(layer, name):
     shipped = [p for p in layer(name).rglob("*") if p.is_file()]
 
@@ -90,7 +96,10 @@ def _isolated(layer, names, program, *arguments):
     paths = [str(layer(name) / "python") for name in names]
     program = f"import sys\nsys.path[:0] = {paths!r}\n{program}"
     command = [sys.executable, "-S", "-I", "-c", program, *map(str, arguments)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    linked = ":".join(str(layer(name) / "lib") for name in names)  # as Lambda has /opt/lib
+    ended = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={"LD_LIBRARY_PATH": linked}
+    )
     assert ended.returncode == 0, ended.stderr
     return ended.stdout.strip()
 
@@ -165,6 +174,50 @@ print(session.run(None, {"X": x})[0].tolist())
     )
 
     assert said == "[0, 0, 1, 1]"
+
+
+def test_boosting_becomes_onnx_when_all_layers_of_the_export_are_all_there_is(layer):
+    said = _isolated(
+        layer,
+        ["core", "sklearn", "export", "own", "boosting"],
+        """
+import io, joblib, numpy
+from servery.adapters.onnx_exporter import export
+from servery.adapters.onnx_runtime import OnnxRuntime
+from servery.adapters.sklearn_pipeline import build_pipeline
+from servery.domain.digest import digest_bytes
+from servery.domain.own_classes import own_classes_are
+from servery.domain.signature import Dtype, Field, Output, Signature, Task
+from servery.domain.spec_rules import read_spec
+own_classes_are(lambda: "own_models.clipping.QuantileClipper")
+signature = Signature(
+    task=Task.CLASSIFICATION,
+    inputs=[Field(name="x", dtype=Dtype.FLOAT)],
+    output=Output(name="y", dtype=Dtype.STRING, classes=["a", "b"], probabilities=True),
+)
+columns = [
+    {"name": "x", "dtype": "float", "unit": "1"},
+    {"name": "y", "dtype": "string", "unit": "1", "role": "target"},
+]
+clip = [{"columns": ["x"], "steps": [{"class": "own_models.clipping.QuantileClipper"}]}]
+x = numpy.linspace(0, 1, 80, dtype=numpy.float32)[:, None]
+y = numpy.where(x[:, 0] > 0.5, "b", "a")
+for path in ("lightgbm.LGBMClassifier", "xgboost.XGBClassifier"):
+    pipeline = build_pipeline(read_spec({
+        "name": "m", "owner": "o", "task": "classification", "metric": "accuracy",
+        "data": {"uri": "s3://a/b", "target": "y", "columns": columns},
+        "estimator": {"class": path, "params": {"n_estimators": 5}}, "preprocessing": clip,
+    })).fit(x, y)
+    file = io.BytesIO()
+    joblib.dump(pipeline, file)
+    (graph,) = export(file.getvalue(), digest=digest_bytes(file.getvalue()), signature=signature)
+    runtime = OnnxRuntime.load(graph, digest=digest_bytes(graph), signature=signature)
+    print(runtime.predict(x, None)[0][[0, -1]].tolist(), pipeline.predict(x[[0, -1]]).tolist())
+print(any("/lib/libgomp.so.1" in line for line in open("/proc/self/maps")))
+""",
+    )
+
+    assert said.splitlines() == ["['a', 'b'] ['a', 'b']"] * 2 + ["True"]
 
 
 def test_parquet_is_read_when_core_and_columnar_are_all_there_is(layer, tmp_path):

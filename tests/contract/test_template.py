@@ -34,6 +34,8 @@ PARAMETERS = {
     "BatchExecutionType",
     "TrialMemory",
     "GraphAggregators",
+    "Boosting",
+    "OwnClasses",
 }
 OUTPUTS = {
     "ApiUrl",

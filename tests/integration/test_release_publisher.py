@@ -79,7 +79,7 @@ def publisher(cloud, layers):
         "predictor",
         "preprocessor",
         core_layer=layers["core"],
-        runtime_layers={Runtime.ONNX: layers["onnx"], Runtime.JOBLIB: layers["sklearn"]},
+        runtime_layers={Runtime.ONNX: [layers["onnx"]], Runtime.JOBLIB: [layers["sklearn"]]},
         model_layers=LambdaModelLayers(cloud, prefix="stack-model-", bucket="artifacts"),
         pause=lambda seconds: None,
     )
@@ -260,7 +260,7 @@ def test_the_error_says_what_to_do_when_lambda_refuses(
         "predictor",
         "preprocessor",
         core_layer=layers["core"],
-        runtime_layers={Runtime.ONNX: layers["onnx"]},
+        runtime_layers={Runtime.ONNX: [layers["onnx"]]},
         model_layers=LambdaModelLayers(client, prefix="stack-model-", bucket="artifacts"),
         pause=lambda seconds: None,
     )

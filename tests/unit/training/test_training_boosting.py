@@ -106,9 +106,7 @@ def _graph(pipeline, width, path):
             probabilities=classifies,
         ),
     )
-    graphs = export(
-        content.getvalue(), digest=digest_bytes(content.getvalue()), signature=signature
-    )
+    graphs = export(content, digest=digest_bytes(content), signature=signature)
     return OnnxRuntime.load(graphs[-1], digest=digest_bytes(graphs[-1]), signature=signature)
 
 

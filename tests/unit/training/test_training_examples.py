@@ -12,12 +12,14 @@ import jsonschema
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from fakes.template import template
 from fakes.training import EXAMPLES, Training, example
 from servery.domain.manifest import Runtime
 from servery.domain.spec import spec_json_schema
 from servery.domain.spec_rules import read_spec
 from servery.errors import InvalidSpecError
 
+OWN = template()["Parameters"]["OwnClasses"]["Default"]
 SCHEMA = EXAMPLES.parent / "model-spec.schema.json"
 RUNTIMES = {
     "iris": Runtime.ONNX,
@@ -37,9 +39,19 @@ RUNTIMES = {
     "digits-heavy": Runtime.ONNX,
     "diabetes": Runtime.ONNX,
     "diabetes-joblib": Runtime.JOBLIB,
+    "breast-cancer-lightgbm": Runtime.ONNX,
+    "diabetes-xgboost": Runtime.ONNX,
+    "wine-clipped": Runtime.ONNX,
+    "wine-density": Runtime.JOBLIB,
     "diabetes-search": Runtime.ONNX,
 }
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
+
+
+@pytest.fixture(autouse=True)
+def own_classes(monkeypatch):
+    """As the template names them."""
+    monkeypatch.setenv("OWN_CLASSES", OWN)
 
 
 def test_schema_is_current_when_compared():

@@ -10,7 +10,7 @@ can tell versions from the function itself.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -42,7 +42,7 @@ class LambdaServerPublisher:
         predictor: Name of the function that serves models, and the predictors of pairs.
         preprocessor: Name of the function that serves the preprocessors of pairs.
         core_layer: ARN of the library's layer version.
-        runtime_layers: ARN of the layer version of each runtime.
+        runtime_layers: ARNs of the layer versions of each runtime.
         model_layers: The layers that models are packed in.
         pause: Waits so many seconds; polling backs off from 0.05 to 1 s, about two minutes whole.
     """
@@ -54,7 +54,7 @@ class LambdaServerPublisher:
         preprocessor: str,
         *,
         core_layer: str,
-        runtime_layers: dict[Runtime, str],
+        runtime_layers: Mapping[Runtime, Sequence[str]],
         model_layers: LambdaModelLayers,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -128,7 +128,7 @@ class LambdaServerPublisher:
     def _publish(self, ref: ModelRef, mode: Mode, release_id: str, image: str) -> Server:
         function = self._function(ref.part)
         layer = self._model_layers.add(ref.model, release_id, image) if image else ""
-        layers = [self._core_layer, self._runtime_layers[ref.runtime], *([layer] if layer else [])]
+        layers = [self._core_layer, *self._runtime_layers[ref.runtime], *([layer] if layer else [])]
         published = next(
             (n for n, v in self._versions(function) if v.get(f"{PREFIX}RELEASE") == release_id), ""
         )
@@ -199,7 +199,7 @@ class LambdaServerPublisher:
                 raise
 
     def _identity(self, code_sha256: str, runtime: Runtime) -> str:
-        return digest_value([code_sha256, self._core_layer, self._runtime_layers[runtime]])[:16]
+        return digest_value([code_sha256, self._core_layer, *self._runtime_layers[runtime]])[:16]
 
 
 def _unchanged_since(config: Config) -> dict[str, Any]:

@@ -135,6 +135,7 @@ def server_publisher() -> LambdaServerPublisher:
     from servery.domain.manifest import Runtime
 
     client = boto3.client("lambda")
+    boosting = [layer for layer in [optional_setting("BOOSTING_LAYER_ARN")] if layer]
     # Only a release publishes; the registry's function asks for the deployed code alone.
     prefix = optional_setting("MODEL_LAYER_PREFIX")
     return LambdaServerPublisher(
@@ -143,8 +144,8 @@ def server_publisher() -> LambdaServerPublisher:
         setting("PREPROCESSOR_FUNCTION"),
         core_layer=setting("CORE_LAYER_ARN"),
         runtime_layers={
-            Runtime.ONNX: setting("ONNX_LAYER_ARN"),
-            Runtime.JOBLIB: setting("SKLEARN_LAYER_ARN"),
+            Runtime.ONNX: [setting("ONNX_LAYER_ARN")],
+            Runtime.JOBLIB: [setting("SKLEARN_LAYER_ARN"), setting("OWN_LAYER_ARN"), *boosting],
         },
         model_layers=LambdaModelLayers(client, prefix=prefix, bucket=setting("ARTIFACTS_BUCKET")),
     )
