@@ -13,7 +13,7 @@ from fakes.registry import MemoryRegistry
 from fakes.training import flower_spec
 from servery.domain.records import ModelRecord, Outcome, TrainingRecord
 from servery.errors import ConflictError, NotFoundError, ThrottledError, UnavailableError
-from servery.usecases.training.messages import RecordEvent
+from servery.usecases.training.messages import CollectEvent, RecordEvent
 from servery.usecases.training.record import record
 from servery.usecases.training.start_due import start_due
 
@@ -251,7 +251,7 @@ def test_the_others_are_started_when_one_cannot_be():
     registry = _registry(a={"every_hours": 1}, b={"every_hours": 1})
     queue = Queue(ThrottledError("too many"))
 
-    with pytest.raises(UnavailableError, match="started: a$"):
+    with pytest.raises(UnavailableError, match=r"started: a$"):
         _start(registry, queue)
 
     assert list(queue.started) == ["b-20260301T120000Z"]
@@ -279,6 +279,152 @@ def test_a_pair_is_trained_once_when_both_halves_have_its_schedule():
     )
 
     assert _start(registry, Queue()) == ["flower-20260301T120000Z"]
+
+
+HOURLY = {"every_hours": {"collect": 1, "train": 24, "register": 168}}
+
+
+def _stepwise(every=HOURLY, *runs):
+    """A model whose steps have periods of their own, and (start, event) of its runs."""
+    registry = MemoryRegistry()
+    spec = {**flower_spec(), "pipeline": every}
+    registry.put_model(
+        ModelRecord(
+            name="flower",
+            owner="tests",
+            task="classification",
+            description="",
+            spec=spec,
+            updated="2026-02-01T00:00:00Z",
+        )
+    )
+    for number, (started, event) in enumerate(runs):
+        registry.put_run(
+            TrainingRecord(
+                training_id=f"flower-{number}",
+                model="flower",
+                outcome=Outcome.DONE,
+                started=started,
+                finished=started,
+                event=event,
+            )
+        )
+    return registry
+
+
+def _pipelines(registry, pipelines=None):
+    queue, pipelines = Queue(), Queue() if pipelines is None else pipelines
+    _start(registry, queue, pipelines=pipelines)
+    assert not queue.started
+    return list(pipelines.started.values())
+
+
+@pytest.mark.parametrize(
+    ("runs", "until", "keep"),
+    [
+        ([], "register", {}),
+        (
+            [("2026-03-01T00:10:00Z", {})],
+            "collect",
+            {},
+        ),
+        ([("2026-03-01T12:10:00Z", {})], None, {}),
+        (
+            [("2026-02-27T10:00:00Z", {}), ("2026-03-01T12:10:00Z", {"until": "collect"})],
+            "train",
+            {"collect": "2026-03-01T12:00:00+00:00"},
+        ),
+        (
+            [("2026-02-18T10:00:00Z", {}), ("2026-03-01T12:10:00Z", {"until": "train"})],
+            "register",
+            {"collect": "2026-03-01T12:00:00+00:00", "train": "2026-03-01T00:00:00+00:00"},
+        ),
+        (
+            [("2026-02-27T10:00:00Z", {}), ("2026-03-01T12:10:00Z", {"only": "train"})],
+            "collect",
+            {},
+        ),
+        (
+            [
+                ("2026-02-27T10:00:00Z", {}),
+                ("2026-03-01T12:10:00Z", {"until": "train", "keep": {"train": "x"}}),
+            ],
+            "train",
+            {"collect": "2026-03-01T12:00:00+00:00"},
+        ),
+    ],
+    ids=["never ran", "an hour", "nothing", "a day", "a week", "alone", "kept"],
+)
+def test_pipeline_runs_up_to_the_last_step_that_is_due(runs, until, keep):
+    events = _pipelines(_stepwise(HOURLY, *runs))
+
+    if until is None:
+        assert events == []
+        return
+    (event,) = events
+    assert (event["until"], event["keep"]) == (until, keep)
+    assert event["reuse"] is True
+    assert event["origin"] == "schedule"
+    read = msgspec.convert(event, CollectEvent)
+    assert [step.isoformat() for step in read.keep.values()] == list(keep.values())
+
+
+def test_nearer_step_is_run_when_the_farther_one_has_failed_without_a_record():
+    pipelines = Queue()
+    first = _pipelines(_stepwise(), pipelines)
+    again = _pipelines(_stepwise(), pipelines)
+
+    assert [event["until"] for event in first] == ["register"]
+    assert [event["until"] for event in again] == ["register", "train"]
+
+
+def test_all_runs_of_a_period_count_when_they_are_more_than_a_page():
+    hours = [f"2026-02-{day:02}T{hour:02}:10:00Z" for day in (26, 27, 28) for hour in range(24)]
+    runs = [(hours[0], {}), *((hour, {"until": "collect"}) for hour in hours[1:])]
+
+    (event,) = _pipelines(_stepwise({"every_hours": {"collect": 1, "register": 168}}, *runs))
+
+    assert event["until"] == "collect"
+
+
+def test_name_fits_an_execution_when_a_step_is_in_it():
+    name, pipelines = "m" * 48, Queue()
+    registry = _stepwise({"every_hours": {"preprocess": 1}})
+    flower = registry.model("flower")
+    registry.put_model(msgspec.structs.replace(flower, name=name))
+
+    _start(registry, Queue(), pipelines=pipelines)
+
+    assert len(pipelines.started) == 2
+    assert max(map(len, pipelines.started)) <= 80
+
+
+def test_done_is_recorded_when_the_steps_that_were_asked_for_ended_well():
+    assert _recorded(["collect", "preprocess"]).outcome is Outcome.DONE
+    assert _recorded(["collect", "preprocess", "train", "export", "evaluate"]).outcome is (
+        Outcome.DONE
+    )
+
+
+def test_steps_are_recorded_with_what_became_of_them():
+    store = MemoryObjectStore()
+    store.put(
+        "trainings/flower-1/steps/collect.json",
+        b'{"state":"skipped","started":"2026-03-01T11:59:00Z","from":"flower-0"}',
+    )
+    store.put(
+        "trainings/flower-1/steps/train.json",
+        b'{"state":"running","started":"2026-03-01T11:59:01Z","attempt":3}',
+    )
+    registry = MemoryRegistry()
+
+    found = _recorded(
+        ["collect"], registry=registry, store=store, error=_caught("FaultError", "cut off")
+    )
+
+    assert found.steps["collect"].source == "flower-0"
+    assert (found.steps["train"].state, found.steps["train"].attempt) == ("failed", 3)
+    assert registry.run("flower", "flower-1").steps == found.steps
 
 
 def test_the_run_of_a_pair_is_recorded_with_both_halves_when_registered():
