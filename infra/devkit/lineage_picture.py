@@ -125,11 +125,12 @@ def _serving(serving: Mapping[str, Any]) -> Box:
 def _request(request: Mapping[str, Any] | None) -> dict[str, tuple[str, Box]]:
     if not request:
         return {}
+    rows = request["rows"]
     route = [request["route"], f"cache {request['cache']}" if request["cache"] == "hit" else ""]
     does = (
         request["request_id"],
         request["time"][:19].replace("T", " "),
-        f"{request['rows']} rows, {', '.join(filter(None, route))}",
+        f"{rows} {'row' if rows == 1 else 'rows'}, {', '.join(filter(None, route))}",
     )
     return {"request": (request["model_version"], Box("prediction", "request", does))}
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from devkit import history, outcomes
+from devkit.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,11 +62,35 @@ def uploader(deployed: Deployed) -> Callable[[str, Path], None]:
     return put
 
 
-def start(deployed: Deployed, spec: dict[str, Any]) -> Started:
-    """Start the training state machine on a spec whose data is in S3 already."""
+def named(experiment: str | None) -> dict[str, str]:
+    """What an event says of an experiment; nothing where it is none.
+
+    Raises:
+        UsageError: no experiment can be called so.
+    """
+    from servery.domain.versioning import check_experiment  # noqa: PLC0415
+    from servery.errors import InvalidVersionError  # noqa: PLC0415
+
+    if experiment is None:
+        return {}
+    try:
+        check_experiment(experiment)
+    except InvalidVersionError as error:
+        raise UsageError(f"No experiment is called {experiment!r}.", f"{error}.") from error
+    return {"experiment": experiment}
+
+
+def start(deployed: Deployed, spec: dict[str, Any], **more: str) -> Started:
+    """Start the training state machine on a spec whose data is in S3 already.
+
+    Args:
+        deployed: The stack.
+        spec: What is trained.
+        more: What else the event says.
+    """
     model = str(spec["name"])
     training_id = name_training(model, datetime.now(UTC))
-    event = {"training_id": training_id, "origin": "cli", "spec": spec}
+    event = {"training_id": training_id, "origin": "cli", "spec": spec, **more}
     answer = deployed.target.client("stepfunctions").start_execution(
         stateMachineArn=deployed.outputs["BatchTrainingStateMachineArn"],
         name=training_id,

@@ -17,7 +17,7 @@ from servery.domain.records import (
     VersionRecord,
 )
 from servery.domain.spec import Mode
-from servery.domain.versioning import Identity
+from servery.domain.versioning import Identity, stage_of
 
 VERSION = "0.1.0-dabc1234.sdef5678"
 
@@ -51,7 +51,7 @@ def a_version(version: str = VERSION, **changes: Any) -> VersionRecord:
     values = {
         "model": "iris",
         "version": version,
-        "stage": "development" if version.startswith("0.") else "production",
+        "stage": stage_of(version).value,
         "identity": Identity(interface="1" * 64, logic="2" * 64, data="3" * 64, split="4" * 64),
         "created": "2026-03-01T12:00:00+00:00",
         "metrics": {"accuracy": 0.97},

@@ -48,6 +48,10 @@ def train(
         str | None, typer.Option(help="This step alone, on what earlier runs left; a pipeline.")
     ] = None,
     until: Annotated[str | None, typer.Option(help="Up to this step; a pipeline.")] = None,
+    experiment: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Keep it under this free name, in place of a version."),
+    ] = None,
     instance: Instance = "demo",
     as_json: Json = False,
     debug: Debug = False,
@@ -58,18 +62,19 @@ def train(
     """
     with command(machine=as_json, debug=debug) as screen:
         part = pipelines.part(step=step, until=until)
+        named = training.named(experiment)
         if (spec is None) == (resume is None):
             raise UsageError("What is to be trained?", "servery train SPEC, or train --resume ID.")
         deployed = options.deployed(instance)
         with screen.phase("Upload and start") as phase:
             if resume is not None:
-                event = pipelines.resumed(deployed, resume, part)
+                event = {**pipelines.resumed(deployed, resume, part), **named}
                 started = pipelines.start(deployed, event)
             elif pipeline or part:
                 event = {"origin": "cli", "spec": _spec(str(spec), deployed)}
-                started = pipelines.start(deployed, {**event, **part})
+                started = pipelines.start(deployed, {**event, **part, **named})
             else:
-                started = training.start(deployed, _spec(str(spec), deployed))
+                started = training.start(deployed, _spec(str(spec), deployed), **named)
             phase.detail = started.training_id
         output = training.shown(deployed, started, screen, about=pipelines.skipped)
         screen.say(f"{output['model']} was {outcomes.sentence(output)}")
@@ -81,7 +86,9 @@ def train(
 
 def _go_on(screen: Screen, output: dict[str, Any]) -> None:
     """Say what comes next after a training."""
-    if output["outcome"] == "registered":
+    if output["outcome"] == "registered" and "." not in output["version"]:
+        screen.say(f"An experiment is compared, not released: servery models {output['model']}")
+    elif output["outcome"] == "registered":
         screen.say(f"Release it: servery release {output['model']} {output['version']}")
     elif output["outcome"] == "failed":
         screen.say(f"Go on where it stopped: servery train --resume {output['training_id']}")

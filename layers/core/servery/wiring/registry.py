@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from servery.wiring.aws import model_servers, object_store, registry, server_publisher
-from servery.wiring.settings import SystemClock, allowed_origins, setting
+from servery.wiring.settings import SystemClock, allowed_origins, optional_setting, setting
 
 if TYPE_CHECKING:
     from servery.ports import ReleaseQueue
@@ -42,7 +42,12 @@ def version_reader() -> VersionReader:
     from servery.adapters.deployed_libraries import deployed_libraries
     from servery.usecases.registry.versions import VersionReader
 
-    return VersionReader(registry(), object_store(), libraries=deployed_libraries)
+    absent = () if optional_setting("BOOSTING_LAYER_ARN") else ("lightgbm", "xgboost")
+
+    def libraries() -> dict[str, str]:
+        return {name: v for name, v in deployed_libraries().items() if name not in absent}
+
+    return VersionReader(registry(), object_store(), libraries=libraries)
 
 
 @cache
