@@ -45,6 +45,7 @@ OUTPUTS = {
     "LakeBucketName",
     "RegistryTableName",
     "BatchTrainingStateMachineArn",
+    "ModelImportStateMachineArn",
     "SearchStateMachineArn",
     "PredictorFunctionName",
     "ReleaseFunctionName",

@@ -106,13 +106,17 @@ def _refuses(error: Exception) -> bool:
 
 def libraries(spec: ModelSpec) -> dict[str, str]:
     """Versions of what the fitted pipeline of a spec depends on."""
+    return {**usual_libraries(), **extra_libraries(spec)}
+
+
+def usual_libraries() -> dict[str, str]:
+    """Versions of what every fitted pipeline depends on."""
     return {
         "python": platform.python_version(),
         "numpy": np.__version__,
         "scipy": scipy.__version__,
         "scikit-learn": sklearn.__version__,
         "joblib": joblib.__version__,
-        **extra_libraries(spec),
     }
 
 

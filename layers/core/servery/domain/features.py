@@ -49,9 +49,20 @@ class Features:
 
 def features(spec: ModelSpec, columns: Columns) -> Features:
     """Pack columns in the order of the spec, in the very form in which a server packs requests."""
-    rows = len(columns[spec.data.target].values)
-    numeric = [column for column in spec.features if column.dtype.numeric]
-    text = [column for column in spec.features if not column.dtype.numeric]
+    numeric, text = pack(spec.features, columns)
+    target = columns[spec.data.target].values
+    if spec.task is Task.REGRESSION:
+        target = target.astype(np.float64)
+    return Features(numeric, text, target)
+
+
+def pack(
+    inputs: list[Column], columns: Columns
+) -> tuple[NDArray[np.float32] | None, NDArray[np.object_] | None]:
+    """The inputs of some rows, numbers and text apart, each as in `Features`."""
+    rows = len(columns[inputs[0].name].values)
+    numeric = [column for column in inputs if column.dtype.numeric]
+    text = [column for column in inputs if not column.dtype.numeric]
     matrix = np.empty((rows, len(numeric)), dtype=np.float32)
     for index, column in enumerate(numeric):
         values = columns[column.name]
@@ -60,10 +71,7 @@ def features(spec: ModelSpec, columns: Columns) -> Features:
     words = np.empty((rows, len(text)), dtype=np.object_)
     for index, column in enumerate(text):
         words[:, index] = columns[column.name].values
-    target = columns[spec.data.target].values
-    if spec.task is Task.REGRESSION:
-        target = target.astype(np.float64)
-    return Features(matrix if numeric else None, words if text else None, target)
+    return matrix if numeric else None, words if text else None
 
 
 def signature(

@@ -10,6 +10,7 @@ import msgspec
 
 from servery.domain.accountability import NO_LOG
 from servery.domain.estimators import MOST, TOLERANT, check_estimator, check_transformer
+from servery.domain.imports import check_imported, imported
 from servery.domain.metrics import HIGHER_IS_BETTER, higher_is_better
 from servery.domain.search_rules import search_violations
 from servery.domain.signature import Dtype, Task
@@ -196,6 +197,8 @@ def _metric(spec: ModelSpec) -> list[Violation]:
 
 
 def _steps(spec: ModelSpec) -> list[Violation]:
+    if imported(spec.estimator.class_path) is not None:
+        return check_imported(spec)
     found: list[Violation] = []
     try:
         check_estimator(spec.task, spec.estimator.class_path)

@@ -8,6 +8,13 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from servery.wiring.aws import object_store, registry
+from servery.wiring.importing import (
+    graph_reader,
+    onnx_tools,
+    pickle_reader,
+    sklearn_tools,
+    skops_reader,
+)
 from servery.wiring.settings import SystemClock, optional_setting, setting
 
 if TYPE_CHECKING:
@@ -30,11 +37,16 @@ __all__ = [
     "datasets",
     "datasets_in",
     "export_tools",
+    "graph_reader",
     "has_batch",
     "object_store",
+    "onnx_tools",
+    "pickle_reader",
     "pipeline_queue",
     "registry",
     "runtime_loader",
+    "sklearn_tools",
+    "skops_reader",
     "steps",
     "table_reader",
     "train_kept",

@@ -60,7 +60,7 @@ def find_target(
 
     Raises:
         NotFoundError: there is no such version or training.
-        InvalidInputError: an imported artifact would have to be unpickled, the model would be
+        InvalidInputError: a foreign artifact would have to be unpickled, the model would be
             its own second stage, or production could not judge it.
         ArtifactError: the artifact is not the one that was registered.
     """

@@ -10,6 +10,7 @@ import msgspec
 
 from servery.domain.columns import DataSets, digest_columns
 from servery.domain.digest import digest_bytes
+from servery.domain.imports import check_trainable
 from servery.domain.spec import ModelSpec, Role
 from servery.domain.spec_rules import read_spec
 from servery.errors import DataQualityError, InvalidInputError, InvalidSpecError
@@ -69,6 +70,7 @@ def collect(
         DataQualityError: no row is good, or more than `max_rejected` of them are bad.
     """
     spec = _read_spec(event)
+    check_trainable(spec)
     raw = store.fetch(spec.data.uri)
     rows = RowFilter([c for c in spec.data.columns if c.role is not Role.IGNORED])
     for chunk in reader(spec.data.format)(raw, spec.data.columns):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from servery.domain.changes import Ingredients, compare
+from servery.domain.imports import origin_of
 from servery.domain.manifest import MANIFEST, Manifest, Part, read_manifest
 from servery.domain.records import VersionRecord
 from servery.domain.version_diff import ingredients_of
@@ -99,7 +100,7 @@ def _record(made: Made, product: Product, version: str) -> VersionRecord:
         created=made.now,
         metrics=made.event.evaluate.metrics,
         runtime=made.event.export.runtime,
-        origin="search" if made.event.origin == "search" else "training",
+        origin=origin_of(made.spec, made.event.origin).value,
     )
 
 
