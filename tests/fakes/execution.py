@@ -1,6 +1,6 @@
 """Runs a state machine in memory: the part of the language that ours are written in (JSONPath).
 
-A distributed map runs its children one after the other, each as an execution of its own.
+A map runs its children one after the other, each as an execution of its own.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Execution:
         passed: The states in the order in which they were entered.
         calls: How often the work of a state was done, that of children included.
         waited: Seconds that retries would have waited at the most, by state.
-        children: The executions of distributed maps, in the order of the items.
+        children: The executions of maps, in the order of the items.
     """
 
     definition: dict[str, Any]
@@ -100,6 +100,8 @@ class Execution:
         return value_of(state.get("OutputPath", "$"), held, self._context)
 
     def _work(self, name: str, state: dict[str, Any], held: Any) -> Any:
+        self._context["State"] = {"Name": name, "EnteredTime": STARTED, "RetryCount": 0}
+        held = value_of(state.get("InputPath", "$"), held, self._context)
         if state["Type"] == "Pass":
             return (
                 built(state["Parameters"], held, self._context) if "Parameters" in state else held
@@ -107,7 +109,7 @@ class Execution:
         tries: dict[int, int] = {}
         while True:
             self.calls[name] = self.calls.get(name, 0) + 1
-            self._context["State"] = {"Name": name, "RetryCount": sum(tries.values())}
+            self._context["State"]["RetryCount"] = sum(tries.values())
             try:
                 done = self._map(state, held) if state["Type"] == "Map" else self._task(state, held)
             except StateError as error:
@@ -132,8 +134,11 @@ class Execution:
         return result
 
     def _map(self, state: dict[str, Any], held: Any) -> list[Any]:
-        reader = state["ItemReader"]
-        items = self._call(reader["Resource"], built(reader["Parameters"], held, self._context))
+        if "ItemReader" in state:
+            reader = state["ItemReader"]
+            items = self._call(reader["Resource"], built(reader["Parameters"], held, self._context))
+        else:
+            items = value_of(state["ItemsPath"], held, self._context)
         children = [self._child(state, held, item) for item in items]
         self.children += children
         for child in children:
