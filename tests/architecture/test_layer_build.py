@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import platform
+import re
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 from fakes.template import ROOT
+from servery.adapters.deployed_libraries import deployed_libraries
 
 LOCK = """\
 alpha==1.0 \\
@@ -170,3 +174,36 @@ def test_reason_is_one_sentence_when_the_script_fails(tmp_path):
 
     assert ended.returncode == 1
     assert ended.stderr == "There is no layer nonsense.\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "python", "found"),
+    [
+        ("alpha", "3.13", "1.0"),
+        ("beta", "3.11", "2.0"),
+        ("beta", "3.12", "3.0"),
+        ("beta", "3.13", "3.0"),
+        ("alpha-plus", "3.13", "9"),
+        ("gamma", "3.13", ""),
+    ],
+)
+def test_version_is_that_of_the_python_when_the_lock_has_several(build_script, name, python, found):
+    assert build_script.locked(LOCK, name, python) == found
+
+
+def test_library_is_told_what_the_other_layers_have_when_it_is_built(build_script, tmp_path):
+    (tmp_path / "servery").mkdir()
+
+    build_script.write_libraries(tmp_path, build_script.Target())
+
+    told = deployed_libraries(tmp_path / "servery" / "libraries.json")
+    assert told["python"] == "3.13"
+    assert {"onnxruntime", "scikit-learn", "numpy", "lightgbm", "xgboost"} < set(told)
+    assert all(re.fullmatch(r"\d+(\.\d+)+", each) for each in told.values())
+
+
+def test_what_is_installed_is_told_when_no_layer_was_built(tmp_path):
+    told = deployed_libraries(tmp_path / "libraries.json")
+
+    assert told["numpy"] == version("numpy")
+    assert told["python"] == platform.python_version()
