@@ -13,6 +13,7 @@ from devkit.commands import (
     graphs,
     jobs,
     lifecycle,
+    models,
     monitoring,
     predict,
     search,
@@ -29,6 +30,7 @@ app = typer.Typer(
 for group in (
     cloud,
     lifecycle,
+    models,
     search,
     versions,
     deployment,

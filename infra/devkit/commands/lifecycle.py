@@ -1,4 +1,4 @@
-"""`servery train`, `models`, `release`, `rollback`, `roll`: a model from its data to its server."""
+"""`servery train`, `release`, `rollback`, `roll`: a model from its data to its server."""
 
 from __future__ import annotations
 
@@ -102,25 +102,6 @@ def _spec(name: str, deployed: deployments.Deployed) -> dict[str, Any]:
     bucket = deployed.outputs["ArtifactsBucketName"]
     put = training.uploader(deployed)
     return specs.upload_data(specs.load(path), path.parent, bucket, put)
-
-
-@app.command()
-def models(
-    name: Annotated[str | None, typer.Argument(help="One model in detail.")] = None,
-    instance: Instance = "demo",
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """List the models; with a name: versions, trainings and deployment of one."""
-    with command(machine=as_json, debug=debug) as screen, options.api_of(instance) as http:
-        if name is None:
-            listed = views.models(http)
-            screen.show(views.models_table(listed))
-            screen.result(listed)
-        else:
-            detail = views.model(http, name)
-            views.show_model(screen, detail)
-            screen.result(detail)
 
 
 @app.command()

@@ -88,6 +88,8 @@ def test_aws_stays_untouched_when_down_names_it():
         "demo",
         "train",
         "models",
+        "models show",
+        "models import",
         "release",
         "rollback",
         "roll",
