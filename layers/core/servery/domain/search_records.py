@@ -164,6 +164,7 @@ class SearchRecord(_Record, frozen=True, kw_only=True):
         model: Name of the model.
         state: How far it is.
         revision: Counts the writes of this record; a stale writer loses.
+        runs: Executions so far: one, and one more each time that it was resumed.
         algorithm: How trials are chosen.
         metric: What they are judged by.
         higher_is_better: Which way is better.
@@ -189,6 +190,7 @@ class SearchRecord(_Record, frozen=True, kw_only=True):
     model: str
     state: SearchState = SearchState.QUEUED
     revision: int = 1
+    runs: int = 1
     algorithm: Algorithm
     metric: str
     higher_is_better: bool

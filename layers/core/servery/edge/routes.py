@@ -94,6 +94,7 @@ ROUTES: tuple[Route, ...] = (
         ("list_searches", "GET", "/models/{model}/searches"),
         ("get_search", "GET", "/models/{model}/searches/{search}"),
         ("stop_search", "POST", "/models/{model}/searches/{search}/stop"),
+        ("resume_search", "POST", "/models/{model}/searches/{search}/resume"),
     ),
     *_routes("registry", ("openapi", "GET", "/openapi.json"), key=False),
     *_routes(

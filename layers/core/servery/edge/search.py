@@ -9,12 +9,19 @@ from servery.edge.api import Call
 from servery.edge.http import Answer, Request
 from servery.edge.strict import check_query, read_body, read_page
 from servery.errors import InvalidInputError, Violation
-from servery.usecases.search.reading import MOST_TRIALS, list_searches, read_search
+from servery.usecases.search.reading import (
+    MOST_TRIALS,
+    list_searches,
+    read_search,
+    seconds_of,
+)
+from servery.usecases.search.resume import resume
 from servery.usecases.search.start import SearchRequest, start
 from servery.usecases.search.stop import stop
-from servery.usecases.search.views import shown
+from servery.usecases.search.views import SearchView, shown
 
 if TYPE_CHECKING:
+    from servery.domain.search_records import SearchRecord
     from servery.ports import Clock, ObjectStore, Registry, SearchQueue, SearchStore
 
 ACCEPTED = 202
@@ -57,6 +64,7 @@ class SearchApi:
             "list_searches": self._list,
             "get_search": self._get,
             "stop_search": self._stop,
+            "resume_search": self._resume,
         }
 
     def _start(self, request: Request, parameters: dict[str, str]) -> Answer:
@@ -70,14 +78,7 @@ class SearchApi:
             queue=self._queue,
             clock=self._clock,
         )
-        # Relative, since the path has the stage before it on the API's own address.
-        headers = {"location": f"searches/{record.id}", "retry-after": _POLL_SECONDS}
-        return Answer(
-            status=ACCEPTED,
-            body=shown(record, 0),
-            headers=headers,
-            dimensions={"model": record.model},
-        )
+        return self._accepted(record, f"searches/{record.id}")
 
     def _list(self, request: Request, parameters: dict[str, str]) -> Answer:
         limit, before = read_page(request)
@@ -104,7 +105,30 @@ class SearchApi:
     def _stop(self, request: Request, parameters: dict[str, str]) -> Answer:
         check_query(request)
         record = stop(parameters["model"], parameters["search"], store=self._store)
-        return Answer(body=shown(record, 0), dimensions={"model": record.model})
+        return Answer(body=self._shown(record), dimensions={"model": record.model})
+
+    def _resume(self, request: Request, parameters: dict[str, str]) -> Answer:
+        check_query(request)
+        record = resume(
+            parameters["model"],
+            parameters["search"],
+            store=self._store,
+            objects=self._objects,
+            queue=self._queue,
+            clock=self._clock,
+        )
+        return self._accepted(record, f"../{record.id}")
+
+    def _accepted(self, record: SearchRecord, location: str) -> Answer:
+        # Relative, since the path has the stage before it on the API's own address.
+        headers = {"location": location, "retry-after": _POLL_SECONDS}
+        dimensions = {"model": record.model}
+        return Answer(
+            status=ACCEPTED, body=self._shown(record), headers=headers, dimensions=dimensions
+        )
+
+    def _shown(self, record: SearchRecord) -> SearchView:
+        return shown(record, seconds_of(record, self._clock.now()))
 
 
 def _number(request: Request, name: str, missing: int) -> int:

@@ -36,4 +36,11 @@ OPERATIONS: dict[str, Operation] = {
     "stop_search": Operation(
         "Begin no more trials, and take the best so far", (SearchView,), errors=(404, 409, 422, 503)
     ),
+    "resume_search": Operation(
+        "Go on with a search that has failed, without running a trial again",
+        (SearchView,),
+        status=202,
+        errors=(404, 409, 422, 503),
+        sends=("location", "retry-after"),
+    ),
 }

@@ -26,7 +26,7 @@ def list_searches(
     found = store.searches(model, limit=limit + 1, before=before)
     page = found[:limit]
     return SearchList(
-        searches=[shown(record, _seconds(record, clock.now())) for record in page],
+        searches=[shown(record, seconds_of(record, clock.now())) for record in page],
         next=page[-1].id if len(found) > limit else "",
     )
 
@@ -53,7 +53,7 @@ def read_search(
     chosen = _read(objects, keys.winner(search)) if record.winner is not None else None
     return detailed(
         record,
-        _seconds(record, clock.now()),
+        seconds_of(record, clock.now()),
         count(trials, record.counts.proposed),
         spec=_read(objects, keys.spec(search)) or {},
         winner_spec=chosen,
@@ -69,7 +69,8 @@ def _read(objects: ObjectStore, key: str) -> dict[str, Any] | None:
         return None
 
 
-def _seconds(record: SearchRecord, now: datetime) -> float:
+def seconds_of(record: SearchRecord, now: datetime) -> float:
+    """Seconds from the start of a search to its end, or to now."""
     if not record.started:
         return 0.0
     end = datetime.fromisoformat(record.finished) if record.finished else now

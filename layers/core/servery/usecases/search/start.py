@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from servery.domain.metrics import higher_is_better
-from servery.domain.search_records import SearchRecord, SearchState
+from servery.domain.search_records import SearchRecord
 from servery.domain.spec_rules import read_spec
-from servery.errors import InvalidSpecError, ServeryError, Violation
+from servery.errors import InvalidSpecError, Violation
 from servery.usecases.search import keys
-from servery.usecases.search.messages import SearchEvent
+from servery.usecases.search.hand_over import hand_over
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -57,13 +57,7 @@ def start(
     record = _record(model, spec, search, clock.now())
     objects.put(keys.spec(record.id), msgspec.json.encode(given))
     store.add(record)
-    event = SearchEvent(search=record.id, model=model, training_id=record.id, spec=given)
-    try:
-        queue.start(record.id, msgspec.to_builtins(event))
-    except ServeryError as error:
-        reason = f"the search could not be started: {error}"
-        store.change(model, record.id, lambda known: _lost(known, reason, clock.now()))
-        raise
+    hand_over(record, given, store=store, queue=queue, clock=clock)
     return record
 
 
@@ -92,13 +86,4 @@ def _record(model: str, spec: ModelSpec, search: Search, now: datetime) -> Searc
         candidates=len(search.candidates),
         register=search.register,
         created=now.isoformat(timespec="milliseconds"),
-    )
-
-
-def _lost(record: SearchRecord, reason: str, now: datetime) -> SearchRecord:
-    return msgspec.structs.replace(
-        record,
-        state=SearchState.FAILED,
-        reason=reason,
-        finished=now.isoformat(timespec="milliseconds"),
     )

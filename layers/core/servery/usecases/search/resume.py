@@ -1,0 +1,52 @@
+"""Resume: go on with a search that the system let down, without running a trial again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from servery.domain.search_records import SearchRecord, SearchState
+from servery.errors import ConflictError
+from servery.usecases.search import keys
+from servery.usecases.search.hand_over import hand_over
+
+if TYPE_CHECKING:
+    from servery.ports import Clock, ObjectStore, SearchQueue, SearchStore
+
+
+def resume(
+    model: str,
+    search: str,
+    *,
+    store: SearchStore,
+    objects: ObjectStore,
+    queue: SearchQueue,
+    clock: Clock,
+) -> SearchRecord:
+    """Start another execution, which goes by the records that the earlier ones left.
+
+    Raises:
+        NotFoundError: there is no such search.
+        ConflictError: it has not failed.
+        UnavailableError: it could not be started now; its record says so.
+    """
+
+    def again(record: SearchRecord) -> SearchRecord:
+        if record.state is not SearchState.FAILED:
+            raise ConflictError(f"the search is {record.state}: there is nothing to resume")
+        return msgspec.structs.replace(
+            record,
+            state=SearchState.QUEUED,
+            runs=record.runs + 1,
+            stop_asked=False,
+            ended=None,
+            winner=None,
+            reason="",
+            finished="",
+        )
+
+    record = store.change(model, search, again)
+    spec = msgspec.json.decode(objects.get(keys.spec(search)))
+    hand_over(record, spec, store=store, queue=queue, clock=clock)
+    return record

@@ -1,0 +1,167 @@
+"""Searches over HTTP."""
+
+from __future__ import annotations
+
+import pytest
+from fakes.api_calls import call as call_api
+from fakes.records import a_model
+from fakes.searches import SearchPlant, search_spec
+from msgspec.structs import replace
+from servery.domain.search_records import SearchState
+from servery.edge.api import Api
+from servery.edge.cors import Cors
+from servery.edge.search import SearchApi
+from servery.edge.telemetry import Telemetry
+from servery.errors import UnavailableError
+
+SEARCHES = "/models/flower/searches"
+
+
+class Line:
+    """A queue that can be down."""
+
+    def __init__(self, plant):
+        self.plant, self.down, self.names = plant, False, []
+
+    def start(self, name, event):
+        if self.down:
+            raise UnavailableError("Step Functions does not answer")
+        self.names.append(name)
+        self.plant.event = event
+
+
+@pytest.fixture
+def plant():
+    return SearchPlant(search_spec(algorithm="random"))
+
+
+@pytest.fixture
+def line(plant):
+    return Line(plant)
+
+
+@pytest.fixture
+def call(plant, line):
+    searches = SearchApi(
+        plant.store,
+        objects=plant.objects,
+        registry=plant.registry,
+        queue=line,
+        clock=plant.clock,
+    )
+    api = Api("search", searches.calls(), cors=Cors(""), telemetry=Telemetry("search"))
+    return lambda *asked: call_api(api, *asked)
+
+
+def test_search_is_told_whole_when_it_has_run(plant, call):
+    started = call("POST", SEARCHES, {"spec": plant.spec})
+    search = started.body["id"]
+    before = call("GET", f"{SEARCHES}/{search}")
+    plant.go_on()
+    told = call("GET", f"{SEARCHES}/{search}").body
+
+    assert (started.status, started.headers["location"]) == (202, f"searches/{search}")
+    assert (before.body["state"], before.headers["retry-after"]) == ("queued", "1")
+    assert told["state"] == "succeeded"
+    assert told["counts"] == {"proposed": 12, "done": 12, "failed": 0, "skipped": 0, "running": 0}
+    assert [trial["number"] for trial in told["trials"]] == list(range(12))
+    assert told["spec"] == plant.spec
+    assert told["winner_spec"]["estimator"]["params"] == told["winner"]["params"]
+    assert told["cost_usd"] == pytest.approx(sum(trial["cost_usd"] for trial in told["trials"]))
+    assert told["seconds"] == pytest.approx(24.0)
+
+
+def test_trials_come_in_pages_when_they_are_many(plant, call):
+    record = plant.run()
+    first = call("GET", f"{SEARCHES}/{record.id}?limit=8").body
+    rest = call("GET", f"{SEARCHES}/{record.id}?limit=8&after={first['next']}").body
+
+    assert [t["number"] for t in first["trials"]] == list(range(8))
+    assert [t["number"] for t in rest["trials"]] == [8, 9, 10, 11]
+    assert rest["next"] == ""
+
+
+def test_searches_are_listed_newest_first_when_there_are_some(plant, call):
+    ids = []
+    for _ in range(3):
+        plant.clock.advance(1)
+        ids.append(call("POST", SEARCHES, {"spec": plant.spec}).body["id"])
+    page = call("GET", f"{SEARCHES}?limit=2").body
+    rest = call("GET", f"{SEARCHES}?limit=2&before={page['next']}").body
+
+    assert [s["id"] for s in page["searches"] + rest["searches"]] == ids[::-1]
+    assert rest["next"] == ""
+
+
+def test_last_spec_is_searched_when_none_is_sent(plant, call):
+    assert call("POST", SEARCHES).status == 404
+    plant.registry.put_model(replace(a_model("flower"), spec=plant.spec))
+
+    assert call("POST", SEARCHES).status == 202
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"name": "other"}, "spec.name"),
+        ({"search": None}, "spec.search"),
+        ({"search": {"candidates": []}}, "search.candidates"),
+    ],
+)
+def test_search_is_refused_by_field_when_its_spec_says_none(plant, call, change, field):
+    refused = call("POST", SEARCHES, {"spec": {**plant.spec, **change}})
+
+    assert refused.status == 422
+    assert refused.body["errors"][0]["field"] == field
+
+
+def test_search_has_failed_and_can_be_resumed_when_nobody_could_start_it(plant, line, call):
+    line.down = True
+    assert call("POST", SEARCHES, {"spec": plant.spec}).status == 503
+    (failed,) = call("GET", SEARCHES).body["searches"]
+    line.down = False
+    resumed = call("POST", f"{SEARCHES}/{failed['id']}/resume")
+    plant.go_on()
+
+    assert (failed["state"], "does not answer" in failed["reason"]) == ("failed", True)
+    assert (resumed.status, resumed.headers["location"]) == (202, f"../{failed['id']}")
+    assert line.names == [f"{failed['id']}-r2"]
+    assert call("GET", f"{SEARCHES}/{failed['id']}").body["state"] == "succeeded"
+    assert call("POST", f"{SEARCHES}/{failed['id']}/resume").status == 409
+
+
+def test_no_trial_is_run_again_when_a_search_that_failed_is_resumed(plant, call):
+    search = call("POST", SEARCHES, {"spec": plant.spec}).body["id"]
+    resources = plant._resources()
+
+    def broken(_event):
+        raise ValueError("no room on the disk")
+
+    plant._resources = lambda: {**resources, "${SearchChooseFunctionArn}": broken}
+    plant.go_on()
+    failed = plant.store.search("flower", search)
+    fits = len(plant.fits)
+    plant._resources = lambda: resources
+    call("POST", f"{SEARCHES}/{search}/resume")
+    plant.go_on()
+
+    assert (failed.state, "no room" in failed.reason) == (SearchState.FAILED, True)
+    assert len(plant.fits) == fits == 60
+    assert plant.store.search("flower", search).state is SearchState.SUCCEEDED
+
+
+def test_stop_is_refused_when_the_trials_are_over(plant, call):
+    started = call("POST", SEARCHES, {"spec": plant.spec}).body
+    asked = call("POST", f"{SEARCHES}/{started['id']}/stop")
+    plant.go_on()
+
+    assert (asked.status, asked.body["stop_asked"]) == (200, True)
+    assert call("POST", f"{SEARCHES}/{started['id']}/stop").status == 409
+    assert call("POST", f"{SEARCHES}/nobody/stop").status == 404
+
+
+@pytest.mark.parametrize("query", ["after=x", "limit=-1", "page=2"])
+def test_question_is_refused_when_it_cannot_be_read(plant, call, query):
+    record = plant.run()
+
+    assert call("GET", f"{SEARCHES}/{record.id}?{query}").status == 422
