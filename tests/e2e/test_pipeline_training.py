@@ -29,8 +29,8 @@ def pipeline(stack: Stack, spec: dict[str, Any], *options: str) -> dict[str, Any
 
 
 def spec_of(stack: Stack, name: str) -> dict[str, Any]:
-    """Iris under a name of its own, whose parameters no other test has: memos are shared."""
-    spec = stack.spec("iris", name=name)
+    """Iris under a name of its own, with parameters that nobody else has: memos are shared."""
+    spec = stack.spec("iris", name=f"{name}-{uuid.uuid4().hex[:6]}")
     spec["estimator"] = {
         "class": "sklearn.ensemble.RandomForestClassifier",
         "params": {"n_estimators": 40, "random_state": uuid.uuid4().int % 10**9},
@@ -55,7 +55,7 @@ def files_of(stack: Stack, training_id: str) -> set[str]:
 def trainings_of(stack: Stack, model: str, version: str) -> list[str]:
     """The trainings of a version."""
     found = stack.http.get(f"/models/{model}/versions/{version}").raise_for_status().json()
-    return [training["training"] for training in found["trainings"]]
+    return [training["ref"]["training"] for training in found["trainings"]]
 
 
 class Killed:
@@ -95,17 +95,24 @@ class Killed:
         self._states.stop_execution(executionArn=self.execution)
         self.end("ABORTED")
 
-    def kill(self, function: str) -> None:
-        """End the processes that run a function."""
+    def kill(self, step: str) -> None:
+        """End the process that runs a step, in the midst of its work."""
+        store, key = self._stack.client("s3"), f"trainings/{self.id}/steps/{step}.json"
+        bucket = self._stack.status["outputs"]["ArtifactsBucketName"]
+
+        def begun() -> bool:
+            return key in {
+                entry["Key"]
+                for entry in store.list_objects_v2(Bucket=bucket, Prefix=key).get("Contents", [])
+            }
+
+        wait_until(begun, seconds=60, what=f"{self.id} works on {step}")
+        function = f"Training{step.capitalize()}Function"
         wanted = self._stack.status["functions"][function].encode()
-
-        def ended() -> bool:
-            found = [p for p in Path("/proc").glob("[0-9]*") if _runs(p, wanted)]
-            for process in found:
-                os.kill(int(process.name), signal.SIGKILL)
-            return bool(found)
-
-        wait_until(ended, seconds=30, what=f"a process runs {function}")
+        found = [p for p in Path("/proc").glob("[0-9]*") if _runs(p, wanted)]
+        assert found, f"no process runs {function}"
+        for process in found:
+            os.kill(int(process.name), signal.SIGKILL)
 
     def end(self, status: str) -> None:
         """Wait for the end of the execution."""
@@ -129,11 +136,10 @@ def _runs(folder: Path, function: bytes) -> bool:
 def test_finished_steps_are_not_repeated_when_a_step_is_killed_and_resumed(stack: Stack) -> None:
     spec = spec_of(stack, "iris-killed")
     killed = Killed(stack, spec)
-    killed.wait_for("Export")
-    killed.kill("TrainingExportFunction")
+    killed.kill("export")
     killed.end("FAILED")
-    record = stack.http.get("/models/iris-killed/trainings").raise_for_status().json()
-    (before,) = record["trainings"]
+    found = stack.http.get(f"/models/{spec['name']}/trainings").raise_for_status().json()
+    (before,) = found["trainings"]
     assert (before["outcome"], before["failed_step"]) == ("failed", "export")
     fitted = files_of(stack, killed.id)
     assert "model.joblib" in fitted
@@ -144,9 +150,9 @@ def test_finished_steps_are_not_repeated_when_a_step_is_killed_and_resumed(stack
     assert resumed["training_id"] != killed.id
     states = states_of(resumed)
     assert [states[name] for name in STEPS] == ["skipped"] * 3 + ["done"] * 3
-    assert {resumed["steps"][name]["from"] for name in ("train",)} == {killed.id}
+    assert resumed["steps"]["train"]["from"] == killed.id
     assert "model.joblib" not in files_of(stack, resumed["training_id"])
-    released = stack.release("iris-killed", version=resumed["version"])
+    released = stack.release(spec["name"], version=resumed["version"])
     assert released["state"] == "succeeded", released
 
 
@@ -160,7 +166,8 @@ def test_pipeline_goes_on_when_its_execution_was_stopped(stack: Stack) -> None:
 
     assert "registered as 0.1.0-" in shown
     lines = {line.split()[1]: line for line in shown.splitlines() if line.startswith("✓")}
-    assert f"unchanged, from {killed.id}" in lines["Preprocess"]
+    assert f"unchanged, from {killed.id}" in lines["Collect"]
+    assert "unchanged, from" in lines["Preprocess"]
     assert "unchanged" not in lines["Export"]
 
 
@@ -177,7 +184,7 @@ def test_nothing_is_trained_when_nothing_has_changed(stack: Stack) -> None:
     assert (second["version"], second["training"]) == (first["version"], first["training"])
     assert second["metrics"] == first["metrics"]
     assert files_of(stack, second["training_id"]) == set()
-    assert trainings_of(stack, "iris-unchanged", first["version"]) == [first["training"]]
+    assert trainings_of(stack, spec["name"], first["version"]) == [first["training"]]
 
 
 def test_only_what_reads_the_parameters_runs_when_they_have_changed(stack: Stack) -> None:
@@ -209,7 +216,7 @@ def test_steps_run_up_to_one_or_alone_when_asked(stack: Stack) -> None:
     until = pipeline(stack, spec, "--until", "train")
     assert until["outcome"] == "done"
     assert list(states_of(until)) == STEPS[:3]
-    assert stack.http.get("/models/iris-part").status_code == 404
+    assert stack.http.get(f"/models/{spec['name']}").status_code == 404
 
     alone = pipeline(stack, spec, "--step", "export")
     assert alone["outcome"] == "done"
