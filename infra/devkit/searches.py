@@ -45,7 +45,7 @@ def with_rules(spec: dict[str, Any], **rules: object) -> dict[str, Any]:
     if not spec.get("search"):
         raise UsageError(
             f"The spec of {spec['name']} says nothing about a search.",
-            "Give it a section `search` with candidates, as infra/examples/diabetes-search.yaml has.",
+            "Give it a section `search` with candidates: infra/examples/diabetes-search.yaml.",
         )
     said = {name: value for name, value in rules.items() if value is not None}
     return {**spec, "search": {**spec["search"], **said}}
@@ -105,6 +105,14 @@ def stop(http: Api, model: str, search: str) -> dict[str, Any]:
     hint = f"See how it ended: servery search show {model} {search}"
     with advising({409: hint}):
         record: dict[str, Any] = http.post(f"{_path(model, search)}/stop", {})
+    return record
+
+
+def resume(http: Api, model: str, search: str) -> dict[str, Any]:
+    """Go on with a search that has failed; what was run is not run again."""
+    hint = f"Only what has failed is resumed: servery search show {model} {search}"
+    with advising({409: hint}):
+        record: dict[str, Any] = http.post(f"{_path(model, search)}/resume", {})
     return record
 
 

@@ -43,7 +43,9 @@ def test_building_is_refused_when_the_lock_lacks_a_package(build_script):
         build_script.pinned(LOCK, ["gamma"])
 
 
-@pytest.mark.parametrize("name", ["core", "onnx", "sklearn", "export", "boosting", "columnar"])
+@pytest.mark.parametrize(
+    "name", ["core", "onnx", "sklearn", "export", "boosting", "columnar", "search"]
+)
 def test_every_named_package_is_locked_when_a_layer_names_it(build_script, name):
     text = (ROOT / "layers" / name / "requirements.txt").read_text()
     lock = (ROOT / "infra/locks/dev.lock").read_text()

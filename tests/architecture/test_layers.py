@@ -220,6 +220,30 @@ print(any("/lib/libgomp.so.1" in line for line in open("/proc/self/maps")))
     assert said.splitlines() == ["['a', 'b'] ['a', 'b']"] * 2 + ["True"]
 
 
+def test_trials_are_proposed_when_core_and_search_are_all_there_is(layer):
+    said = _isolated(
+        layer,
+        ["core", "search"],
+        """
+import msgspec
+from servery.adapters.optuna_sampler import tpe
+from servery.domain.search_records import Trial
+from servery.domain.search_spec import Search
+space = {"x": {"float": [0.001, 10], "log": True}, "n": {"int": [1, 9]}}
+search = msgspec.convert({"candidates": [{"class": "a.B", "params": space}]}, Search)
+trials = [
+    Trial(number=n, round=1, candidate=0, class_path="a.B", point={"x": 0.1 + n, "n": 1 + n % 9},
+          state="done", mean=float(n))
+    for n in range(9)
+]
+print(len(tpe(search, trials, count=3, round_number=2, higher_is_better=True)))
+assert "sqlalchemy" not in sys.modules
+""",
+    )
+
+    assert said == "3"
+
+
 def test_parquet_is_read_when_core_and_columnar_are_all_there_is(layer, tmp_path):
     import pyarrow as pa  # noqa: PLC0415
     from pyarrow.parquet import write_table  # noqa: PLC0415

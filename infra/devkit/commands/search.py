@@ -152,3 +152,19 @@ def stop(
         record = searches.stop(http, model, search or searches.newest(http, model))
         screen.say(f"{record['id']} ends with the trials that have begun.")
         screen.result(record)
+
+
+@group.command()
+def resume(
+    model: Model,
+    search: SearchId = None,
+    *,
+    instance: Instance = "demo",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Go on with a search that the system let down; no trial is run again."""
+    with command(machine=as_json, debug=debug) as screen, options.api_of(instance) as http:
+        record = searches.resume(http, model, search or searches.newest(http, model))
+        screen.say(f"{record['id']} goes on: servery search show {model} {record['id']}")
+        screen.result(record)
