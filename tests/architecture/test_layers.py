@@ -264,3 +264,45 @@ for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
     )
 
     assert set(said.splitlines()) == {"{'a': [1.5, None], 'b': ['x', 'y']}"}
+
+
+def test_foreign_onnx_is_examined_when_neither_scikit_learn_nor_joblib_is_there(layer, tmp_path):
+    _write_onnx(tmp_path / "double.onnx")
+
+    said = _isolated(
+        layer,
+        ["core", "onnx", "onnx_import"],
+        """
+import importlib.util, pathlib
+import servery.usecases.training.importing.open_onnx
+from servery.adapters.onnx_import import libraries, read_graph
+graph = read_graph(pathlib.Path(sys.argv[1]).read_bytes()).graph
+there = [name for name in ("sklearn", "joblib", "skl2onnx") if importlib.util.find_spec(name)]
+print(graph.name, sorted(libraries()), there)
+""",
+        tmp_path / "double.onnx",
+    )
+
+    assert said == "double ['numpy', 'onnx', 'onnxruntime', 'python'] []"
+
+
+def test_foreign_skops_is_read_when_core_sklearn_export_and_skops_are_all_there_is(layer, tmp_path):
+    import skops.io  # noqa: PLC0415 - only this test needs it
+    from sklearn.tree import DecisionTreeClassifier  # noqa: PLC0415
+
+    model = DecisionTreeClassifier().fit([[0.0], [1.0]], ["a", "b"])
+    (tmp_path / "model.skops").write_bytes(skops.io.dumps(model))
+
+    said = _isolated(
+        layer,
+        ["core", "sklearn", "export", "skops"],
+        """
+import pathlib
+import servery.usecases.training.importing.open_pipeline
+from servery.adapters.skops_import import read_skops
+print(read_skops(pathlib.Path(sys.argv[1]).read_bytes()).classes)
+""",
+        tmp_path / "model.skops",
+    )
+
+    assert said == "['a', 'b']"
