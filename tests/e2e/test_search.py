@@ -132,7 +132,7 @@ def test_table_page_and_spec_are_written_when_a_search_is_shown(
     assert trained["outcome"] == "registered"
     assert trained["metrics"]["accuracy"] == partly["winner"]["metrics"]["accuracy"]
     listed = stack.json("search", "list", "iris-partly")
-    assert [each["id"] for each in listed] == [partly["id"]]
+    assert listed[0]["id"] == partly["id"]
 
 
 @pytest.mark.parametrize("algorithm", ["random", "tpe", "halving"])

@@ -84,6 +84,8 @@ def start(
         search_views.show(screen, read(record), trials=_SHOWN)
         if record["winner"]:
             screen.say(f"The chosen spec: servery search show {record['model']} --spec chosen.yaml")
+        if record["state"] == "failed":
+            screen.say(f"Go on: servery search resume {record['model']} {record['id']}")
         screen.result(record)
         if record["state"] != "succeeded":
             raise typer.Exit(1)

@@ -178,4 +178,4 @@ def test_first_word_is_the_spec_when_it_is_no_command(words, monkeypatch):
 def test_help_has_the_commands_when_nothing_is_searched():
     done = CliRunner().invoke(app, ["search", "--help"])
     assert done.exit_code == 0
-    assert all(word in done.output for word in ("start", "show", "list", "stop"))
+    assert all(word in done.output for word in ("start", "show", "list", "stop", "resume"))
