@@ -29,6 +29,7 @@ FUNCTION_OF_ROOM = {
     "monitoring": "MonitoringLabelFunction",
     "data_cache": "DataCacheServeFunction",
     "multi_stage": "MultiStageFunction",
+    "search": "SearchServeFunction",
     "web_single": "WebSingleFunction",
 }
 
