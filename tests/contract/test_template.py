@@ -45,6 +45,7 @@ OUTPUTS = {
     "LakeBucketName",
     "RegistryTableName",
     "BatchTrainingStateMachineArn",
+    "PipelineTrainingStateMachineArn",
     "ModelImportStateMachineArn",
     "SearchStateMachineArn",
     "PredictorFunctionName",
