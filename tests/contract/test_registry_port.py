@@ -19,6 +19,7 @@ from fakes.records import (
 )
 from fakes.registry import MemoryRegistry
 from servery.adapters.dynamodb_registry import DynamoDbRegistry
+from servery.domain.changes import Bump, Change, Subject
 from servery.domain.deployment import Retired, Served
 from servery.domain.records import ReleaseState, ReleaseStep
 from servery.errors import ConflictError, NotFoundError
@@ -94,6 +95,20 @@ class TestVersions:
             TENTH,
             production,
         ]
+
+    def test_experiments_come_behind_the_versions_when_both_are_there(self, registry):
+        changes = [Change(subject=Subject.CODE, said="another", bumps=Bump.LOGIC)]
+        for version in ("with-gauss", TENTH, "Idea", VERSION):
+            registry.add_version(a_version(version, follows=VERSION, changes=changes))
+        registry.add_training(a_training("with-gauss", "tr0"))
+
+        listed = registry.versions("iris")
+
+        assert [v.version for v in listed] == [VERSION, TENTH, "Idea", "with-gauss"]
+        assert listed[-1].stage == "experiment"
+        assert registry.version("iris", "with-gauss").changes == changes
+        assert [t.ref.training for t in registry.trainings("iris", "with-gauss")] == ["tr0"]
+        assert registry.trainings("iris", "with") == []
 
     def test_conflict_when_the_name_is_taken(self, registry):
         registry.add_version(a_version())
