@@ -12,9 +12,6 @@ from servery.domain.manifest import ModelRef, Runtime
 from servery.domain.pipeline_spec import StepName
 from servery.domain.versioning import Identity
 
-OUR_OWN = frozenset({"training", "search"})
-"""Origins of versions that our own training made, whose pickles are ours."""
-
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True):
     pass
@@ -44,8 +41,8 @@ class VersionRecord(_Record, frozen=True, kw_only=True):
         runtime: Of the first training.
         promoted_from: The development version (production versions only).
         training: The training that was released (production versions only).
-        origin: `training`, `search` (the winner of one) or how it was imported; what was
-            imported is never unpickled.
+        origin: `training`, `search` (the winner of one), `import`, or `trusted-file`: a pickle
+            that its owner trusts.
         follows: The version that it was compared with when it got its name; empty for the first.
         changes: What is another than there, and so why it is called what it is called.
     """

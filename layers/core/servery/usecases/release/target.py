@@ -9,8 +9,9 @@ import msgspec
 
 from servery.domain.accountability import check_accountable
 from servery.domain.deployment_settings import said_by_spec
+from servery.domain.imports import check_unpickled
 from servery.domain.manifest import MANIFEST, Manifest, ModelRef, Part, Runtime, read_manifest
-from servery.domain.records import OUR_OWN, VersionRecord
+from servery.domain.records import VersionRecord
 from servery.domain.spec import Log, Mode, Serving, unlogged
 from servery.domain.versioning import Stage, Version, promoted
 from servery.errors import InvalidInputError, NotFoundError
@@ -75,9 +76,9 @@ def find_target(
     )
     if trained is None:
         raise NotFoundError(f"{source.version} of {record.model} has no training {name}")
-    if source.origin not in OUR_OWN and trained.ref.runtime is Runtime.JOBLIB:
-        raise InvalidInputError("an imported artifact is served by onnx only, never unpickled")
     manifest = read_manifest(objects.get(f"{trained.ref.prefix}/{MANIFEST}"), trained.ref)
+    if trained.ref.runtime is Runtime.JOBLIB:
+        check_unpickled(source.origin, manifest.lineage.spec)
     check_accountable(manifest)
     production = asked
     if asked is source:
