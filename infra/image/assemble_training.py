@@ -6,9 +6,9 @@
     servery deploy -p TrainingImage=REPOSITORY:TAG -p TrainingSubnets=SUBNET,SUBNET
         -p TrainingSecurityGroups=GROUP
 
-The packages are the layers of the train function, in their order, as `layers/build.py` makes
-them, and the code is the folder of the function. `ARCHITECTURE` and `LAMBDA_RUNTIME` say for
-what they are built, as for a deploy.
+The packages are the layers of the train function, the optional one included, as `layers/build.py`
+makes them, and the code is the folder of the function. `ARCHITECTURE` and `LAMBDA_RUNTIME` say
+for what they are built, as for a deploy.
 """
 
 from __future__ import annotations

@@ -15,11 +15,18 @@ import sys
 from pathlib import Path
 
 import boto3
+import msgspec
 import pytest
 from fakes.object_store import MemoryObjectStore
 from fakes.plain_s3 import plain_s3
 from fakes.template import ROOT, template
 from fakes.training import Training, as_csv, flower_spec, flowers
+from servery.adapters.step_code import step_means
+from servery.domain.pipeline_spec import StepName
+from servery.domain.spec_rules import read_spec
+from servery.domain.steps import step_digest
+from servery.usecases.training.inputs import inputs_of
+from servery.usecases.training.messages import TrainEvent
 
 IMAGE = ROOT / "infra" / "image"
 EVENT = "trainings/flower-1/large.json"
@@ -66,6 +73,7 @@ def job(context, runtime, bucket):
             [sys.executable, "-S", str(context / "run_training.py"), key],
             env={
                 "PATH": "/usr/bin:/bin",
+                "LD_LIBRARY_PATH": str(context / "lib"),
                 "PYTHONPATH": f"{context / 'packages'}:{context / 'function'}:{runtime}",
                 "POWERTOOLS_SERVICE_NAME": "training",
                 "POWERTOOLS_METRICS_NAMESPACE": "Servery",
@@ -107,14 +115,32 @@ def test_model_is_that_of_the_function_when_the_job_trains(job, bucket):
     assert bucket.objects["artifacts/trainings/flower-1/model.joblib"]
 
 
-def test_memo_is_left_when_the_job_has_trained(job, bucket):
-    _before_train(bucket)
+def test_boosting_trains_when_the_spec_asks_for_it(job, bucket):
+    boosted = {"class": "lightgbm.LGBMClassifier", "params": {"n_estimators": 3}}
+    _before_train(bucket, estimator=boosted)
 
     ended = job()
 
     assert ended.returncode == 0, ended.stderr
-    (memo,) = [key for key in bucket.objects if key.startswith("artifacts/steps/train/")]
-    assert json.loads(bucket.objects[memo])["training_id"] == "flower-1"
+    assert "artifacts/trainings/flower-1/model.joblib" in bucket.objects, ended.stdout
+
+
+def test_function_finds_the_memo_when_the_job_has_trained(job, bucket):
+    training = _before_train(bucket)
+
+    ended = job()
+
+    assert ended.returncode == 0, ended.stderr
+    event = msgspec.convert({**training.state, "reuse": True}, TrainEvent)
+    spec = read_spec(event.spec)
+    digest = step_digest(
+        StepName.TRAIN,
+        inputs=inputs_of(event, spec.data.uri, training.store),
+        spec=spec,
+        means=step_means(StepName.TRAIN, spec, logic=""),
+    )
+    memo = json.loads(bucket.objects[f"artifacts/steps/train/{digest}.json"])
+    assert memo["training_id"] == "flower-1"
 
 
 def test_job_ends_well_and_leaves_word_when_the_step_refuses(job, bucket):
@@ -184,3 +210,8 @@ def test_layers_are_those_of_the_train_function_when_the_image_is_assembled():
     train = resources["TrainingTrainFunction"]["Properties"]["Layers"]
 
     assert resources["TrainingPlaceFunction"]["Properties"]["Layers"] == train
+    named = [layer["Fn::If"][1] if "Fn::If" in layer else layer for layer in train]
+    spec = importlib.util.spec_from_file_location("assemble", IMAGE / "assemble_training.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    assert [f"{name.capitalize()}Layer" for name in script.LAYERS] == [n["Ref"] for n in named]
