@@ -115,7 +115,9 @@ def line(record: Mapping[str, Any]) -> str:
     if not record["counts"]["proposed"]:
         return "preparing the data"
     said = [f"{over:,}/{record['most']:,} trials"]
-    said += [f"{record['counts'][n]:,} {n}" for n in ("running", "failed") if record["counts"][n]]
+    running = min(record["counts"]["running"], record["at_once"])  # the others wait for them
+    said += [f"{running:,} running"] if running else []
+    said += [f"{record['counts']['failed']:,} failed"] if record["counts"]["failed"] else []
     best = record.get("best")
     if best:
         said.append(f"best {record['metric']} {scored(best['mean'])} (trial {best['number']})")

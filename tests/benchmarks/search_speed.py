@@ -59,7 +59,7 @@ class Taken:
     cost_usd: float
 
     def around(self, at_once: int) -> float:
-        """What comes to each trial beside its own time, in seconds."""
+        """What comes to each trial beside its own time, lanes that wait included, in seconds."""
         return (self.trials * at_once - self.inside) / self.count
 
 
@@ -92,8 +92,12 @@ def _report(
     """One algorithm on one candidate, at each number of trials at once."""
     made = Report(
         title=f"{trials} trials that fit {title}, {algorithm}",
-        notes=["seconds; `around` is what a trial takes beside its own time"],
-        columns=["at once", "whole", "trials", "inside", "around a trial", "faster", "cost"],
+        notes=[
+            "seconds: whole search, its trials from first start to last end, inside all of them;",
+            "then of a trial, all of it and what is around its own time; where they fit nothing,",
+            "at one at once, all of it is the fixed cost of a trial",
+        ],
+        columns=["at once", "whole", "trials", "inside", "a trial", "around", "faster", "cost"],
     )
     first: Taken | None = None
     for at_once in AT_ONCE:
@@ -105,6 +109,7 @@ def _report(
                 f"{taken.whole:.1f}",
                 f"{taken.trials:.1f}",
                 f"{taken.inside:.1f}",
+                f"{taken.trials * at_once / taken.count:.3f}",
                 f"{taken.around(at_once):.3f}",
                 f"{first.trials / taken.trials:.2f}",
                 f"${taken.cost_usd:.5f}",
