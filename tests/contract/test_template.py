@@ -29,6 +29,7 @@ PARAMETERS = {
     "JobConcurrency",
     "CallbackAllowedNetworks",
     "BatchExecutionType",
+    "TablePatience",
     "GraphAggregators",
 }
 OUTPUTS = {

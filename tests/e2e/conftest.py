@@ -340,7 +340,7 @@ def register(stack: Stack) -> Iterator[Callable[..., str]]:
     """Registers a graph under a name of its own, and takes it out again."""
     names = []
 
-    def do(*steps: dict[str, Any], deadline_ms: int = 5000, **more: Any) -> str:
+    def do(*steps: dict[str, Any], deadline_ms: int = 20_000, **more: Any) -> str:
         name = f"e2e-{uuid.uuid4().hex[:8]}"
         spec = {"name": name, "owner": "e2e", "steps": steps, "deadline_ms": deadline_ms, **more}
         made = stack.http.post("/graphs", json=spec)

@@ -78,7 +78,7 @@ def becomes(stack: Stack, model: str, body: Any, state: str) -> dict[str, Any]:
         found, document = ask(stack, model, body)
         return document if found == state else None
 
-    return dict(wait_until(so, seconds=10, what=f"the cache says {state}"))
+    return dict(wait_until(so, seconds=30, what=f"the cache says {state}"))
 
 
 @pytest.fixture
