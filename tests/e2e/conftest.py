@@ -171,7 +171,8 @@ class Stack:
     def crash(self, model: str) -> None:
         """End the processes of a model's server, so that the next request starts another one."""
         for process in self.servers_of(model):
-            os.kill(process, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # the cloud has ended it meanwhile
+                os.kill(process, signal.SIGKILL)
             self.infer(model, {"records": []})  # whoever is first meets the dead process
 
     @contextmanager

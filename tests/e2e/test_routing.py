@@ -193,7 +193,9 @@ class TestKillSwitch:
 
         assert {a.status for a in load.answers} == {200, 503}
         dead = [
-            a for a in load.answers if killed + IN_FORCE_SECONDS < a.began + a.seconds < reviving
+            a
+            for a in load.answers
+            if a.began > killed + IN_FORCE_SECONDS and a.began + a.seconds < reviving
         ]
         assert len(dead) >= 20
         assert {(a.status, a.retry_after, a.kind) for a in dead} == {
