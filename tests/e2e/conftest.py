@@ -251,7 +251,7 @@ def stack(figures: dict[str, Any]) -> Iterator[Stack]:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=1500,
             check=False,
             cwd=ROOT,
         )
