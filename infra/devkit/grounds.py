@@ -57,6 +57,7 @@ def parameters(ground: Ground) -> dict[str, str]:
         "AllowedOrigins": origins,
         # Who waits for a callback beside a local cloud listens on this machine.
         "CallbackAllowedNetworks": f"{kinds.HOST}/32",
+        "TablePatience": "10",  # its table is not DynamoDB
     }
     if not ground.kind.own_packages:
         parameters["Architecture"] = kinds.architecture()

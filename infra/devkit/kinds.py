@@ -67,7 +67,7 @@ class MiniStack:
     health = "/_ministack/health"
     api_path = "/restapis/{api}/{stage}/_user_request_"
     start_seconds = 60.0
-    deploy_seconds = 300.0
+    deploy_seconds = 1200.0
     own_packages = True
     updates_get_stuck = False
 
@@ -105,7 +105,7 @@ class LocalStack:
     health = "/_localstack/health"
     api_path = "/_aws/execute-api/{api}/{stage}"
     start_seconds = 120.0
-    deploy_seconds = 300.0
+    deploy_seconds = 1200.0
     own_packages = False
     updates_get_stuck = True
 

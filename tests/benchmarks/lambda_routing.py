@@ -66,10 +66,14 @@ class Environments:
     Args:
         make: Makes what serves the requests of one process, and what it does after each response.
         routing: `recent`: the one that was used last takes the next request; `random`: any.
+        most: How many there may be (reserved concurrency).
     """
 
-    def __init__(self, make: Callable[[int], tuple[Serve, Callable[[], None]]], routing: str):
+    def __init__(
+        self, make: Callable[[int], tuple[Serve, Callable[[], None]]], routing: str, most: int
+    ):
         self._make = make
+        self._most = most
         self._random = random.Random(7) if routing == "random" else None  # noqa: S311
         self._idle: list[SimpleQueue[float | None]] = []
         self._all: list[tuple[SimpleQueue[float | None], threading.Thread]] = []
@@ -80,12 +84,14 @@ class Environments:
         """How many there are."""
         return len(self._all)
 
-    def send(self, came: float) -> None:
-        """Hand a request to a process that is idle, or to a new one."""
+    def send(self, came: float) -> bool:
+        """Hand a request to a process that is idle, or to a new one; False where all are busy."""
         with self._lock:
             if self._idle:
                 place = -1 if self._random is None else self._random.randrange(len(self._idle))
                 inbox = self._idle.pop(place)
+            elif len(self._all) >= self._most:
+                return False
             else:
                 inbox = SimpleQueue()
                 thread = threading.Thread(
@@ -94,6 +100,7 @@ class Environments:
                 self._all.append((inbox, thread))
                 thread.start()
         inbox.put(came)
+        return True
 
     def stop(self) -> None:
         """End all of them, once they are done."""
@@ -119,7 +126,7 @@ def poisson(rate: float, seconds: float, seed: int) -> list[float]:
     return sorted(draw.uniform(0, seconds) for _ in range(round(rate * seconds)))
 
 
-def replay(times: list[float], send: Callable[[float], None]) -> None:
+def replay(times: list[float], send: Callable[[float], object]) -> None:
     """Send requests at their times, from now on."""
     start = time.monotonic() + 0.05
     for each in times:

@@ -5,6 +5,10 @@ a Poisson process, in real time, and go to processes as Lambda routes them. Each
 real limiter of its own, over one emulated DynamoDB on the loopback (MiniStack). A request is good
 when it was answered before its deadline. Without limits every request goes to the server.
 
+There are so many processes at the most, as with Lambda's reserved concurrency: where all of them
+are busy the platform refuses at once, and such a refusal counts among the others. It matters in the
+first moments of an overload, when every process is new and has to ask the table.
+
 `--simulated` does the same in simulated time, where the rest of the machine has no say: the same
 limiters, over a table in memory of which a call takes 4 ms.
 """
@@ -69,8 +73,10 @@ class _Offer:
         self._replay(send)
         return self.tally
 
-    def limited(self, address: str, server: Server, limit: ConcurrencyLimit, routing: str) -> Tally:
-        """Send them to processes with limiters."""
+    def limited(
+        self, address: str, server: Server, limit: ConcurrencyLimit, routing: str, most: int
+    ) -> Tally:
+        """Send them to processes with limiters, of which there are so many at the most."""
         function = f"server:{id(self)}"
         deployment, served = limited(CircuitPolicy(concurrency=limit), function)
 
@@ -88,8 +94,13 @@ class _Offer:
 
             return serve, admissions.settle
 
-        environments = Environments(process, routing)
-        self._replay(environments.send)
+        environments = Environments(process, routing, most)
+
+        def send(came: float) -> None:
+            if not environments.send(came):
+                self._note(came, time.monotonic(), refused=True)
+
+        self._replay(send)
         environments.stop()
         self.tally.processes, self.tally.most = environments.count, server.most
         return self.tally
@@ -137,7 +148,9 @@ def real(arguments: argparse.Namespace, limit: ConcurrencyLimit) -> dict[str, Ta
                 found[f"{load:g}{kind}"] = (
                     offer.without(server)
                     if kind
-                    else offer.limited(address, server, limit, arguments.routing)
+                    else offer.limited(
+                        address, server, limit, arguments.routing, arguments.processes
+                    )
                 )
     return found
 
@@ -173,6 +186,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15, help="of each load")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--routing", choices=("recent", "random"), default="recent")
+    parser.add_argument("--processes", type=int, default=64, help="at the most; real time only")
     parser.add_argument("--simulated", action="store_true")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()

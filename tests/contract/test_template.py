@@ -33,6 +33,7 @@ PARAMETERS = {
     "CallbackAllowedNetworks",
     "BatchExecutionType",
     "TrialMemory",
+    "TablePatience",
     "GraphAggregators",
     "Boosting",
     "OwnClasses",

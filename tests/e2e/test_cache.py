@@ -78,7 +78,7 @@ def becomes(stack: Stack, model: str, body: Any, state: str) -> dict[str, Any]:
         found, document = ask(stack, model, body)
         return document if found == state else None
 
-    return dict(wait_until(so, seconds=10, what=f"the cache says {state}"))
+    return dict(wait_until(so, seconds=30, what=f"the cache says {state}"))
 
 
 @pytest.fixture
@@ -265,6 +265,12 @@ class TestRelease:
         assert found[0] == "hit"
 
 
+def logged_states(stack: Stack, model: str) -> set[str]:
+    """What the cache did for the requests that are in the prediction log."""
+    lines = lake_lines(stack, f"predictions/model={model}/").values()
+    return {str(line["cache"]) for line in lines}
+
+
 def logged(stack: Stack, model: str, rows: list[dict[str, Any]]) -> None:
     """Wait until the prediction log has a request about these rows."""
 
@@ -300,10 +306,19 @@ class TestWarming:
     def test_settings_hits_and_coverage_are_told_when_a_cache_is_shown(
         self, stack: Stack, model: str
     ) -> None:
+        body = {"records": some(1)}
+        becomes(stack, model, body, "hit")
+        wait_until(
+            lambda: {"hit", "miss"} <= logged_states(stack, model),
+            seconds=60,
+            what="a miss and a hit are in the lake",
+        )
+        assert stack.json("cache", "warm", model)["state"] == "done"
+
         told = stack.json("cache", "show", model)
 
         assert told["cache"]["seconds"] == CACHE["seconds"]
-        assert told["warm_up"]["state"] in {"done", "stopped"}
+        assert told["warm_up"]["state"] == "done"
         assert 0 < told["log"]["ratio"] < 1
         text = stack.run("cache", "show", model).stdout
         assert "hit ratio" in text

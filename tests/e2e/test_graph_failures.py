@@ -70,7 +70,7 @@ def warm(stack: Stack, models: dict[str, str]) -> None:
 def test_hop_is_named_in_time_when_a_member_is_waited_for(
     stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
 ) -> None:
-    name = register(team(models), deadline_ms=3000)
+    name = register(team(models), deadline_ms=5000)
     warm(stack, models)
     with stack.frozen(models["versicolor"]):
         answer, seconds = timed(lambda: stack.ask(name, *flowers))
@@ -79,13 +79,14 @@ def test_hop_is_named_in_time_when_a_member_is_waited_for(
     found = states(answer)
     assert (found["team.setosa"], found["team.virginica"]) == ("ok", "ok")
     assert found["team.versicolor"] in ("late", "failed")
-    assert 2.9 <= seconds < 5
+    assert 4.9 <= seconds < 8
 
 
 def test_group_goes_on_without_a_member_when_it_is_late(
     stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
 ) -> None:
-    name = register(team(models, slow="go_on", wait_ms=400, quorum=2))
+    name = register(team(models, slow="go_on", wait_ms=2500, quorum=2))
+    warm(stack, models)
     stack.ask(name, *flowers)
     with stack.frozen(models["versicolor"]):
         answer, seconds = timed(lambda: stack.ask(name, *flowers))
@@ -94,13 +95,13 @@ def test_group_goes_on_without_a_member_when_it_is_late(
     assert [row["class"] for row in body["predictions"]] == ["setosa", "virginica"]
     assert all(row["missing"] == ["versicolor"] for row in body["predictions"])
     assert states(answer)["team.versicolor"] == "late"
-    assert 0.4 <= seconds < 1.5
+    assert 2.5 <= seconds < 10  # and not the 20 s of the whole graph
 
 
 def test_everyone_is_in_again_when_the_member_is_quick_again(
     stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
 ) -> None:
-    name = register(team(models, slow="go_on", wait_ms=2000, quorum=2))
+    name = register(team(models, slow="go_on", wait_ms=5000, quorum=2))
     warm(stack, models)
     with stack.frozen(models["versicolor"]):
         stack.ask(name, *flowers)
@@ -113,14 +114,14 @@ def test_everyone_is_in_again_when_the_member_is_quick_again(
 def test_step_is_given_up_at_its_own_deadline_when_it_is_shorter(
     stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
 ) -> None:
-    name = register(*chain(models, deadline_ms=500))
+    name = register(*chain(models, deadline_ms=1500))
     warm(stack, models)
     with stack.frozen(models["versicolor"]):
         answer, seconds = timed(lambda: stack.ask(name, *flowers))
     assert answer.status_code == 504, answer.text
     assert answer.json()["hop"] == "second"
     assert states(answer)["first"] == "ok"
-    assert 0.4 <= seconds < 1.5
+    assert 1.4 <= seconds < 10
 
 
 # Down

@@ -87,13 +87,13 @@ def test_columns_are_named_when_they_do_not_fit_the_model(
 def test_hop_is_named_in_time_when_the_server_is_slow(
     stack: Stack, flowers: None, register: Any
 ) -> None:
-    graph = register(step(), deadline_ms=2000)
+    graph = register(step(), deadline_ms=4000)
     assert stack.ask(graph, {"flower": "f001"}).status_code == 200
     with stack.frozen("iris"):
         answer, seconds = timed(lambda: stack.ask(graph, {"flower": "f001"}))
     assert answer.status_code == 504, answer.text
     assert answer.json()["hop"] == "species"
-    assert seconds < 4
+    assert seconds < 8
     again = {"flower": "f001"}
     wait_until(lambda: stack.ask(graph, again).is_success, seconds=30, what="it is back")
 

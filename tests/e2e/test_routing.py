@@ -156,14 +156,14 @@ class TestParameters:
     def test_caller_waits_no_longer_than_the_deadline_of_the_policies(
         self, stack: Stack, served: Served, policies: Policies, setosa: dict[str, Any]
     ) -> None:
-        policies(served.name, deadline_ms=700)
+        policies(served.name, deadline_ms=2500)
         assert stack.infer(served.name, setosa).status_code == 200
         with stack.frozen(served.name):
             answer, seconds = timed(lambda: stack.infer(served.name, setosa))
 
         assert answer.status_code == 504, answer.text
         assert answer.json()["hop"] == "model server"
-        assert seconds < 4
+        assert seconds < 8
         wait_until(
             lambda: stack.infer(served.name, setosa).status_code == 200,
             seconds=30,
@@ -184,6 +184,7 @@ class TestKillSwitch:
             load.wait_for(lambda last: last.status == 503, IN_FORCE_SECONDS)
             time.sleep(max(0.0, killed + IN_FORCE_SECONDS - time.monotonic()))
             load.go_on(20)
+            reviving = time.monotonic()
             stack.edit(served.name, {"routing": {"active": True, "off": off}})
             revived = time.monotonic()
             load.wait_for(lambda last: last.status == 200, IN_FORCE_SECONDS)
@@ -191,7 +192,11 @@ class TestKillSwitch:
             load.go_on(20)
 
         assert {a.status for a in load.answers} == {200, 503}
-        dead = [a for a in load.answers if killed + IN_FORCE_SECONDS < a.began < revived]
+        dead = [
+            a
+            for a in load.answers
+            if a.began > killed + IN_FORCE_SECONDS and a.began + a.seconds < reviving
+        ]
         assert len(dead) >= 20
         assert {(a.status, a.retry_after, a.kind) for a in dead} == {
             (503, "7", "urn:servery:problem:refused")

@@ -11,6 +11,7 @@ from capabilities import CAPABILITIES, TARGETS
 from fakes.template import ROOT
 
 from targets.drift import DATA, reasons
+from targets.suite import plain, written_tests
 
 PAGE = ROOT / "infra" / "docs" / "targets.md"
 TITLES = {"ministack": "MiniStack", "localstack": "LocalStack", "aws": "AWS"}
@@ -52,7 +53,15 @@ AWS, which only a test can tell.
 def render() -> str:
     """The page, from the files in `infra/docs/targets`."""
     runs = {run["target"]: run for run in _runs()}
-    parts = [INTRODUCTION, *_ran(runs), *_skipped(runs), *_capabilities(runs), UNPROVEN, DRIFT]
+    parts = [
+        INTRODUCTION,
+        *_ran(runs),
+        *_missing(runs),
+        *_skipped(runs),
+        *_capabilities(runs),
+        UNPROVEN,
+        DRIFT,
+    ]
     parts += list(_ignored())
     return "\n".join(parts)
 
@@ -78,6 +87,18 @@ def _ran(runs: Mapping[str, Any]) -> Iterator[str]:
     yield from _table([*heads, *FIGURES.values()], rows)
     versions = {f"{k} {v}" for run in runs.values() for k, v in run["versions"].items()}
     yield f"With {', '.join(sorted(versions))}.\n"
+
+
+def _missing(runs: Mapping[str, Any]) -> Iterator[str]:
+    suite = written_tests()
+    rows = [
+        [TITLES[target], f"`{name}`"]
+        for target, run in runs.items()
+        for name in sorted(suite - {plain(each) for each in run["tests"]})
+    ]
+    if rows:
+        yield "## What has not run there since it was written\n"
+        yield from _table(["Target", "Test"], rows)
 
 
 def _skipped(runs: Mapping[str, Any]) -> Iterator[str]:

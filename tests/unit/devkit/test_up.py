@@ -95,6 +95,11 @@ def test_callbacks_may_reach_this_machine_when_the_cloud_is_local():
         assert parameters["CallbackAllowedNetworks"] == "127.0.0.1/32"
 
 
+def test_tables_are_waited_for_longer_when_they_are_emulated():
+    parameters = grounds.parameters(ground("http://127.0.0.1:4566", kinds.MINISTACK))
+    assert float(parameters["TablePatience"]) > 1
+
+
 def test_pages_of_the_endpoint_may_call_too_when_it_has_a_name_of_its_own():
     parameters = grounds.parameters(ground("http://box:4566", kinds.LOCALSTACK))
     assert parameters["AllowedOrigins"].endswith(",http://box:4566")

@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from servery.wiring.aws import credentials, endpoint, lean_dynamodb, region
-from servery.wiring.settings import SystemClock, setting
+from servery.wiring.settings import SystemClock, setting, table_patience
 
 if TYPE_CHECKING:
     from servery.adapters.dynamodb_rows import DynamoDbRows
@@ -37,9 +37,14 @@ def manifests() -> KeptManifests:
 @cache
 def cached_rows() -> DynamoDbRows:
     """The table."""
-    from servery.adapters.dynamodb_rows import DynamoDbRows
+    from servery.adapters.dynamodb_rows import SECONDS, DynamoDbRows
 
-    return DynamoDbRows(lean_dynamodb(), setting("CACHE_TABLE"), failed=_failed)
+    return DynamoDbRows(
+        lean_dynamodb(),
+        setting("CACHE_TABLE"),
+        failed=_failed,
+        seconds=SECONDS * table_patience(),
+    )
 
 
 @cache

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from servery.wiring.aws import lean_dynamodb, patience
-from servery.wiring.settings import SystemClock, setting
+from servery.wiring.settings import SystemClock, setting, table_patience
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from servery.usecases.gateway.admitting import Admissions
 
 _OWNER_BYTES = 4
+_SECONDS = 0.2  # for the state of a breaker
 
 
 @cache
@@ -26,14 +27,14 @@ def admissions() -> Admissions:
     import secrets
     import time
 
-    from servery.adapters.dynamodb_limits import DynamoDbPlaces, DynamoDbTokens
+    from servery.adapters.dynamodb_limits import SECONDS, DynamoDbPlaces, DynamoDbTokens
     from servery.adapters.lease_keeper import LeaseKeeper
     from servery.usecases.gateway.admitting import Admissions
 
-    table = setting("LIMITS_TABLE")
+    table, seconds = setting("LIMITS_TABLE"), SECONDS * table_patience()
     return Admissions(
-        DynamoDbTokens(lean_dynamodb(), table),
-        DynamoDbPlaces(lean_dynamodb(), table),
+        DynamoDbTokens(lean_dynamodb(), table, seconds=seconds),
+        DynamoDbPlaces(lean_dynamodb(), table, seconds=seconds),
         LeaseKeeper(),
         SystemClock(),
         owner=secrets.token_hex(_OWNER_BYTES),
@@ -67,4 +68,5 @@ def _tell(what: str) -> None:
 def _client() -> DynamoDBClient:
     import boto3
 
-    return boto3.client("dynamodb", config=patience(connect_s=0.2, read_s=0.2, attempts=1))
+    seconds = _SECONDS * table_patience()
+    return boto3.client("dynamodb", config=patience(connect_s=seconds, read_s=seconds, attempts=1))

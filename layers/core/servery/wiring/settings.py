@@ -34,6 +34,11 @@ def optional_setting(name: str, default: str = "") -> str:
     return os.environ.get(name, default)
 
 
+def table_patience() -> float:
+    """How many times as long as usual a request waits for a table that it can do without."""
+    return float(optional_setting("TABLE_PATIENCE", "1"))
+
+
 def in_lambda() -> bool:
     """Whether this process is an execution environment, and not a test or a tool."""
     return bool(optional_setting("AWS_LAMBDA_FUNCTION_NAME"))

@@ -87,7 +87,7 @@ class BatchRows:
         raise InvalidInputError("the name of the file does not say its format")
 
     def _csv(self, text: Iterable[str], header: list[str] | None = None) -> Iterator[Record]:
-        csv.field_size_limit(_LONGEST_CELL)
+        csv.field_size_limit(max(_LONGEST_CELL, csv.field_size_limit()))  # of the whole process
         reader = csv.reader(text, strict=True)
         try:
             names = header or next(reader, [])
