@@ -169,7 +169,7 @@ def test_file_is_refused_before_anything_is_built_when_it_names_what_is_not_list
         pytest.fail("something was built")
 
     monkeypatch.setattr(skops.io, "loads", built)
-    with pytest.raises(RejectedError, match="not on the allow-list|without a type"):
+    with pytest.raises(RejectedError, match=r"not on the allow-list|without a type"):
         read_skops(rewritten(dumped(TREE), change))
 
 
@@ -274,7 +274,7 @@ def _support(**values):
     ],
 )
 def test_estimator_is_refused_when_its_parts_do_not_fit_each_other(make):
-    with pytest.raises(RejectedError, match="fit each other|hold together|not whole|categ|brute"):
+    with pytest.raises(RejectedError, match=r"fit each other|hold together|not whole|categ|brute"):
         read_skops(make())
 
 
