@@ -7,7 +7,14 @@ import subprocess
 import sys
 
 QUICK = ("chunk_speed", "jobs_chaos", "graph_jobs_chaos", "experiment_shares", "cache_latency")
-SLOW = ("chunk_memory", "hist_boosting", "overload", "pipeline_runs", "search_quality", "search_speed")
+SLOW = (
+    "chunk_memory",
+    "hist_boosting",
+    "overload",
+    "pipeline_runs",
+    "search_quality",
+    "search_speed",
+)
 
 
 def main() -> int:
