@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import httpx
@@ -152,21 +153,32 @@ class Stack:
         ended = wait_until(over, seconds=120, what=f"training {name} ends")
         return dict(json.loads(ended["output"]))
 
-    def servers_of(self, model: str) -> list[int]:
-        """The processes of this machine that run a model's server for this stack."""
-        kinds = ("PredictorFunction", "PreprocessorFunction")
-        functions = tuple(self.status["functions"][kind].encode() for kind in kinds)
+    def processes_of(self, *functions: str, **variables: str) -> list[int]:
+        """The processes of this machine that run one of these functions, for this stack alone.
+
+        Args:
+            functions: Logical ids.
+            variables: What their environment has besides.
+        """
+        names = {self.status["functions"][function] for function in functions}
+        port = f":{urlsplit(self.status['endpoint_url']).port}"
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
-                variables = (folder / "environ").read_bytes().split(b"\0")
+                lines = (folder / "environ").read_bytes().decode(errors="replace").split("\0")
             except OSError:
                 continue  # it has ended, or is somebody else's
-            named = {v.partition(b"=")[0]: v.partition(b"=")[2] for v in variables}
-            ours = named.get(b"AWS_LAMBDA_FUNCTION_NAME", b"").endswith(functions)
-            if ours and named.get(b"SERVERY_MODEL") == model.encode():
+            named = {name: value for name, _, value in (line.partition("=") for line in lines)}
+            # Two stacks on one machine have functions of the same names.
+            ours = named.get("AWS_ENDPOINT_URL", "").rstrip("/").endswith(port)
+            function = named.get("AWS_LAMBDA_FUNCTION_NAME", "").rpartition(":")[2]
+            if ours and function in names and variables.items() <= named.items():
                 found.append(int(folder.name))
         return found
+
+    def servers_of(self, model: str) -> list[int]:
+        """The processes of this machine that run a model's server for this stack."""
+        return self.processes_of("PredictorFunction", "PreprocessorFunction", SERVERY_MODEL=model)
 
     def crash(self, model: str) -> None:
         """End the processes of a model's server, so that the next request starts another one."""

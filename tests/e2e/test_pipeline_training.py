@@ -108,11 +108,10 @@ class Killed:
 
         wait_until(begun, seconds=60, what=f"{self.id} works on {step}")
         function = f"Training{step.capitalize()}Function"
-        wanted = self._stack.status["functions"][function].encode()
-        found = [p for p in Path("/proc").glob("[0-9]*") if _runs(p, wanted)]
+        found = self._stack.processes_of(function)
         assert found, f"no process runs {function}"
         for process in found:
-            os.kill(int(process.name), signal.SIGKILL)
+            os.kill(process, signal.SIGKILL)
 
     def end(self, status: str) -> None:
         """Wait for the end of the execution."""
@@ -122,14 +121,6 @@ class Killed:
             return None if found == "RUNNING" else str(found)
 
         assert wait_until(over, seconds=120, what=f"{self.id} ends") == status
-
-
-def _runs(folder: Path, function: bytes) -> bool:
-    try:
-        variables = (folder / "environ").read_bytes().split(b"\0")
-    except OSError:
-        return False  # it has ended, or is somebody else's
-    return b"AWS_LAMBDA_FUNCTION_NAME=" + function in variables
 
 
 @pytest.mark.needs("local_processes")

@@ -220,12 +220,11 @@ def test_trial_fails_alone_when_its_function_is_killed(
     }
     path = begun(stack, spec)
     until(stack, path, lambda found: found["counts"]["done"] == 2)
-    wanted = stack.status["functions"]["SearchRunTrialFunction"].encode()
 
     def killed() -> bool:
-        found = [p for p in Path("/proc").glob("[0-9]*") if _runs(p, wanted)]
+        found = stack.processes_of("SearchRunTrialFunction")
         for process in found:
-            os.kill(int(process.name), signal.SIGKILL)
+            os.kill(process, signal.SIGKILL)
         return bool(found)
 
     wait_until(killed, seconds=30, what="a process runs the trial")
@@ -235,14 +234,6 @@ def test_trial_fails_alone_when_its_function_is_killed(
     assert [trial["state"] for trial in record["trials"]] == ["done", "done", "failed"]
     assert record["trials"][2]["reason"]
     assert record["winner"]["params"]["n_estimators"] in (5, 6)
-
-
-def _runs(folder: Path, function: bytes) -> bool:
-    try:
-        variables = (folder / "environ").read_bytes().split(b"\0")
-    except OSError:
-        return False  # it has ended, or is somebody else's
-    return b"AWS_LAMBDA_FUNCTION_NAME=" + function in variables
 
 
 def test_fields_are_named_when_a_search_cannot_be(stack: Stack, partly: dict[str, Any]) -> None:

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -201,9 +200,9 @@ def frozen(stack: Stack, pair: Pair, version: str) -> Iterator[None]:
     (number,) = [
         c["server"]["function_version"] for c in candidates if c["ref"]["version"] == version
     ]
-    line = f"AWS_LAMBDA_FUNCTION_VERSION={number}".encode()
-    every = stack.servers_of(pair.name)
-    ours = [p for p in every if line in Path(f"/proc/{p}/environ").read_bytes().split(b"\0")]
+    ours = stack.processes_of(
+        "PredictorFunction", SERVERY_MODEL=pair.name, AWS_LAMBDA_FUNCTION_VERSION=str(number)
+    )
     assert ours, "no server of the shadow is warm"
     for process in ours:
         os.kill(process, signal.SIGSTOP)
