@@ -22,6 +22,7 @@ from trouble import Load
 
 CACHE = {"seconds": 600, "max_entries": 100_000_000}  # no two rows of a test share a place
 IN_FORCE_SECONDS = 5.0
+PATIENT_MS = 25_000  # a load starts further servers, which takes its time on a busy machine
 CROWD = 4
 TABLE_SECONDS = 40.0
 LENGTHS = ("sepal_length", "sepal_width", "petal_length", "petal_width")
@@ -33,7 +34,7 @@ def model(stack: Stack) -> str:
     name = f"cached-{uuid.uuid4().hex[:6]}"
     assert stack.train(stack.spec("iris", name=name))["outcome"] == "registered"
     assert stack.release(name)["state"] == "succeeded"
-    in_force(stack, name, {"cache": CACHE})
+    in_force(stack, name, {"cache": CACHE, "deadline_ms": PATIENT_MS})
     return name
 
 
@@ -151,7 +152,7 @@ def test_refusal_is_the_models_own_when_a_row_is_none(stack: Stack, model: str) 
 def test_model_is_asked_once_when_several_ask_the_same_at_once(
     stack: Stack, model: str, policies: Callable[..., Any]
 ) -> None:
-    policies(model, cache={**CACHE, "single_flight_ms": 2000}, deadline_ms=25_000)
+    policies(model, cache={**CACHE, "single_flight_ms": 2000}, deadline_ms=PATIENT_MS)
     kept = {"records": some(1)}
     becomes(stack, model, kept, "hit")
     with ThreadPoolExecutor(CROWD) as crowd:
@@ -207,7 +208,7 @@ class TestRelease:
         spec = stack.spec("iris", name=name)
         assert stack.train(spec)["outcome"] == "registered"
         first = stack.release(name)["released_as"]
-        in_force(stack, name, {"cache": {**CACHE, "hot_seconds": 600}})
+        in_force(stack, name, {"cache": {**CACHE, "hot_seconds": 600}, "deadline_ms": PATIENT_MS})
         constant = {"strategy": "constant", "constant": "virginica"}
         dummy = {"class": "sklearn.dummy.DummyClassifier", "params": constant}
         assert stack.train({**spec, "estimator": dummy, "gates": {}})["outcome"] == "registered"
@@ -374,7 +375,7 @@ def test_answers_stay_right_when_the_table_goes_in_the_middle(
 ) -> None:
     rows = some(3)
     right = uncached({"records": rows})["predictions"]
-    policies(model, cache={**CACHE, "hot_kb": 0})
+    policies(model, cache={**CACHE, "hot_kb": 0}, deadline_ms=PATIENT_MS)
     becomes(stack, model, {"records": rows}, "hit")
 
     with Load(stack, model, {"records": rows}) as load:
