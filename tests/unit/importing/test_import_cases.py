@@ -188,6 +188,9 @@ def test_pickle_is_never_opened_when_nobody_trusts_it(tmp_path):
     assert not trace.exists()
 
 
+NARROW = sample(KINDS, rows=ROWS[:, :2], names=NAMES[:2])
+
+
 @pytest.mark.parametrize(
     ("model", "rows", "wishes", "told"),
     [
