@@ -120,7 +120,7 @@ _LIBRARIES: dict[StepName, tuple[str, ...]] = {
     StepName.REGISTER: (),
 }
 _BOOSTING = {"lightgbm": "lightgbm", "xgboost": "xgboost-cpu"}
-_OWN_CODE = frozenset({StepName.TRAIN, StepName.EXPORT, StepName.EVALUATE, StepName.REGISTER})
+_OWN_CODE = frozenset({StepName.TRAIN, StepName.EXPORT, StepName.EVALUATE})
 
 
 def step_means(step: StepName, spec: ModelSpec, *, logic: str) -> Means:
