@@ -55,6 +55,19 @@ def _of(params, **more):
             "search.candidates[0].params.m",
         ),
         (_of({}, stop={"target": float("nan")}), "search.stop.target"),
+        (_of({"x": {"int": [1, 10**400]}}), "search.candidates[0].params.x"),
+        (_of({"x": {"int": [1, 2**53 + 1]}}), "search.candidates[0].params.x"),
+        (_of({"x": {"float": [-1.7e308, 1.7e308]}}), "search.candidates[0].params.x"),
+        (_of({"x": {"float": [0, 1], "step": 10**400}}), "search.candidates[0].params.x"),
+        (
+            _of({}, algorithm="random", trials=10_000, at_once=4, stop={"patience": 9}),
+            "search.at_once",
+        ),
+        (
+            _of({}, algorithm="halving", halving={"resource": "n_estimators", "maximum": 99_999}),
+            "search.candidates[0].params.n_estimators",
+        ),
+        ({"candidates": [DEPTH, DEPTH]}, "search.candidates[1]"),
     ],
 )
 def test_search_is_refused_by_field_when_it_cannot_be_run(search, field):
@@ -62,6 +75,15 @@ def test_search_is_refused_by_field_when_it_cannot_be_run(search, field):
         read_spec(search_spec(**search))
 
     assert field in {violation.field for violation in caught.value.violations}
+
+
+def test_grid_is_refused_in_words_when_its_size_has_more_digits_than_can_be_said():
+    wide = {f"x{number}": {"int": [0, 9999]} for number in range(1200)}
+
+    with pytest.raises(InvalidSpecError) as caught:
+        read_spec(search_spec(**_of(wide, algorithm="grid")))
+
+    assert "more than 1000000000 points" in str(caught.value.violations[0].message)
 
 
 @pytest.mark.parametrize("algorithm", ["grid", "random", "tpe", "halving"])

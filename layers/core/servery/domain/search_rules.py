@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from servery.domain.chosen_spec import chosen_spec
+from servery.domain.digest import digest_value
 from servery.domain.search_draws import grid_size
 from servery.domain.search_space import Choices, Space, dimensions, filled
 from servery.domain.search_spec import Algorithm, Candidate, Search
@@ -16,9 +17,10 @@ from servery.domain.spec import ModelSpec
 from servery.errors import InvalidSpecError, Violation
 
 Check = Callable[[ModelSpec], list[Violation]]
-MOST_ROUNDS = 2000
-"""Rounds of a search: the history of an execution ends at 25,000 events."""
+MOST_ROUNDS = 1500
+"""Rounds of a search: 13 events each without a retry, and a history ends at 25,000 of them."""
 _MOST_OPTIONS = 1000
+_MOST_POINTS = 10**9  # that a sentence counts
 _ROWS = "rows"
 
 
@@ -38,7 +40,7 @@ def search_violations(spec: ModelSpec, check: Check) -> list[Violation]:
         found.extend(_candidate(spec, candidate, f"search.candidates[{place}].", check))
     if found:
         return found
-    return [*_numbers(search), *_halving(search), *_size(search)]
+    return [*_twice(search), *_numbers(search), *_halving(search), *_size(search)]
 
 
 def _candidate(spec: ModelSpec, candidate: Candidate, field: str, check: Check) -> list[Violation]:
@@ -50,6 +52,7 @@ def _candidate(spec: ModelSpec, candidate: Candidate, field: str, check: Check) 
     for point in _corners(spaces):
         try:
             params, preprocessing = filled(candidate, point)
+            params = {**_largest_resource(spec.search), **params}
             variant = chosen_spec(spec, candidate.class_path, params, preprocessing)
         except msgspec.ValidationError as error:
             return [Violation(f"{field}preprocessing", str(error))]
@@ -57,6 +60,14 @@ def _candidate(spec: ModelSpec, candidate: Candidate, field: str, check: Check) 
             name = violation.field.removeprefix("estimator.")
             found.setdefault((name, violation.message), Violation(field + name, violation.message))
     return list(found.values())
+
+
+def _largest_resource(search: Search | None) -> dict[str, Any]:
+    """The parameter that a halving sets, at its highest."""
+    if search is None or search.algorithm is not Algorithm.HALVING:
+        return {}
+    rules = search.halving
+    return {} if rules.resource == _ROWS else {rules.resource: rules.maximum or 1}
 
 
 def _corners(spaces: dict[str, Space]) -> list[dict[str, Any]]:
@@ -74,6 +85,17 @@ def _corner(space: Space, turn: int) -> Any:  # noqa: ANN401 - a value of a para
     return (space.low, space.high)[turn % 2]
 
 
+def _twice(search: Search) -> list[Violation]:
+    seen: set[str] = set()
+    found: list[Violation] = []
+    for place, candidate in enumerate(search.candidates):
+        key = digest_value(msgspec.to_builtins(candidate))
+        if key in seen:
+            found.append(Violation(f"search.candidates[{place}]", "is there twice"))
+        seen.add(key)
+    return found
+
+
 def _numbers(search: Search) -> list[Violation]:
     stop = search.stop
     figures = {"seconds": stop.seconds, "cost_usd": stop.cost_usd, "target": stop.target}
@@ -85,9 +107,9 @@ def _numbers(search: Search) -> list[Violation]:
 
 
 def _size(search: Search) -> list[Violation]:
-    if search.algorithm is Algorithm.GRID:
-        return _grid(search)
-    if search.algorithm is Algorithm.TPE and search.trials > search.at_once * MOST_ROUNDS:
+    if search.algorithm is Algorithm.GRID and (found := _grid(search)):
+        return found
+    if search.one_each and search.trials > search.at_once * MOST_ROUNDS:
         message = f"{search.trials} trials need {search.trials // MOST_ROUNDS + 1} at once or more"
         return [Violation("search.at_once", message)]
     return []
@@ -106,7 +128,8 @@ def _grid(search: Search) -> list[Violation]:
     total = sum(size or 0 for size in sizes)
     if endless or total <= search.trials:
         return endless
-    return [Violation("search.trials", f"the grid has {total} points; allow as many trials")]
+    points = f"{total}" if total <= _MOST_POINTS else f"more than {_MOST_POINTS}"
+    return [Violation("search.trials", f"the grid has {points} points; allow as many trials")]
 
 
 def _halving(search: Search) -> list[Violation]:

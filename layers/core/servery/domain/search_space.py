@@ -20,6 +20,8 @@ _ENDS = 2
 _SLACK = 1e-9  # of a step: 0.1 + 0.1 + 0.1 is still 0.3
 MOST_VALUES = 10_000
 """Values of one space that can be counted."""
+LARGEST = 2**53
+"""The whole number up to which fractions tell all whole numbers apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,15 +176,9 @@ def _choices(value: dict[str, Any], field: str) -> Choices:
 
 
 def _numbers(value: dict[str, Any], kind: str, field: str) -> Numbers:
-    ends, log, step = value[kind], value.get("log", False), value.get("step")
+    log, step = value.get("log", False), value.get("step")
     whole = kind == "int"
-    if not isinstance(ends, list) or len(ends) != _ENDS or not all(map(_is_number, ends)):
-        raise _wrong(field, f"{kind} is [low, high], both finite numbers")
-    if whole and not all(isinstance(end, int) for end in ends):
-        raise _wrong(field, "int is [low, high], both whole")
-    low, high = ends
-    if not low < high:
-        raise _wrong(field, "the low end is below the high one; say a value where they are equal")
+    low, high = _ends(value[kind], field, whole=whole)
     if not isinstance(log, bool):
         raise _wrong(field, "log is true or false")
     if log and low <= 0:
@@ -196,6 +192,22 @@ def _numbers(value: dict[str, Any], kind: str, field: str) -> Numbers:
     return Numbers(whole, low, high, log, step)
 
 
+def _ends(ends: object, field: str, *, whole: bool) -> tuple[float, float]:
+    kind = "int" if whole else "float"
+    if not isinstance(ends, list) or len(ends) != _ENDS or not all(map(_is_number, ends)):
+        raise _wrong(field, f"{kind} is [low, high], both finite numbers")
+    if whole and not all(isinstance(end, int) for end in ends):
+        raise _wrong(field, "int is [low, high], both whole")
+    if whole and any(abs(end) > LARGEST for end in ends):
+        raise _wrong(field, f"int is [low, high], both between -{LARGEST} and {LARGEST}")
+    low, high = ends
+    if not low < high:
+        raise _wrong(field, "the low end is below the high one; say a value where they are equal")
+    if not math.isfinite(float(high) - float(low)):
+        raise _wrong(field, "the ends are too far apart")
+    return low, high
+
+
 def _count(low: float, high: float, step: float, *, log: bool) -> float:
     return math.log(high / low) / math.log(step) if log else (high - low) / step
 
@@ -203,7 +215,10 @@ def _count(low: float, high: float, step: float, *, log: bool) -> float:
 def _is_number(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value)
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no fraction is near to
+        return False
 
 
 def _between(low: float, high: float, place: float, *, log: bool) -> float:

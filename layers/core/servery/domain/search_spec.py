@@ -99,3 +99,13 @@ class Search(_Part, frozen=True, kw_only=True):
     stop: Stop = msgspec.field(default_factory=Stop)
     halving: Halving = msgspec.field(default_factory=Halving)
     register: bool = False
+
+    @property
+    def one_each(self) -> bool:
+        """Whether a round has one trial for each that runs at the same time, and no more.
+
+        So it is where a rule can end the search between two rounds, or where the next trials
+        depend on what the last ones told.
+        """
+        rules = (self.stop.cost_usd, self.stop.target, self.stop.patience)
+        return self.algorithm is Algorithm.TPE or any(rule is not None for rule in rules)

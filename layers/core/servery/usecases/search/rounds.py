@@ -41,15 +41,9 @@ class Situation:
 
     @property
     def room(self) -> int:
-        """How many trials this round may have.
-
-        Where a rule can end the search, or what comes next depends on what was told, no more
-        than run at the same time.
-        """
-        search, stop = self.search, self.search.stop
-        rules = (stop.cost_usd, stop.target, stop.patience)
-        one_each = search.algorithm is Algorithm.TPE or any(rule is not None for rule in rules)
-        wide = search.at_once if one_each else search.at_once * _LONGEST_LANE
+        """How many trials this round may have."""
+        search = self.search
+        wide = search.at_once if search.one_each else search.at_once * _LONGEST_LANE
         return max(0, min(wide, search.trials - len(self.trials)))
 
 
