@@ -48,9 +48,7 @@ class Cloud:
 
     def _record(self, event):
         training = self.training
-        return record(
-            event, registry=training.registry, store=training.store, clock=training.clock
-        )
+        return record(event, registry=training.registry, store=training.store, clock=training.clock)
 
     def _alert(self, event):
         errors = self.errors.get("Alert", [])
