@@ -23,7 +23,7 @@ PICKLE = pickle.dumps({"a": 1}, protocol=4)
         (b"\x08\x09\x3a\x00", Format.ONNX),
         (b"PK\x03\x04rest", Format.SKOPS),
         *((pickle.dumps([1], protocol=p), Format.JOBLIB) for p in (2, 3, 4, 5)),
-        (gzip.compress(PICKLE), Format.JOBLIB),
+        (gzip.compress(PICKLE, mtime=0), Format.JOBLIB),
         (bz2.compress(PICKLE), Format.JOBLIB),
         (lzma.compress(PICKLE), Format.JOBLIB),
         (lzma.compress(PICKLE, format=lzma.FORMAT_ALONE), Format.JOBLIB),
