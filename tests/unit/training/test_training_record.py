@@ -369,6 +369,15 @@ def test_pipeline_runs_up_to_the_last_step_that_is_due(runs, until, keep):
     assert [step.isoformat() for step in read.keep.values()] == list(keep.values())
 
 
+@pytest.mark.parametrize(
+    "event", [{"until": "dinner"}, {"keep": None}, {"keep": ["train"]}, {"only": 5}]
+)
+def test_pipeline_runs_when_the_last_one_was_asked_for_what_there_is_not(event):
+    (started,) = _pipelines(_stepwise(HOURLY, ("2026-03-01T12:10:00Z", event)))
+
+    assert started["until"] == "register"
+
+
 def test_nearer_step_is_run_when_the_farther_one_has_failed_without_a_record():
     pipelines = Queue()
     first = _pipelines(_stepwise(), pipelines)

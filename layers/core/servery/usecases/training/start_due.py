@@ -38,6 +38,14 @@ class _Planned(msgspec.Struct, frozen=True, kw_only=True):
     pipeline: Pipeline = msgspec.field(default_factory=Pipeline)
 
 
+class _Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run was to do, out of its event."""
+
+    only: StepName | None = None
+    until: StepName | None = None
+    keep: dict[StepName, Any] = {}
+
+
 def start_due(
     *, registry: Registry, queue: TrainingQueue, pipelines: TrainingQueue, clock: Clock
 ) -> StartedDue:
@@ -148,10 +156,14 @@ def _ran(runs: list[TrainingRecord], step: StepName, begin: datetime) -> bool:
 
 
 def _covers(event: dict[str, Any], step: StepName) -> bool:
-    if event.get("only"):
-        return bool(event["only"] == step)
-    until = StepName(event.get("until") or StepName.REGISTER)
-    return step in up_to(until) and step not in event.get("keep", {})
+    """Whether a run was to do a step; one whose event no step could read was to do none."""
+    try:
+        asked = msgspec.convert(event, _Asked)
+    except msgspec.ValidationError:
+        return False
+    if asked.only is not None:
+        return asked.only is step
+    return step in up_to(asked.until or StepName.REGISTER) and step not in asked.keep
 
 
 def _period(hours: int, now: datetime) -> datetime:
