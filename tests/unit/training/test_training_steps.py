@@ -318,6 +318,48 @@ def test_the_step_alone_is_refused_when_there_is_nothing_to_run_it_on(house, cha
     assert again.worked == []
 
 
+@pytest.mark.parametrize("asked", ["only", "keep"])
+def test_last_output_counts_as_none_when_the_spec_has_its_data_elsewhere(house, asked):
+    again = house.again(**({"only": "train"} if asked == "only" else keeping(house, "train", 1)))
+    moved = again.store.uri("raw/flower/moved.csv")
+    again.store.put("raw/flower/moved.csv", as_csv(flowers(60, seed=5)))
+    again.state["spec"]["data"]["uri"] = moved
+
+    if asked == "only":
+        with pytest.raises(RejectedError, match="as far as preprocess"):
+            again.run(until="train")
+    else:
+        assert again.run(until="train").state["collect"]["source_uri"] == moved
+        assert again.worked == list(STEPS[:3])
+
+
+def test_the_step_alone_is_refused_when_files_of_a_step_long_before_it_are_gone(house):
+    house.forget("trainings/first/train.json")
+
+    with pytest.raises(RejectedError, match="as far as export"):
+        house.again(only="evaluate").run(until="evaluate")
+
+
+@pytest.mark.parametrize("results", [{"collect": {"rows": 5}}, {}], ids=["others", "none"])
+def test_last_output_counts_as_none_when_other_code_told_other_things(house, results):
+    key = "steps/train/last/flower.json"
+    chain = msgspec.json.decode(house.first.store.get(key))
+    house.first.store.put(key, msgspec.json.encode({**chain, "results": results}))
+    data = as_csv(flowers(60, seed=5))
+
+    again = house.again(data=data, **keeping(house, "train", 1)).run(until="train")
+
+    assert again.worked == list(STEPS[:3])
+
+
+def test_memo_counts_as_none_when_its_result_cannot_be_read(house):
+    key = f"steps/train/{status(house.first, 'train')['digest']}.json"
+    kept = msgspec.json.decode(house.first.store.get(key))
+    house.first.store.put(key, msgspec.json.encode({**kept, "result": {"digest": None}}))
+
+    assert house.again().run(until="train").worked == ["train"]
+
+
 def keeping(house, step, age):
     """Ask to keep a step's last output, which is of now, unless it is older than so many hours."""
     now = house.first.clock.now()

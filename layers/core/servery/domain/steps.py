@@ -101,8 +101,12 @@ def step_digest(step: StepName, *, inputs: list[str], spec: ModelSpec, means: Me
 
 
 def chain_digest(step: StepName, spec: ModelSpec) -> str:
-    """Digest of the parts of a spec that a step reads, and those in front of it."""
-    return digest_value([reads(name, spec) for name in up_to(step)])
+    """Digest of the parts of a spec that a step reads, and those in front of it.
+
+    Where the data are is one of them: what they are is not, since an output is kept although they
+    have changed there.
+    """
+    return digest_value([spec.data.uri, *(reads(name, spec) for name in up_to(step))])
 
 
 def reads(step: StepName, spec: ModelSpec) -> Any:  # noqa: ANN401 - plain values, to be digested

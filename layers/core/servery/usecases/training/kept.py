@@ -11,8 +11,11 @@ from servery.domain.steps import Chain, Memo, before, chain_digest, up_to
 from servery.errors import ArtifactError, RejectedError
 from servery.usecases.training import keys
 from servery.usecases.training.inputs import RESULTS, AnyResult, as_seen, earlier
+from servery.usecases.training.messages import Exported, Trained
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from servery.domain.spec import ModelSpec
     from servery.ports import Clock, ObjectStore
     from servery.usecases.training.messages import CollectEvent
@@ -89,12 +92,13 @@ class Kept:
         oldest = event.keep.get(of)
         if oldest is not None and chain.made < oldest:
             return None
-        results = {
-            step: msgspec.convert(result, RESULTS[step]) for step, result in chain.results.items()
-        }
+        results = _read_results(chain)
+        if not set(up_to(of)) <= results.keys():
+            return None
         # Another run may have written the chain since the step before this one was answered.
         together = all(results[step] == made for step, made in earlier(event).items())
-        return results[name] if together and self._there(chain.files) else None
+        whole = together and self._there([*chain.files, *_beside(results.values())])
+        return results[name] if whole else None
 
     def _read(self, key: str, kind: type[T]) -> T | None:
         try:
@@ -104,3 +108,23 @@ class Kept:
 
     def _there(self, files: list[str]) -> bool:
         return all(self._store.exists(key) for key in files)
+
+
+def _read_results(chain: Chain) -> dict[StepName, AnyResult]:
+    """The outputs of a chain; none where they are those of other code, which told other things."""
+    try:
+        return {
+            step: msgspec.convert(result, RESULTS[step]) for step, result in chain.results.items()
+        }
+    except msgspec.ValidationError:
+        return {}
+
+
+def _beside(results: Iterable[AnyResult]) -> Iterator[str]:
+    """Keys of what the steps behind read beside trainings, where it does not lie for ever."""
+    for result in results:
+        if isinstance(result, Trained):
+            yield keys.training(result.work, "model.joblib")
+            yield keys.training(result.work, "train.json")
+        elif isinstance(result, Exported):
+            yield keys.training(result.work, "export.json")

@@ -146,7 +146,10 @@ class Steps:
         memo = self._kept.memo(name, digest) if digest else None
         if memo is None:
             return None
-        result = msgspec.convert(memo.result, RESULTS[name])
+        try:
+            result = msgspec.convert(memo.result, RESULTS[name])
+        except msgspec.ValidationError:
+            return None
         if memo.training_id == event.training_id:
             return _Found(result, memo)
         if not event.reuse or event.only == name:
