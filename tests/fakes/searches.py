@@ -100,8 +100,11 @@ class _Held:
     def __init__(self, plant: SearchPlant) -> None:
         self._plant = plant
 
-    def start(self, _search: str, event: dict[str, object]) -> None:
+    def start(self, _execution: str, event: dict[str, object]) -> None:
         self._plant.event = event
+
+    def ended(self, _execution: str) -> str | None:
+        return ""
 
 
 class SearchPlant:
@@ -114,6 +117,7 @@ class SearchPlant:
     Attributes:
         fits: The parameters, and how many rows they were fitted to, fit by fit.
         event: Input of the execution.
+        queue: Holds the event, and says of every execution that it runs.
         before_trial: Is called with the event of each trial before its function runs.
         seconds: What a fit of five folds takes.
     """
@@ -127,6 +131,7 @@ class SearchPlant:
         self.registry = MemoryRegistry()
         self.clock = SetClock()
         self.store = MemorySearches()
+        self.queue = _Held(self)
         self.fits: list[tuple[dict[str, Any], int]] = []
         self.event: dict[str, object] = {}
         self._score = score
@@ -147,7 +152,7 @@ class SearchPlant:
             store=self.store,
             objects=self.objects,
             registry=self.registry,
-            queue=_Held(self),
+            queue=self.queue,
             clock=self.clock,
         )
 

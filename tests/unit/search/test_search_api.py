@@ -21,13 +21,18 @@ class Line:
     """A queue that can be down."""
 
     def __init__(self, plant):
-        self.plant, self.down, self.names = plant, False, []
+        self.plant, self.down, self.names, self.over = plant, False, [], {}
 
     def start(self, name, event):
         if self.down:
             raise UnavailableError("Step Functions does not answer")
         self.names.append(name)
         self.plant.event = event
+
+    def ended(self, name):
+        if self.down:
+            raise UnavailableError("Step Functions does not answer")
+        return self.over.get(name, "") if name in self.names else None
 
 
 @pytest.fixture
@@ -148,6 +153,96 @@ def test_no_trial_is_run_again_when_a_search_that_failed_is_resumed(plant, call)
     assert (failed.state, "no room" in failed.reason) == (SearchState.FAILED, True)
     assert len(plant.fits) == fits == 60
     assert plant.store.search("flower", search).state is SearchState.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("ended", "said"),
+    [("aborted", "aborted from outside"), ("timed_out", "out of time"), ("failed", "failed")],
+)
+def test_search_has_failed_when_its_execution_is_no_more(plant, line, call, ended, said):
+    search = call("POST", SEARCHES, {"spec": plant.spec}).body["id"]
+    running = call("GET", f"{SEARCHES}/{search}").body
+    line.over[search] = ended
+    told = call("GET", f"{SEARCHES}/{search}").body
+
+    assert running["state"] == "queued"
+    assert (told["state"], said in told["reason"]) == ("failed", True)
+    assert told["finished"]
+    assert call("POST", f"{SEARCHES}/{search}/stop").status == 409
+    assert call("POST", f"{SEARCHES}/{search}/resume").status == 202
+    plant.go_on()
+    assert call("GET", f"{SEARCHES}/{search}").body["state"] == "succeeded"
+
+
+def test_search_goes_on_when_it_is_resumed_after_its_execution_was_aborted(plant, line, call):
+    search = call("POST", SEARCHES, {"spec": plant.spec}).body["id"]
+    states = []
+
+    def dies(event):
+        states.append(call("GET", f"{SEARCHES}/{search}").body["state"])
+        if event["trial"]["number"] == 5 and len(states) < 12:
+            raise KeyboardInterrupt
+
+    plant.before_trial = dies
+    with pytest.raises(KeyboardInterrupt):
+        plant.go_on()
+    begun = len(plant.trials)
+    refused = call("POST", f"{SEARCHES}/{search}/resume")
+    line.over[search] = "aborted"
+    resumed = call("POST", f"{SEARCHES}/{search}/resume")
+    states += [None] * 12
+    plant.go_on()
+
+    assert (refused.status, resumed.status) == (409, 202)
+    assert line.names == [search, f"{search}-r2"]
+    assert set(states) - {None} == {"running"}
+    assert 0 < begun < 12
+    assert len(plant.fits) == 5 * 12
+    assert plant.store.search("flower", search).state is SearchState.SUCCEEDED
+
+
+def test_search_has_failed_when_its_execution_never_came_to_be_and_not_at_once(plant, line, call):
+    search = call("POST", SEARCHES, {"spec": plant.spec}).body["id"]
+    line.names.clear()
+    at_once = call("GET", f"{SEARCHES}/{search}").body["state"]
+    plant.clock.advance(61)
+
+    assert at_once == "queued"
+    assert call("GET", f"{SEARCHES}/{search}").body["state"] == "failed"
+
+
+def test_search_is_told_when_nobody_knows_whether_it_runs(plant, line, call):
+    search = call("POST", SEARCHES, {"spec": plant.spec}).body["id"]
+    line.down = True
+
+    assert call("GET", f"{SEARCHES}/{search}").body["state"] == "queued"
+    assert call("POST", f"{SEARCHES}/{search}/stop").status == 503
+
+
+def test_test_rows_are_not_looked_at_for_another_when_a_stopped_search_is_resumed(plant, call):
+    spec = {**plant.spec, "search": {**plant.spec["search"], "algorithm": "tpe"}}
+    search = call("POST", SEARCHES, {"spec": spec}).body["id"]
+    resources = plant._resources()
+
+    def stops(event):
+        if event["trial"]["number"] == 4:
+            call("POST", f"{SEARCHES}/{search}/stop")
+
+    def broken(_event):
+        raise ValueError("no room on the disk")
+
+    plant.before_trial = stops
+    plant._resources = lambda: {**resources, "${TrainingEvaluateFunctionArn}": broken}
+    plant.go_on()
+    failed = plant.store.search("flower", search)
+    plant._resources = lambda: resources
+    call("POST", f"{SEARCHES}/{search}/resume")
+    plant.go_on()
+    record = plant.store.search("flower", search)
+
+    assert (failed.state, record.state) == (SearchState.FAILED, SearchState.SUCCEEDED)
+    assert record.winner.number == failed.winner.number
+    assert record.counts == failed.counts
 
 
 def test_stop_is_refused_when_the_trials_are_over(plant, call):

@@ -152,7 +152,7 @@ def test_no_trial_begins_when_somebody_has_stopped_the_search():
 
     def stops(event):
         if event["trial"]["number"] == 8:  # of the first lane: 0, 4, 8, then 1, 5, 9 ...
-            stop("flower", event["search"], store=plant.store)
+            stop("flower", event["search"], store=plant.store, queue=plant.queue, clock=plant.clock)
 
     plant.before_trial = stops
     record = plant.run()

@@ -1,4 +1,4 @@
-"""Starts searches as executions of the state machine."""
+"""Searches as executions of the state machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class StepFunctionsSearchQueue:
-    """Searches as executions, each under the id of its search.
+    """Searches as executions, each under the name that its record gives it.
 
     Args:
         client: Client of Step Functions.
@@ -26,8 +26,8 @@ class StepFunctionsSearchQueue:
         self._client = client
         self._state_machine = state_machine
 
-    def start(self, search: str, event: dict[str, object]) -> None:
-        """Start an execution that is called as the search is.
+    def start(self, execution: str, event: dict[str, object]) -> None:
+        """Start an execution.
 
         Raises:
             ConflictError: there is one of that name.
@@ -36,10 +36,23 @@ class StepFunctionsSearchQueue:
             try:
                 self._client.start_execution(
                     stateMachineArn=self._state_machine,
-                    name=search,
+                    name=execution,
                     input=msgspec.json.encode(event).decode(),
                 )
             except ClientError as error:
                 if code_of(error) != "ExecutionAlreadyExists":
                     raise
-                raise ConflictError(f"there is a search {search} already") from error
+                raise ConflictError(f"there is a search {execution} already") from error
+
+    def ended(self, execution: str) -> str | None:
+        """How an execution ended, such as `aborted`; empty while it runs, None for none."""
+        machine = self._state_machine.replace(":stateMachine:", ":execution:", 1)
+        with aws_errors("looking after a search"):
+            try:
+                told = self._client.describe_execution(executionArn=f"{machine}:{execution}")
+            except ClientError as error:
+                if code_of(error) != "ExecutionDoesNotExist":
+                    raise
+                return None
+        status = told["status"]
+        return "" if status in ("RUNNING", "PENDING_REDRIVE") else status.lower()

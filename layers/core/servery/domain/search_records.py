@@ -183,6 +183,7 @@ class SearchRecord(_Record, frozen=True, kw_only=True):
         winner: What the best trial came to.
         version: What it was registered as, and `training` as which of its trainings.
         created: ISO 8601, UTC; likewise `started` and `finished`.
+        handed: When its last execution was asked for, ISO 8601, UTC.
         cost_usd: Of its trials, at Lambda's list price.
     """
 
@@ -212,4 +213,10 @@ class SearchRecord(_Record, frozen=True, kw_only=True):
     created: str
     started: str = ""
     finished: str = ""
+    handed: str = ""
     cost_usd: float = 0.0
+
+    @property
+    def execution(self) -> str:
+        """Name of its last execution."""
+        return self.id if self.runs == 1 else f"{self.id}-r{self.runs}"

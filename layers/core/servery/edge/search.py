@@ -38,7 +38,7 @@ class SearchApi:
         store: Where searches are kept.
         objects: Where their specs are.
         registry: Which models there are.
-        queue: Who carries searches out.
+        queue: Who carries searches out, and knows which still run.
         clock: The time.
     """
 
@@ -95,6 +95,7 @@ class SearchApi:
             parameters["search"],
             store=self._store,
             objects=self._objects,
+            queue=self._queue,
             clock=self._clock,
             after=_number(request, "after", -1),
             limit=max(1, min(MOST_TRIALS, _number(request, "limit", MOST_TRIALS))),
@@ -104,7 +105,13 @@ class SearchApi:
 
     def _stop(self, request: Request, parameters: dict[str, str]) -> Answer:
         check_query(request)
-        record = stop(parameters["model"], parameters["search"], store=self._store)
+        record = stop(
+            parameters["model"],
+            parameters["search"],
+            store=self._store,
+            queue=self._queue,
+            clock=self._clock,
+        )
         return Answer(body=self._shown(record), dimensions={"model": record.model})
 
     def _resume(self, request: Request, parameters: dict[str, str]) -> Answer:

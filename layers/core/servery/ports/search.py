@@ -50,10 +50,14 @@ class SearchStore(Protocol):
 
 
 class SearchQueue(Protocol):
-    """Starts searches."""
+    """Starts searches, and knows whether they still run."""
 
-    def start(self, search: str, event: dict[str, object]) -> None:
-        """Start the state machine under the id of the search; `ConflictError` where it was."""
+    def start(self, execution: str, event: dict[str, object]) -> None:
+        """Start the state machine under a name; `ConflictError` where it was."""
+        ...
+
+    def ended(self, execution: str) -> str | None:
+        """How that execution ended; empty while it runs, None where there is none."""
         ...
 
 

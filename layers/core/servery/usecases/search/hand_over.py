@@ -28,9 +28,8 @@ def hand_over(
         UnavailableError: it could not be started now; the record says so.
     """
     event = SearchEvent(search=record.id, model=record.model, training_id=record.id, spec=spec)
-    name = record.id if record.runs == 1 else f"{record.id}-r{record.runs}"
     try:
-        queue.start(name, msgspec.to_builtins(event))
+        queue.start(record.execution, msgspec.to_builtins(event))
     except ServeryError as error:
         reason = f"the search could not be started: {error}"
         now = clock.now().isoformat(timespec="milliseconds")

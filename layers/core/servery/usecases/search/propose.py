@@ -93,9 +93,7 @@ def _begun(now: datetime) -> Callable[[SearchRecord], SearchRecord]:
     def begun(record: SearchRecord) -> SearchRecord:
         if record.state not in (SearchState.QUEUED, SearchState.RUNNING):
             raise ConflictError(f"the search is {record.state} already")
-        if record.started:
-            return record
-        started = now.isoformat(timespec="milliseconds")
+        started = record.started or now.isoformat(timespec="milliseconds")
         return msgspec.structs.replace(record, state=SearchState.RUNNING, started=started)
 
     return begun

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from servery.errors import ArtifactError
+from servery.errors import ArtifactError, UnavailableError
 from servery.usecases.search import keys
+from servery.usecases.search.settle import settle
 from servery.usecases.search.views import SearchDetail, SearchList, count, detailed, shown
 
 if TYPE_CHECKING:
     from servery.domain.search_records import SearchRecord
-    from servery.ports import Clock, ObjectStore, SearchStore
+    from servery.ports import Clock, ObjectStore, SearchQueue, SearchStore
 
 MOST_TRIALS = 1000
 """Trials in one answer."""
@@ -37,16 +38,19 @@ def read_search(
     *,
     store: SearchStore,
     objects: ObjectStore,
+    queue: SearchQueue,
     clock: Clock,
     after: int = -1,
     limit: int = MOST_TRIALS,
 ) -> SearchDetail:
     """One search with its trials behind `after`, at most `limit` of them.
 
+    One that nobody carries out any more is kept as failed, so that it can be resumed.
+
     Raises:
         NotFoundError: there is none.
     """
-    record = store.search(model, search)
+    record = _settled(store.search(model, search), store, queue, clock)
     trials = store.trials(search)
     behind = [trial for trial in trials if trial.number > after]
     page = behind[:limit]
@@ -60,6 +64,15 @@ def read_search(
         trials=page,
         following=str(page[-1].number) if len(behind) > limit else "",
     )
+
+
+def _settled(
+    record: SearchRecord, store: SearchStore, queue: SearchQueue, clock: Clock
+) -> SearchRecord:
+    try:
+        return settle(record, store=store, queue=queue, clock=clock)
+    except UnavailableError:
+        return record  # what is known can be told all the same
 
 
 def _read(objects: ObjectStore, key: str) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from servery.domain.search_records import SearchRecord, SearchState
 from servery.errors import ConflictError
 from servery.usecases.search import keys
 from servery.usecases.search.hand_over import hand_over
+from servery.usecases.search.settle import settle
 
 if TYPE_CHECKING:
     from servery.ports import Clock, ObjectStore, SearchQueue, SearchStore
@@ -26,11 +27,16 @@ def resume(
 ) -> SearchRecord:
     """Start another execution, which goes by the records that the earlier ones left.
 
+    Where a winner was chosen there are no further trials, since its training may have looked at
+    the test rows.
+
     Raises:
         NotFoundError: there is no such search.
-        ConflictError: it has not failed.
+        ConflictError: it has not failed, and is still carried out.
         UnavailableError: it could not be started now; its record says so.
     """
+    settle(store.search(model, search), store=store, queue=queue, clock=clock)
+    now = clock.now().isoformat(timespec="milliseconds")
 
     def again(record: SearchRecord) -> SearchRecord:
         if record.state is not SearchState.FAILED:
@@ -39,11 +45,12 @@ def resume(
             record,
             state=SearchState.QUEUED,
             runs=record.runs + 1,
-            stop_asked=False,
+            stop_asked=record.stop_asked and record.winner is not None,
             ended=None,
             winner=None,
             reason="",
             finished="",
+            handed=now,
         )
 
     record = store.change(model, search, again)

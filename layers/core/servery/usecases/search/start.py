@@ -72,6 +72,7 @@ def _search_of(model: str, spec: ModelSpec) -> Search:
 
 
 def _record(model: str, spec: ModelSpec, search: Search, now: datetime) -> SearchRecord:
+    created = now.isoformat(timespec="milliseconds")
     at = f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}"
     return SearchRecord(
         id=f"{model}-{at}-{secrets.token_hex(3)}",
@@ -85,5 +86,6 @@ def _record(model: str, spec: ModelSpec, search: Search, now: datetime) -> Searc
         most=search.trials,
         candidates=len(search.candidates),
         register=search.register,
-        created=now.isoformat(timespec="milliseconds"),
+        created=created,
+        handed=created,
     )

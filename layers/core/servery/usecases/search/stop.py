@@ -8,18 +8,22 @@ import msgspec
 
 from servery.domain.search_records import SearchRecord, SearchState
 from servery.errors import ConflictError
+from servery.usecases.search.settle import settle
 
 if TYPE_CHECKING:
-    from servery.ports import SearchStore
+    from servery.ports import Clock, SearchQueue, SearchStore
 
 
-def stop(model: str, search: str, *, store: SearchStore) -> SearchRecord:
+def stop(
+    model: str, search: str, *, store: SearchStore, queue: SearchQueue, clock: Clock
+) -> SearchRecord:
     """Ask a search to end; asked again, nothing more happens.
 
     Raises:
         NotFoundError: there is none.
-        ConflictError: its trials are over.
+        ConflictError: its trials are over, or nobody carries it out any more.
     """
+    settle(store.search(model, search), store=store, queue=queue, clock=clock)
 
     def asked(record: SearchRecord) -> SearchRecord:
         if record.state not in (SearchState.QUEUED, SearchState.RUNNING):
