@@ -17,6 +17,7 @@ resolve to those of the environment that runs it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -35,6 +36,7 @@ LAYERS = Path(__file__).resolve().parent
 LOCK = LAYERS.parent / "infra" / "locks" / "dev.lock"
 PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
 LIBRARY = "servery"
+BESIDE = "shipped_with.txt"
 METADATA = "METADATA"  # what importlib.metadata reads a version from
 
 
@@ -126,6 +128,22 @@ def write_libraries(folder: Path, target: Target) -> None:
     versions = {name: locked(lock, packages.get(name, name), target.python) for name in names}
     told = {"python": target.python, **{name: told for name, told in versions.items() if told}}
     (folder / LIBRARY / "libraries.json").write_text(json.dumps(told))
+
+
+def write_beside(source: Path, folder: Path, name: str) -> None:
+    """Tell a package of somebody's own what it is shipped with, which is part of its digest.
+
+    So a model is another one when a package that its classes may work with is.
+    """
+    required = entries((source / "requirements.txt").read_text())
+    told = [pinned(LOCK.read_text(), required)] if required else []
+    for other in packages(source):
+        for path in sorted((source / other).rglob("*")) if other != name else ():
+            if path.is_file() and path.suffix != ".pyc":
+                digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                told.append(f"{path.relative_to(source).as_posix()} {digest}\n")
+    if told:
+        (folder / name / BESIDE).write_text("".join(told))
 
 
 def install(requirements: str, folder: Path, target: Target) -> None:
@@ -269,6 +287,8 @@ def build(layer: str, destination: Path, target: Target) -> Path:
         shutil.copytree(source / name, folder / name, ignore=ignore, dirs_exist_ok=True)
         if name == LIBRARY and not target.local:
             write_libraries(folder, target)
+        elif name != LIBRARY:
+            write_beside(source, folder, name)
         done = compile_bytecode(folder, target, folder / name, alone=False) and done
     if not done:
         sys.stderr.write(

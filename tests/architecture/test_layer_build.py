@@ -123,6 +123,37 @@ def test_own_packages_are_built_in_when_layers_are_local(build_script, tmp_path)
     assert (python / "own_models" / "clipping.py").exists()
 
 
+def _own_layer(build_script, tmp_path, monkeypatch, *, helper, required=""):
+    """What `mine` is told of a layer that has `helper` too."""
+    source = tmp_path / "layers" / "own"
+    for name, text in (("mine", ""), ("helper", helper)):
+        (source / name).mkdir(parents=True, exist_ok=True)
+        (source / name / "__init__.py").write_text(text)
+    (source / "requirements.txt").write_text(required)
+    monkeypatch.setattr(build_script, "LAYERS", tmp_path / "layers")
+    target = build_script.Target.of({"SERVERY_LAYERS": "local"})
+    folder = build_script.build("own", tmp_path / "built", target)
+    return (folder / "mine" / build_script.BESIDE).read_text()
+
+
+def test_own_package_knows_what_is_shipped_with_it_when_the_layer_has_more(
+    build_script, tmp_path, monkeypatch
+):
+    first = _own_layer(build_script, tmp_path, monkeypatch, helper="A = 1\n")
+    changed = _own_layer(build_script, tmp_path, monkeypatch, helper="A = 2\n")
+    more = _own_layer(build_script, tmp_path, monkeypatch, helper="A = 2\n", required="lightgbm\n")
+
+    assert first.startswith("helper/__init__.py ")
+    assert changed != first
+    assert "lightgbm==" in more
+
+
+def test_own_package_is_shipped_as_it_is_when_the_layer_has_nothing_else(build_script, tmp_path):
+    build_script.build("own", tmp_path, build_script.Target.of({"SERVERY_LAYERS": "local"}))
+
+    assert not (tmp_path / "python" / "own_models" / build_script.BESIDE).exists()
+
+
 def _here(build_script):
     return build_script.Target(python=f"{sys.version_info.major}.{sys.version_info.minor}")
 

@@ -10,7 +10,13 @@ import msgspec
 import pytest
 from fakes.training import flower_spec
 from servery.adapters import step_code
-from servery.adapters.source_digest import LOGIC, ROOT, library_digest, logic_digest
+from servery.adapters.source_digest import (
+    LOGIC,
+    ROOT,
+    library_digest,
+    logic_digest,
+    package_digest,
+)
 from servery.domain.pipeline_spec import StepName
 from servery.domain.spec_rules import read_spec
 
@@ -67,6 +73,24 @@ def test_logic_stays_when_another_file_changes(copy):
 
     assert library_digest(copy) != library_digest()
     assert logic_digest(copy) == logic_digest()
+
+
+def test_own_package_is_another_when_a_table_of_it_is_and_the_same_when_it_was_compiled(
+    monkeypatch, tmp_path
+):
+    monkeypatch.syspath_prepend(tmp_path)
+    package = tmp_path / "tabled"
+    (package / "__pycache__").mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "cities.csv").write_text("Paris,1\n")
+    first = package_digest("tabled")
+
+    (package / "__pycache__" / "it.cpython-313.pyc").write_bytes(b"compiled")
+    compiled = package_digest("tabled")
+    (package / "cities.csv").write_text("Paris,2\n")
+
+    assert compiled == first
+    assert package_digest("tabled") != first
 
 
 def test_every_adapter_of_training_is_counted_when_it_makes_or_runs_models():

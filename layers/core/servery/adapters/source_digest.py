@@ -52,12 +52,16 @@ def files_digest(names: list[str], root: Path = ROOT) -> str:
 
 
 def package_digest(package: str) -> str:
-    """SHA-256 (hex) of every source file of a package of the user's own; empty where it is not."""
+    """SHA-256 (hex) of every file of a package of the user's own; empty where it is not.
+
+    Tables that it reads decide what it makes as its sources do; what Python compiled does not.
+    """
     found = find_spec(package)
     if found is None or found.origin is None:
         return ""
     root = Path(found.origin).parent
-    return _digest(root, sorted(root.rglob("*.py")))
+    files = (path for path in root.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return _digest(root, sorted(files))
 
 
 def _digest(root: Path, files: list[Path]) -> str:
