@@ -184,6 +184,24 @@ def test_search_ends_early_when_a_rule_is_met(stop_rules, ended, most):
     assert record.state is SearchState.SUCCEEDED
 
 
+def test_round_is_shorter_when_its_trials_are_large():
+    wide = [{"max_depth": depth, "note": "x" * 15_000} for depth in range(1, 13)]
+    candidates = [{"class": TREE, "params": {"class_weight": {"choice": wide}}}]
+    plant = SearchPlant(search_spec(algorithm="grid", candidates=candidates, at_once=2))
+    record = plant.run()
+
+    lanes = [
+        lane
+        for key in plant.objects.objects
+        if "/rounds/" in key
+        for lane in msgspec.json.decode(plant.objects.get(key))
+    ]
+    assert max(len(msgspec.json.encode(lane)) for lane in lanes) < 150_000
+    assert record.round > 1
+    assert record.counts.done == 12
+    assert [t.point["class_weight"]["max_depth"] for t in plant.trials] == list(range(1, 13))
+
+
 def test_everything_is_tried_once_when_it_is_a_grid():
     candidates = [
         {

@@ -43,6 +43,7 @@ def _of(params, **more):
         (_of({"x": {"float": [0, 1]}}, algorithm="grid"), "search.candidates[0].params"),
         (_of({"x": {"int": [1, 20]}}, algorithm="grid", trials=19), "search.trials"),
         (_of({}, algorithm="tpe", trials=10_000, at_once=4), "search.at_once"),
+        (_of({}, algorithm="tpe", trials=10_000, at_once=51), "search.at_once"),
         (_of({}, algorithm="halving", stop={"patience": 3}), "search.stop.patience"),
         (_of({}, algorithm="halving", halving={"maximum": 3}), "search.halving.maximum"),
         (_of({}, algorithm="halving", halving={"resource": "m"}), "search.halving.maximum"),

@@ -19,6 +19,8 @@ from servery.errors import InvalidSpecError, Violation
 Check = Callable[[ModelSpec], list[Violation]]
 MOST_ROUNDS = 1500
 """Rounds of a search: 13 events each without a retry, and a history ends at 25,000 of them."""
+MOST_TOLD = 500_000
+"""Trials that TPE is told of, over all that it proposes in a round: some minutes of its time."""
 _MOST_OPTIONS = 1000
 _MOST_POINTS = 10**9  # that a sentence counts
 _ROWS = "rows"
@@ -112,6 +114,9 @@ def _size(search: Search) -> list[Violation]:
     if search.one_each and search.trials > search.at_once * MOST_ROUNDS:
         message = f"{search.trials} trials need {search.trials // MOST_ROUNDS + 1} at once or more"
         return [Violation("search.at_once", message)]
+    if search.algorithm is Algorithm.TPE and search.trials * search.at_once > MOST_TOLD:
+        message = f"tpe with {search.trials} trials proposes {MOST_TOLD // search.trials} at once"
+        return [Violation("search.at_once", f"{message} at the most")]
     return []
 
 

@@ -24,7 +24,7 @@ from servery.domain.spec_rules import read_spec
 from servery.errors import ConflictError, InvalidSpecError
 from servery.usecases.search import keys
 from servery.usecases.search.messages import ProposeEvent, Round
-from servery.usecases.search.rounds import Situation, in_lanes, leaders, propose_round
+from servery.usecases.search.rounds import Situation, fitting, in_lanes, leaders, propose_round
 
 if TYPE_CHECKING:
     from servery.domain.search_spec import Search
@@ -74,7 +74,7 @@ def propose(event: ProposeEvent, ports: ProposePorts) -> Round:
     proposals: list[Proposal] = []
     if ended is None:
         situation = _situation(event, search, record, trials, told + 1)
-        proposals = propose_round(situation, ports.sampler)
+        proposals = fitting(propose_round(situation, ports.sampler), search.at_once)
         if not proposals:
             ended = Ended.TRIALS if _complete(search, trials) else Ended.EXHAUSTED
     written = _write(event, told + 1, proposals, search, ports)

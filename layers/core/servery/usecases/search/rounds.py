@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from servery.domain.search_draws import by_chance, grid
 from servery.domain.search_halving import Rung, plan, ranked, survivors
 from servery.domain.search_records import Proposal, Trial
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 _ROWS = "rows"
 _FEWEST_ROWS = 20  # to fit a first rung with
 _LONGEST_LANE = 50  # trials, so that the history of an execution holds them
+_WIDEST_LANE = 128 * 1024  # bytes, so that the state of an execution (256 KiB) holds them
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,12 @@ def leaders(trials: Sequence[Trial], *, higher_is_better: bool) -> list[Trial]:
     scored = [trial for trial in trials if trial.mean is not None]
     top = max((trial.rung for trial in scored), default=0)
     return ranked([t for t in scored if t.rung == top], higher_is_better=higher_is_better)
+
+
+def fitting(proposals: list[Proposal], at_once: int) -> list[Proposal]:
+    """As many of the first ones as the lanes of a round can hold, one for each at the least."""
+    widest = max((len(msgspec.json.encode(each)) for each in proposals), default=1)
+    return proposals[: at_once * max(1, _WIDEST_LANE // widest)]
 
 
 def in_lanes(proposals: Sequence[Proposal], at_once: int) -> list[list[Proposal]]:
