@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 import skops.io
 from servery.adapters.skops_import import read_skops
+from servery.adapters.skops_import.native import check_native
 from servery.errors import MalformedError, RejectedError, UnsupportedMediaError
 from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
+    GradientBoostingClassifier,
     GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     RandomForestClassifier,
@@ -376,3 +379,87 @@ def test_file_is_refused_when_a_function_hides_in_a_transformer():
     assert read_skops(dumped(model)).classifies
     with pytest.raises(RejectedError, match="function"):
         read_skops(rewritten(dumped(model), change))
+
+
+def test_file_is_refused_when_an_id_puts_another_array_in_the_place_of_a_tree():
+    content = dumped(TREE)
+    _, array = _array_of(content, "nodes")
+    evil = array.copy()
+    evil["left_child"][0] = evil["right_child"][0] = 10**7
+    spare = _array_of(content, "values")[0]
+
+    def change(schema):
+        state = nodes(schema, "TreeNode")[0]["content"]["content"]
+        top = schema["content"]["content"]
+        top["splitter"] = {**state["nodes"], "file": spare}
+
+    with pytest.raises(MalformedError, match="tree"):
+        read_skops(rewritten(content, change, {spare: _npy(evil)}))
+
+
+def test_tree_is_refused_when_it_was_built_of_what_nobody_looked_at():
+    built = DecisionTreeClassifier(max_depth=3).fit(ROWS, KINDS)
+    state = built.tree_.__getstate__()
+    state["nodes"] = state["nodes"].copy()
+    state["nodes"]["left_child"][0] = 10**7
+    built.tree_.__setstate__(state)
+
+    with pytest.raises(MalformedError, match="tree"):
+        check_native(built)
+
+
+def _boosted():
+    return GradientBoostingClassifier(n_estimators=2, random_state=0)
+
+
+def test_boosted_trees_answer_as_before_when_they_begin_as_usual():
+    model = _boosted().fit(ROWS, KINDS)
+
+    found = joblib.load(io.BytesIO(read_skops(dumped(model)).content))
+
+    assert found.predict(ROWS).tolist() == model.predict(ROWS).tolist()
+
+
+def test_boosted_trees_are_refused_when_they_would_add_to_numbers_that_are_not_there():
+    model = _boosted().fit(ROWS, KINDS)
+    model.init_ = DummyClassifier(strategy="prior").fit(ROWS, KINDS == "a")
+
+    with pytest.raises(RejectedError):
+        read_skops(dumped(model))
+
+
+def test_boosted_trees_are_refused_when_another_model_begins():
+    model = _boosted().set_params(init=LogisticRegression()).fit(ROWS, KINDS)
+
+    with pytest.raises(UnsupportedMediaError, match="init"):
+        read_skops(dumped(model))
+
+
+def _short(model):
+    model._y = model._y[:-1]
+
+
+def _beyond(model):
+    model._y = model._y + 10**6
+
+
+def _wide(model):
+    model._fit_X = np.zeros((40, 9), np.float32)
+
+
+def _more(model):
+    model.n_neighbors = model.n_samples_fit_ = 10**6
+
+
+def _weighed(model):
+    model.effective_metric_params_ = {"w": np.zeros(1)}
+
+
+@pytest.mark.parametrize("spoil", [_short, _beyond, _wide, _more, _weighed])
+def test_neighbours_are_refused_when_their_parts_do_not_fit_each_other(spoil):
+    model = KNeighborsClassifier(algorithm="brute", metric="manhattan").fit(ROWS, KINDS)
+    assert read_skops(dumped(model)).classifies
+    spoil(model)
+
+    with pytest.raises(RejectedError):
+        read_skops(dumped(model))

@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree._tree import Tree
 
-from servery.adapters.skops_import.stored_trees import check_columns, check_steps
+from servery.adapters.skops_import.stored_trees import LEAF, check_columns, check_steps
 from servery.errors import MalformedError, UnsupportedMediaError
 
-_BINARY = 2
+_MATRIX = 2
 
 
 def check_native(pipeline: BaseEstimator) -> None:
@@ -30,12 +32,16 @@ def check_native(pipeline: BaseEstimator) -> None:
     try:
         for estimator in _estimators(pipeline):
             _check_parts(estimator)
+            if isinstance(estimator, FunctionTransformer):
+                _fit(estimator.func is None and estimator.inverse_func is None)
             if hasattr(estimator, "_predictors"):
                 _check_histograms(estimator)
             if hasattr(estimator, "support_vectors_"):
                 _check_support(estimator)
-            if hasattr(estimator, "_fit_X") and estimator._fit_method != "brute":  # noqa: SLF001
-                raise UnsupportedMediaError("of neighbours, algorithm='brute' is imported")
+            if hasattr(estimator, "n_trees_per_iteration_") and hasattr(estimator, "init_"):
+                _check_beginning(estimator)
+            if hasattr(estimator, "_fit_X"):
+                _check_neighbours(estimator)
             quiet = {"n_jobs": 1, "verbose": 0, "memory": None}
             for name in quiet.keys() & vars(estimator).keys():
                 setattr(estimator, name, quiet[name])
@@ -68,6 +74,7 @@ def _check_parts(estimator: Any) -> None:  # noqa: ANN401 - untyped library
     if tree is not None:
         _fit(type(tree) is Tree and tree.n_features == estimator.n_features_in_)
         _fit(tree.n_outputs == estimator.n_outputs_ == 1)
+        _check_built(tree)
     parts = getattr(estimator, "estimators_", None)
     if parts is None:
         return
@@ -77,6 +84,39 @@ def _check_parts(estimator: Any) -> None:  # noqa: ANN401 - untyped library
     if hasattr(estimator, "n_trees_per_iteration_"):
         _fit(parts.shape[1:] == (estimator.n_trees_per_iteration_,))
         _fit(all(part.tree_.max_n_classes == 1 for part in flat))
+
+
+def _check_built(tree: Any) -> None:  # noqa: ANN401
+    """What was built is looked at too: an id can put another array in the place of one."""
+    _fit(0 < tree.node_count <= tree.capacity)
+    left, right = tree.children_left, tree.children_right
+    leaf = left == LEAF
+    check_steps(left, right, leaf)
+    check_columns(tree.feature[~leaf], tree.n_features)
+
+
+def _check_beginning(estimator: Any) -> None:  # noqa: ANN401
+    """Boosted trees add to as many numbers of a row as there are trees in a step."""
+    if type(estimator.init_) not in (DummyClassifier, DummyRegressor) and estimator.init_ != "zero":
+        raise UnsupportedMediaError("of boosted trees, those without an init are imported")
+    row = np.zeros((1, estimator.n_features_in_), np.float32)
+    begun = estimator._raw_predict_init(row)  # noqa: SLF001
+    _fit(begun.shape == (1, estimator.n_trees_per_iteration_) and begun.dtype == np.float64)
+
+
+def _check_neighbours(estimator: Any) -> None:  # noqa: ANN401
+    """Every row has its answer, and every answer is one of the classes."""
+    if estimator._fit_method != "brute":  # noqa: SLF001
+        raise UnsupportedMediaError("of neighbours, algorithm='brute' is imported")
+    if not {*estimator.effective_metric_params_} <= {"p"} or estimator.metric_params:
+        raise UnsupportedMediaError("of neighbours, metrics without parameters are imported")
+    rows, answers = estimator._fit_X, estimator._y  # noqa: SLF001
+    _fit(type(rows) is np.ndarray and rows.ndim == _MATRIX and type(answers) is np.ndarray)
+    _fit(rows.shape[1] == estimator.n_features_in_ and len(rows) == len(answers))
+    _fit(0 < estimator.n_neighbors <= estimator.n_samples_fit_ == len(rows))
+    if hasattr(estimator, "classes_"):
+        _fit(answers.dtype.kind == "i" and answers.ndim == 1)
+        _fit(answers.min() >= 0 and answers.max() < len(estimator.classes_))
 
 
 def _check_histograms(estimator: Any) -> None:  # noqa: ANN401
@@ -98,7 +138,7 @@ def _check_support(estimator: Any) -> None:  # noqa: ANN401
     classes = len(getattr(estimator, "classes_", (0, 1)))
     pairs = classes * (classes - 1) // 2
     number = len(vectors)
-    _fit(vectors.ndim == _BINARY and vectors.shape[1] == estimator.n_features_in_)
+    _fit(vectors.ndim == _MATRIX and vectors.shape[1] == estimator.n_features_in_)
     _fit(estimator.shape_fit_[1] == estimator.n_features_in_)
     _fit(len(estimator.support_) == number and counts.min() >= 0)
     if hasattr(estimator, "classes_"):

@@ -13,7 +13,7 @@ from servery.errors import MalformedError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_LEAF = -1
+LEAF = -1
 Reader = Callable[[dict[str, Any]], "np.ndarray[Any, Any]"]
 
 
@@ -41,8 +41,8 @@ def check_tree(node: dict[str, Any], read: Reader) -> None:
         raise _broken()
     if nodes.shape != (count,) or nodes.dtype.names is None or values.shape[:2] != (count, answers):
         raise _broken()
-    check_steps(nodes["left_child"], nodes["right_child"], nodes["left_child"] == _LEAF)
-    inner = nodes["left_child"] != _LEAF
+    check_steps(nodes["left_child"], nodes["right_child"], nodes["left_child"] == LEAF)
+    inner = nodes["left_child"] != LEAF
     check_columns(nodes["feature"][inner], width)
 
 
