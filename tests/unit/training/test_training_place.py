@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from fakes.object_store import MemoryObjectStore
 from fakes.training import flower_spec
+from servery.domain.records import StepRecord, StepState
 from servery.errors import FaultError, RejectedError
 from servery.usecases.training.messages import TrainEvent
 from servery.usecases.training.place import PlaceEvent, place, refuse
@@ -102,4 +103,16 @@ def test_nothing_is_submitted_again_when_the_job_left_nothing():
     refuse("flower-2", "of another training", store=store)
 
     with pytest.raises(FaultError, match="left no model"):
+        placed(state(3_000_000, job=JOB), store=store)
+
+
+@pytest.mark.parametrize(
+    ("state_of_step", "told"), [("done", "other code"), ("failed", "no model")]
+)
+def test_image_is_blamed_when_the_job_made_a_model_that_nobody_finds(state_of_step, told):
+    store = MemoryObjectStore()
+    record = StepRecord(state=StepState(state_of_step), started="2026-03-01T12:00:00Z", attempt=1)
+    store.put("trainings/flower-1/steps/train.json", msgspec.json.encode(record))
+
+    with pytest.raises(FaultError, match=told):
         placed(state(3_000_000, job=JOB), store=store)

@@ -172,6 +172,18 @@ def test_only_what_a_step_works_with_counts_when_a_library_changes(monkeypatch):
     }
 
 
+def test_models_are_made_and_proven_anew_when_the_processor_is_another(monkeypatch):
+    spec = read_spec(flower_spec())
+    means = []
+    for machine in ("x86_64", "aarch64"):
+        monkeypatch.setattr(step_code.platform, "machine", lambda machine=machine: machine)
+        means.append({step: step_code.step_means(step, spec, logic="l") for step in StepName})
+
+    changed = {step for step in StepName if means[0][step] != means[1][step]}
+
+    assert changed == {"train", "export", "evaluate"}
+
+
 def test_library_of_an_optional_estimator_counts_when_a_spec_names_it():
     spec = read_spec(flower_spec())
     boosted = msgspec.structs.replace(spec.estimator, class_path="lightgbm.LGBMClassifier")

@@ -120,7 +120,8 @@ _LIBRARIES: dict[StepName, tuple[str, ...]] = {
     StepName.REGISTER: (),
 }
 _BOOSTING = {"lightgbm": "lightgbm", "xgboost": "xgboost-cpu"}
-_OWN_CODE = frozenset({StepName.TRAIN, StepName.EXPORT, StepName.EVALUATE})
+# These run the classes that a spec names, and what they prove and measure is that of a processor.
+_WITH_MODELS = frozenset({StepName.TRAIN, StepName.EXPORT, StepName.EVALUATE})
 
 
 def step_means(step: StepName, spec: ModelSpec, *, logic: str) -> Means:
@@ -134,8 +135,8 @@ def step_means(step: StepName, spec: ModelSpec, *, logic: str) -> Means:
     code = [_code(step)]
     if step is StepName.REGISTER:
         code.append(logic)
-    if step in _OWN_CODE:
-        code += [package_digest(package) for package in _own(spec)]
+    if step in _WITH_MODELS:
+        code += [platform.machine(), *(package_digest(package) for package in _own(spec))]
     return Means(code=digest_value(code), libraries=_versions(step, spec))
 
 
@@ -150,7 +151,7 @@ def _versions(step: StepName, spec: ModelSpec) -> dict[str, str]:
     if step is StepName.COLLECT and spec.data.format == "parquet":
         names.append("pyarrow")
     package = spec.estimator.class_path.partition(".")[0]
-    if step in _OWN_CODE and package in _BOOSTING:
+    if step in _WITH_MODELS and package in _BOOSTING:
         names += [_BOOSTING[package], "onnxmltools"]
     python = ".".join(platform.python_version_tuple()[:2])
     return {"python": python, **{name: _version(name) for name in names}}

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from servery.domain.pipeline_spec import StepName
+from servery.domain.records import StepRecord, StepState
 from servery.domain.spec_rules import read_spec
-from servery.errors import FaultError, RejectedError
+from servery.errors import ArtifactError, FaultError, RejectedError
 from servery.usecases.training import keys
 from servery.usecases.training.messages import TrainEvent
 
@@ -115,7 +117,22 @@ def _without_result(event: PlaceEvent, store: ObjectStore) -> RejectedError | Fa
     key = _refusal(event.training_id)
     if store.exists(key):
         return RejectedError(msgspec.json.decode(store.get(key), type=Refusal).reason)
+    if _says_done(event.training_id, store):
+        return FaultError(
+            "the job of AWS Batch has made a model with other code or other libraries than this "
+            "stack has: build the image anew (infra/image/assemble_training.py) and deploy it as "
+            "TrainingImage"
+        )
     return FaultError("the job of AWS Batch has ended and left no model")
+
+
+def _says_done(training_id: str, store: ObjectStore) -> bool:
+    """Whether the job told that its step is done, though under a digest that is not looked for."""
+    try:
+        content = store.get(keys.step(training_id, StepName.TRAIN))
+        return msgspec.json.decode(content, type=StepRecord).state is StepState.DONE
+    except (ArtifactError, msgspec.MsgspecError):
+        return False
 
 
 def _refusal(training_id: str) -> str:
