@@ -50,8 +50,11 @@ class _Searches:
     def trials(self, search: str) -> list[Trial]:
         return [self._trials[number] for number in sorted(self._trials)]
 
-    def start(self, search: str, event: dict[str, object]) -> None:
+    def start(self, execution: str, event: dict[str, object]) -> None:
         """Nobody is told."""
+
+    def halt(self, execution: str) -> None:
+        """It runs as long as this process does."""
 
 
 def run(subject: Subject, **rules: Any) -> tuple[Best, list[Trial]]:

@@ -103,8 +103,8 @@ class _Held:
     def start(self, _execution: str, event: dict[str, object]) -> None:
         self._plant.event = event
 
-    def ended(self, _execution: str) -> str | None:
-        return ""
+    def halt(self, _execution: str) -> None:
+        return None
 
 
 class SearchPlant:

@@ -10,6 +10,7 @@ from fakes.moto_aws import moto_account
 from moto import mock_aws
 from servery.adapters.stepfunctions_search_queue import StepFunctionsSearchQueue
 from servery.errors import FaultError
+from servery.ports import Halt
 
 MACHINE = {"StartAt": "Done", "States": {"Done": {"Type": "Pass", "End": True}}}
 NAME = "iris-20260301T120000000-abcdef-r2"
@@ -42,13 +43,16 @@ def test_execution_has_the_name_and_the_input_when_it_is_started(client, machine
 
 def test_it_is_told_how_it_ended_when_somebody_aborted_it(client, machine):
     queue = StepFunctionsSearchQueue(client, machine)
-    before = queue.ended(NAME)
+    before = queue.halt(NAME)
     queue.start(NAME, {})
-    running = queue.ended(NAME)
+    running = queue.halt(NAME)
     (execution,) = client.list_executions(stateMachineArn=machine)["executions"]
     client.stop_execution(executionArn=execution["executionArn"])
 
-    assert (before, running, queue.ended(NAME)) == (None, "", "aborted")
+    over = queue.halt(NAME)
+    assert (before, running) == (Halt("missing"), None)
+    assert over.how == "aborted"
+    assert over.at.tzinfo is not None
 
 
 def test_a_fault_when_there_is_no_such_machine(client, machine):

@@ -13,6 +13,7 @@ from servery.edge.cors import Cors
 from servery.edge.search import SearchApi
 from servery.edge.telemetry import Telemetry
 from servery.errors import UnavailableError
+from servery.ports import Halt
 
 SEARCHES = "/models/flower/searches"
 
@@ -29,10 +30,10 @@ class Line:
         self.names.append(name)
         self.plant.event = event
 
-    def ended(self, name):
+    def halt(self, name):
         if self.down:
             raise UnavailableError("Step Functions does not answer")
-        return self.over.get(name, "") if name in self.names else None
+        return self.over.get(name) if name in self.names else Halt("missing")
 
 
 @pytest.fixture
@@ -157,12 +158,16 @@ def test_no_trial_is_run_again_when_a_search_that_failed_is_resumed(plant, call)
 
 @pytest.mark.parametrize(
     ("ended", "said"),
-    [("aborted", "aborted from outside"), ("timed_out", "out of time"), ("failed", "failed")],
+    [
+        ("aborted", "aborted from outside"),
+        ("timed_out", "out of time"),
+        ("failed", "without a word"),
+    ],
 )
 def test_search_has_failed_when_its_execution_is_no_more(plant, line, call, ended, said):
     search = call("POST", SEARCHES, {"spec": plant.spec}).body["id"]
     running = call("GET", f"{SEARCHES}/{search}").body
-    line.over[search] = ended
+    line.over[search] = Halt(ended, plant.clock.now())
     told = call("GET", f"{SEARCHES}/{search}").body
 
     assert running["state"] == "queued"
@@ -175,7 +180,8 @@ def test_search_has_failed_when_its_execution_is_no_more(plant, line, call, ende
 
 
 def test_search_goes_on_when_it_is_resumed_after_its_execution_was_aborted(plant, line, call):
-    search = call("POST", SEARCHES, {"spec": plant.spec}).body["id"]
+    rules = {**plant.spec["search"], "stop": {"seconds": 60}}
+    search = call("POST", SEARCHES, {"spec": {**plant.spec, "search": rules}}).body["id"]
     states = []
 
     def dies(event):
@@ -188,7 +194,8 @@ def test_search_goes_on_when_it_is_resumed_after_its_execution_was_aborted(plant
         plant.go_on()
     begun = len(plant.trials)
     refused = call("POST", f"{SEARCHES}/{search}/resume")
-    line.over[search] = "aborted"
+    line.over[search] = Halt("aborted", plant.clock.now())
+    plant.clock.advance(86_400)
     resumed = call("POST", f"{SEARCHES}/{search}/resume")
     states += [None] * 12
     plant.go_on()
@@ -196,6 +203,7 @@ def test_search_goes_on_when_it_is_resumed_after_its_execution_was_aborted(plant
     assert (refused.status, resumed.status) == (409, 202)
     assert line.names == [search, f"{search}-r2"]
     assert set(states) - {None} == {"running"}
+    assert call("GET", f"{SEARCHES}/{search}").body["seconds"] == pytest.approx(24.0)
     assert 0 < begun < 12
     assert len(plant.fits) == 5 * 12
     assert plant.store.search("flower", search).state is SearchState.SUCCEEDED

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from servery.adapters.aws_errors import aws_errors, code_of
 from servery.errors import ConflictError
+from servery.ports import Halt
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -44,8 +45,8 @@ class StepFunctionsSearchQueue:
                     raise
                 raise ConflictError(f"there is a search {execution} already") from error
 
-    def ended(self, execution: str) -> str | None:
-        """How an execution ended, such as `aborted`; empty while it runs, None for none."""
+    def halt(self, execution: str) -> Halt | None:
+        """How an execution ended; None while it runs."""
         machine = self._state_machine.replace(":stateMachine:", ":execution:", 1)
         with aws_errors("looking after a search"):
             try:
@@ -53,6 +54,7 @@ class StepFunctionsSearchQueue:
             except ClientError as error:
                 if code_of(error) != "ExecutionDoesNotExist":
                     raise
-                return None
-        status = told["status"]
-        return "" if status in ("RUNNING", "PENDING_REDRIVE") else status.lower()
+                return Halt("missing")
+        if told["status"] in ("RUNNING", "PENDING_REDRIVE"):
+            return None
+        return Halt(told["status"].lower(), told.get("stopDate"))

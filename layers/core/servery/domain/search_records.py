@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -184,6 +185,7 @@ class SearchRecord(_Record, frozen=True, kw_only=True):
         version: What it was registered as, and `training` as which of its trainings.
         created: ISO 8601, UTC; likewise `started` and `finished`.
         handed: When its last execution was asked for, ISO 8601, UTC.
+        paused: Seconds in which nobody carried it out, from the end of an execution to the next.
         cost_usd: Of its trials, at Lambda's list price.
     """
 
@@ -214,9 +216,18 @@ class SearchRecord(_Record, frozen=True, kw_only=True):
     started: str = ""
     finished: str = ""
     handed: str = ""
+    paused: float = 0.0
     cost_usd: float = 0.0
 
     @property
     def execution(self) -> str:
         """Name of its last execution."""
         return self.id if self.runs == 1 else f"{self.id}-r{self.runs}"
+
+    def seconds(self, now: datetime) -> float:
+        """Seconds from its start to its end, or to now, without those in which it was paused."""
+        if not self.started:
+            return 0.0
+        end = datetime.fromisoformat(self.finished) if self.finished else now
+        began = datetime.fromisoformat(self.started)
+        return max(0.0, (end - began).total_seconds() - self.paused)

@@ -13,7 +13,6 @@ from servery.usecases.search.reading import (
     MOST_TRIALS,
     list_searches,
     read_search,
-    seconds_of,
 )
 from servery.usecases.search.resume import resume
 from servery.usecases.search.start import SearchRequest, start
@@ -135,7 +134,7 @@ class SearchApi:
         )
 
     def _shown(self, record: SearchRecord) -> SearchView:
-        return shown(record, seconds_of(record, self._clock.now()))
+        return shown(record, record.seconds(self._clock.now()))
 
 
 def _number(request: Request, name: str, missing: int) -> int:

@@ -45,7 +45,7 @@ from servery.ports.policies import (
 from servery.ports.prediction_log import LineLog, PredictionLog
 from servery.ports.queues import ReleaseQueue, TrainingQueue
 from servery.ports.registry import Deployments, Registry
-from servery.ports.search import FoldFitter, Judged, Sampler, SearchQueue, SearchStore
+from servery.ports.search import FoldFitter, Halt, Judged, Sampler, SearchQueue, SearchStore
 
 __all__ = [
     "Admission",
@@ -69,6 +69,7 @@ __all__ = [
     "GraphJobStore",
     "GraphStore",
     "Graphs",
+    "Halt",
     "InferenceCodec",
     "Inflate",
     "Inquiry",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -49,6 +50,19 @@ class SearchStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """That an execution is over.
+
+    Attributes:
+        how: `succeeded`, `failed`, `aborted`, `timed_out`, or `missing` where there is none.
+        at: When; None where there is none.
+    """
+
+    how: str
+    at: datetime | None = None
+
+
 class SearchQueue(Protocol):
     """Starts searches, and knows whether they still run."""
 
@@ -56,8 +70,8 @@ class SearchQueue(Protocol):
         """Start the state machine under a name; `ConflictError` where it was."""
         ...
 
-    def ended(self, execution: str) -> str | None:
-        """How that execution ended; empty while it runs, None where there is none."""
+    def halt(self, execution: str) -> Halt | None:
+        """How that execution ended; None while it runs."""
         ...
 
 

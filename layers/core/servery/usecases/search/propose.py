@@ -125,7 +125,7 @@ def _ended(
     return stops(
         search.stop,
         trials,
-        seconds=(now - datetime.fromisoformat(record.started)).total_seconds(),
+        seconds=record.seconds(now),
         higher_is_better=record.higher_is_better,
     )
 

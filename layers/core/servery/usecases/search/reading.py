@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -27,7 +26,7 @@ def list_searches(
     found = store.searches(model, limit=limit + 1, before=before)
     page = found[:limit]
     return SearchList(
-        searches=[shown(record, seconds_of(record, clock.now())) for record in page],
+        searches=[shown(record, record.seconds(clock.now())) for record in page],
         next=page[-1].id if len(found) > limit else "",
     )
 
@@ -57,7 +56,7 @@ def read_search(
     chosen = _read(objects, keys.winner(search)) if record.winner is not None else None
     return detailed(
         record,
-        seconds_of(record, clock.now()),
+        record.seconds(clock.now()),
         count(trials, record.counts.proposed),
         spec=_read(objects, keys.spec(search)) or {},
         winner_spec=chosen,
@@ -80,11 +79,3 @@ def _read(objects: ObjectStore, key: str) -> dict[str, Any] | None:
         return msgspec.json.decode(objects.get(key), type=dict[str, Any])
     except ArtifactError:
         return None
-
-
-def seconds_of(record: SearchRecord, now: datetime) -> float:
-    """Seconds from the start of a search to its end, or to now."""
-    if not record.started:
-        return 0.0
-    end = datetime.fromisoformat(record.finished) if record.finished else now
-    return max(0.0, (end - datetime.fromisoformat(record.started)).total_seconds())

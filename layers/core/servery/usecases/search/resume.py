@@ -13,6 +13,8 @@ from servery.usecases.search.hand_over import hand_over
 from servery.usecases.search.settle import settle
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from servery.ports import Clock, ObjectStore, SearchQueue, SearchStore
 
 
@@ -36,7 +38,7 @@ def resume(
         UnavailableError: it could not be started now; its record says so.
     """
     settle(store.search(model, search), store=store, queue=queue, clock=clock)
-    now = clock.now().isoformat(timespec="milliseconds")
+    now = clock.now()
 
     def again(record: SearchRecord) -> SearchRecord:
         if record.state is not SearchState.FAILED:
@@ -50,10 +52,19 @@ def resume(
             winner=None,
             reason="",
             finished="",
-            handed=now,
+            handed=now.isoformat(timespec="milliseconds"),
+            paused=_paused(record, now),
         )
 
     record = store.change(model, search, again)
     spec = msgspec.json.decode(objects.get(keys.spec(search)))
     hand_over(record, spec, store=store, queue=queue, clock=clock)
     return record
+
+
+def _paused(record: SearchRecord, now: datetime) -> float:
+    """What it was paused so far: the rules that end a search do not count it."""
+    if not record.started:
+        return 0.0
+    whole = msgspec.structs.replace(record, paused=0.0, finished="").seconds(now)
+    return whole - record.seconds(now)

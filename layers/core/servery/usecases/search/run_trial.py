@@ -120,10 +120,8 @@ def run_trial(event: TrialEvent, ports: TrialPorts) -> TrialOver:
 def _over(record: SearchRecord, search: Search, now: datetime) -> str:
     if record.stop_asked:
         return "the search was stopped"
-    if search.stop.seconds is not None and record.started:
-        spent = (now - datetime.fromisoformat(record.started)).total_seconds()
-        if spent >= search.stop.seconds:
-            return "the time of the search was over"
+    if search.stop.seconds is not None and record.seconds(now) >= search.stop.seconds:
+        return "the time of the search was over"
     return ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 _HANDING_OVER = timedelta(minutes=1)
 """From the record of an execution that is asked for to the execution, at the most."""
+_REASONS = {
+    "aborted": "its execution was aborted from outside",
+    "timed_out": "its execution ran out of time",
+    "missing": "its execution is not there",
+}
+_WORDLESS = "its execution ended without a word of how the search did"
 
 
 def settle(
@@ -29,10 +35,11 @@ def settle(
     """
     if record.state.final:
         return record
-    ended = queue.ended(record.execution)
+    halt = queue.halt(record.execution)
     now = clock.now()
-    if ended == "" or (ended is None and _young(record, now)):
+    if halt is None or (halt.at is None and _young(record, now)):
         return record
+    end = min(halt.at, now) if halt.at else now
 
     def failed(known: SearchRecord) -> SearchRecord:
         if known.state.final or known.runs != record.runs:
@@ -40,8 +47,8 @@ def settle(
         return msgspec.structs.replace(
             known,
             state=SearchState.FAILED,
-            reason=_reason(ended),
-            finished=now.isoformat(timespec="milliseconds"),
+            reason=_REASONS.get(halt.how, _WORDLESS),
+            finished=end.astimezone(UTC).isoformat(timespec="milliseconds"),
         )
 
     return store.change(record.model, record.id, failed)
@@ -49,13 +56,3 @@ def settle(
 
 def _young(record: SearchRecord, now: datetime) -> bool:
     return now - datetime.fromisoformat(record.handed or record.created) < _HANDING_OVER
-
-
-def _reason(ended: str | None) -> str:
-    if ended is None:
-        return "its execution is not there"
-    told = {
-        "aborted": "its execution was aborted from outside",
-        "timed_out": "its execution ran out of time",
-    }
-    return told.get(ended, f"its execution {ended} without saying how the search ended")
