@@ -12,7 +12,13 @@ from fakes.object_store import MemoryObjectStore
 from fakes.registry import MemoryRegistry
 from fakes.training import flower_spec
 from servery.domain.records import ModelRecord, Outcome, TrainingRecord
-from servery.errors import ConflictError, NotFoundError, ThrottledError, UnavailableError
+from servery.errors import (
+    ConflictError,
+    FaultError,
+    NotFoundError,
+    ThrottledError,
+    UnavailableError,
+)
 from servery.usecases.training.messages import CollectEvent, RecordEvent
 from servery.usecases.training.record import record
 from servery.usecases.training.start_due import start_due
@@ -279,6 +285,16 @@ def test_a_pair_is_trained_once_when_both_halves_have_its_schedule():
     )
 
     assert _start(registry, Queue()) == ["flower-20260301T120000Z"]
+
+
+def test_other_models_are_trained_when_one_cannot_be_started():
+    registry = _registry(broken={"every_hours": 24}, daily={"every_hours": 24})
+    queue = Queue(FaultError("the input is too large"))
+
+    with pytest.raises(FaultError, match=r"broken \(the input is too large\)"):
+        _start(registry, queue)
+
+    assert list(queue.started) == ["daily-20260301T000000Z"]
 
 
 HOURLY = {"every_hours": {"collect": 1, "train": 24, "register": 168}}

@@ -12,7 +12,13 @@ from servery.domain.pipeline_spec import Pipeline, StepName
 from servery.domain.signature import Task
 from servery.domain.spec import Schedule
 from servery.domain.steps import before, up_to
-from servery.errors import ConflictError, RetryableError, UnavailableError
+from servery.errors import (
+    ConflictError,
+    FaultError,
+    RetryableError,
+    ServeryError,
+    UnavailableError,
+)
 
 if TYPE_CHECKING:
     from servery.domain.records import ModelRecord, TrainingRecord
@@ -59,10 +65,12 @@ def start_due(
 
     Raises:
         UnavailableError: some could not be started now; the others were.
+        FaultError: some could not be started and will not be; the others were.
     """
     now = clock.now()
     started: list[str] = []
     failed: list[str] = []
+    broken: list[str] = []
     for model in registry.models():
         planned = _planned(model)
         for starter, due in ((queue, _whole), (pipelines, _steps)):
@@ -70,6 +78,10 @@ def start_due(
                 started += _start(starter, due(model, planned, registry, now))
             except RetryableError:
                 failed.append(model.name)
+            except ServeryError as error:
+                broken.append(f"{model.name} ({error})")
+    if broken:
+        raise FaultError(f"trainings of these cannot be started: {', '.join(broken)}")
     if failed:
         raise UnavailableError(f"trainings of these could not be started: {', '.join(failed)}")
     return StartedDue(started=started)
