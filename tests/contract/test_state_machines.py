@@ -25,6 +25,13 @@ SERVICE = {
     "Lambda.TooManyRequestsException",
     "Lambda.Unknown",
 }
+BATCH = {
+    "Batch.AWSBatchException",
+    "Batch.BatchException",
+    "Batch.ServerException",
+    "Batch.TooManyRequestsException",
+}
+"""What AWS Batch answers with where it takes no job."""
 CRASHES = {"Runtime.ExitError", "Sandbox.Timedout", "States.Timeout"}
 """What a function is called whose process dies or takes too long, beside `Lambda.Unknown`."""
 NAMED = {"States.ALL", "States.Timeout", "States.TaskFailed", "States.DataLimitExceeded"}
@@ -200,6 +207,8 @@ def test_every_error_has_a_known_name_when_it_is_retried_or_caught(machine):
         caught = {e for rule in state.get("Catch", []) for e in rule["ErrorEquals"]}
         if str(state.get("Resource", "")).endswith(":dynamodb:putItem"):
             retried -= {"States.TaskFailed"}  # a write that is the same again
+        if str(state.get("Resource", "")).endswith(":batch:submitJob.sync"):
+            retried -= BATCH
         assert retried <= {"RetryableError"} | SERVICE | CRASHES, name
         assert caught <= BRANCHES | SERVICE | NAMED | CRASHES, name
 

@@ -226,3 +226,13 @@ def test_training_fails_when_its_job_does():
     execution = cloud.execute("one")
 
     assert (execution.status, json.loads(execution.cause)["failed_step"]) == ("FAILED", "train")
+
+
+def test_job_is_submitted_again_when_aws_batch_takes_no_more():
+    cloud = Cloud(flower_spec(**LARGE), has_batch=True)
+    cloud.errors["job"] = [StateError("Batch.TooManyRequestsException", "429")] * 2
+
+    execution = cloud.execute("one")
+
+    assert execution.output["outcome"] == "registered"
+    assert len(cloud.jobs) == 3
