@@ -253,7 +253,7 @@ def test_unreachable_circle_is_refused_when_the_rest_of_the_tree_is_whole():
 
 
 def test_model_fails_cleanly_when_a_tree_reads_beyond_the_row():
-    beyond = passed(tree(nodes_featureids=[5_000_000, 0, 0]))
+    beyond = passed(tree(nodes_featureids=[50_000, 0, 0]))
 
     with pytest.raises(InvalidInputError):
         asked(beyond, [[1, 2]])
@@ -365,3 +365,69 @@ def test_constant_cannot_be_replaced_by_a_caller_when_it_was_an_input_too():
 
     assert [i.name for i in onnx.load_from_string(rewritten.content).graph.input] == ["numeric"]
     assert asked(rewritten, [[3, 4]]) == [3.0]
+
+
+def _short_tensor():
+    made = tree()
+    node = made.graph.node[0]
+    node.attribute.remove(next(a for a in node.attribute if a.name == "nodes_values"))
+    short = TensorProto(data_type=TensorProto.DOUBLE, dims=[3], raw_data=b"abc")
+    node.attribute.add(name="nodes_values_as_tensor", type=onnx.AttributeProto.TENSOR, t=short)
+    return made
+
+
+def _two_lists():
+    made = tree()
+    made.graph.node[0].attribute.add(
+        name="nodes_values_as_tensor",
+        type=onnx.AttributeProto.TENSOR,
+        t=numpy_helper.from_array(np.zeros(1)),
+    )
+    return made
+
+
+def _without_inputs():
+    made = tree()
+    del made.graph.node[0].input[:]
+    return made
+
+
+def _in_training():
+    ratio = helper.make_tensor("ratio", TensorProto.FLOAT, [], [0.5])
+    yes = helper.make_tensor("yes", TensorProto.BOOL, [], [True])
+    node = helper.make_node("Dropout", ["x", "ratio", "yes"], ["y"])
+    return model([node], outputs=[value("y", shape=(None, 1))], constants=[ratio, yes])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: tree(nodes_featureids=[2**31, 0, 0]),
+        lambda: tree(nodes_featureids=["a", "b", "c"]),
+        _short_tensor,
+        _two_lists,
+        _without_inputs,
+        _in_training,
+    ],
+    ids=["too wide", "text", "short tensor", "two lists", "no inputs", "dropout in training"],
+)
+def test_graph_is_refused_and_no_fault_when_a_node_is_not_what_it_has_to_be(make):
+    with pytest.raises(RejectedError):
+        passed(make())
+
+
+def test_graph_has_only_what_was_looked_at_when_it_was_written_anew():
+    tensor = plain()
+    tensor.doc_string = "a text"
+    inner = helper.make_graph(
+        [helper.make_node("Constant", [], ["z"], value=tensor)], "inner", [], [value("z")]
+    )
+    inner.metadata_props.add(key="more", value="a text")
+    yes = helper.make_tensor("yes", TensorProto.BOOL, [], [True])
+    node = helper.make_node("If", ["yes"], ["y"], then_branch=inner, else_branch=inner)
+    unknown = b"\xfa\x7f\x06a text"  # field 2047, which no version has
+    node.ParseFromString(node.SerializeToString() + unknown)
+
+    made = passed(model([node], outputs=[value("y", shape=(None, 1))], constants=[yes]))
+
+    assert b"a text" not in made.content

@@ -27,11 +27,18 @@ class Attributes:
         if said is None:
             return []
         if said.HasField("t"):
-            return list(numpy_helper.to_array(said.t).reshape(-1).tolist())
+            return self._numbers(said.t)
         return list(said.ints or said.strings or said.floats)
+
+    def _numbers(self, tensor: onnx.TensorProto) -> list[Any]:
+        try:
+            return list(numpy_helper.to_array(tensor).reshape(-1).tolist())
+        except (KeyError, TypeError, ValueError) as error:
+            raise self.broken("a list is not what it says") from error
 
     def either(self, name: str) -> list[Any]:
         """A list of numbers, or its newer form with double precision."""
+        self.check(not {name, f"{name}_as_tensor"} <= self._said.keys(), "a list is there twice")
         return self.many(name) or self.many(f"{name}_as_tensor")
 
     def one(self, name: str, default: int) -> int:

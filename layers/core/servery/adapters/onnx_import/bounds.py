@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import onnx
 
 _BINARY = 2
+_WIDEST = 100_000
 _HARMLESS = frozenset(
     {
         "ArrayFeatureExtractor",
@@ -47,7 +48,13 @@ def width_of(node: onnx.NodeProto) -> int | None:
         raise UnsupportedMediaError(
             f"the ONNX model uses {node.op_type[:100]!r} of ai.onnx.ml; imported are {known}"
         )
-    return read(node)
+    said = Attributes(node)
+    try:
+        width = read(node)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise said.broken("a list has something else in it") from error
+    said.check(width <= _WIDEST, f"it reads more than {_WIDEST} columns")
+    return width
 
 
 def _linear_classifier(node: onnx.NodeProto) -> int:

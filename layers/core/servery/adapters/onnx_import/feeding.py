@@ -161,6 +161,7 @@ def _unlike(taken: list[onnx.ValueInfoProto], inputs: list[Column]) -> Unsupport
 
 def _told(value: onnx.ValueInfoProto) -> str:
     tensor = value.type.tensor_type
-    kind = TensorProto.DataType.Name(tensor.elem_type).lower()
+    known = tensor.elem_type in TensorProto.DataType.values()
+    kind = TensorProto.DataType.Name(tensor.elem_type).lower() if known else "no known type"
     dims = [str(d.dim_value) if d.HasField("dim_value") else "?" for d in tensor.shape.dim]
     return f"{value.name[:60]!r} ({kind}, {' x '.join(dims) or 'no shape'})"

@@ -48,6 +48,7 @@ def read_graph(content: bytes) -> onnx.ModelProto:
         model.ParseFromString(content)
     except (DecodeError, RecursionError) as error:
         raise MalformedError("the model file is no ONNX model, or is cut short") from error
+    model.DiscardUnknownFields()  # a newer reader than this one would know them
     if not model.HasField("graph") or not model.graph.node:
         raise MalformedError("the ONNX model has no graph")
     _check_sets(model)
@@ -56,7 +57,7 @@ def read_graph(content: bytes) -> onnx.ModelProto:
         raise UnsupportedMediaError(
             f"the ONNX model has {what}; inline and export it for inference, then import that"
         )
-    for message, depth in _messages(model, 0):
+    for message, depth in messages_of(model, 0):
         if depth > _DEEPEST:
             raise UnsupportedMediaError("the ONNX model is nested too deeply")
         _check_tensor(message)
@@ -100,14 +101,14 @@ def _newest_ml() -> int:
     return int(max(one.since_version for one in schemas if one.domain == "ai.onnx.ml"))
 
 
-def _messages(message: Message, depth: int) -> Iterator[tuple[Message, int]]:
+def messages_of(message: Message, depth: int) -> Iterator[tuple[Message, int]]:
     """Every message inside of a message: attributes, subgraphs, sparse tensors, all of them."""
     yield message, depth
     for field, value in message.ListFields():
         if field.message_type is None:
             continue
         for inner in value if _is_repeated(field) else [value]:
-            yield from _messages(inner, depth + 1)
+            yield from messages_of(inner, depth + 1)
 
 
 def _is_repeated(field: Any) -> bool:  # noqa: ANN401 - untyped library
@@ -143,6 +144,13 @@ def _check_nodes(graph: onnx.GraphProto) -> None:
             )
         if reason := _REFUSED.get(node.op_type):
             raise UnsupportedMediaError(f"the ONNX model uses {name}, which {reason}")
+        if domain and not (node.input and node.output):
+            raise MalformedError(f"the ONNX model has {name} without an input or an output")
+        if node.op_type == "Dropout" and any(node.input[2:]):
+            raise UnsupportedMediaError(
+                f"the ONNX model uses {name} as in training, which answers at random; export it "
+                "for inference"
+            )
         if domain and width_of(node) is not None and count >= outer:
             raise UnsupportedMediaError(f"the ONNX model has {name} inside of another operator")
 

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 from servery.adapters.onnx_import.attributes import Attributes
 from servery.adapters.onnx_import.bounds import width_of
 from servery.adapters.onnx_import.feeding import feed
-from servery.adapters.onnx_import.reading import graphs_of, nodes_of
+from servery.adapters.onnx_import.reading import messages_of, nodes_of
 from servery.errors import UnsupportedMediaError
 
 if TYPE_CHECKING:
@@ -150,16 +150,12 @@ def _plain(output: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
 
 
 def _strip(model: onnx.ModelProto) -> None:
-    """Leave out every text that no operator reads."""
-    for node in nodes_of(model.graph):
-        node.ClearField("doc_string")
-        node.ClearField("metadata_props")
-        node.ClearField("name")
-        for attribute in node.attribute:
-            attribute.ClearField("doc_string")
-            for inner in graphs_of(attribute):
-                inner.ClearField("value_info")
-                inner.ClearField("doc_string")
-    for tensor in model.graph.initializer:
-        tensor.ClearField("doc_string")
-        tensor.ClearField("metadata_props")
+    """Leave out every text that no operator reads, and every shape that the file claims."""
+    for message, _ in messages_of(model.graph, 0):
+        for name in ("doc_string", "metadata_props", "device_configurations"):
+            if name in message.DESCRIPTOR.fields_by_name:
+                message.ClearField(name)
+        if isinstance(message, onnx.GraphProto):
+            message.ClearField("value_info")
+        if isinstance(message, onnx.NodeProto):
+            message.ClearField("name")
