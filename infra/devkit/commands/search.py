@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ from devkit.api import api
 from devkit.command import command
 from devkit.commands import options
 from devkit.commands.options import Debug, Instance, Json, Limit, Model
+from devkit.screen import Screen
 from devkit.search_page import page
 from devkit.search_reading import read
 
@@ -84,11 +86,16 @@ def start(
         search_views.show(screen, read(record), trials=_SHOWN)
         if record["winner"]:
             screen.say(f"The chosen spec: servery search show {record['model']} --spec chosen.yaml")
-        if record["state"] == "failed":
-            screen.say(f"Go on: servery search resume {record['model']} {record['id']}")
+        _advise(screen, record)
         screen.result(record)
         if record["state"] != "succeeded":
             raise typer.Exit(1)
+
+
+def _advise(screen: Screen, record: Mapping[str, Any]) -> None:
+    """How a search goes on that the system let down."""
+    if record["state"] == "failed":
+        screen.say(f"Go on: servery search resume {record['model']} {record['id']}")
 
 
 @group.command()
@@ -111,6 +118,7 @@ def show(
         record = searches.get(http, model, search or searches.newest(http, model))
         study = read(record)
         search_views.show(screen, study)
+        _advise(screen, record)
         if html is not None:
             html.write_text(page(study), encoding="utf-8")
             screen.done("Page", str(html))

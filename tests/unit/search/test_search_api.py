@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from fakes.api_calls import call as call_api
 from fakes.records import a_model
@@ -85,6 +86,23 @@ def test_trials_come_in_pages_when_they_are_many(plant, call):
     assert [t["number"] for t in first["trials"]] == list(range(8))
     assert [t["number"] for t in rest["trials"]] == [8, 9, 10, 11]
     assert rest["next"] == ""
+
+
+def test_pages_are_shorter_when_trials_are_large(plant, call):
+    record = plant.run()
+    for number in range(12, 40):
+        large = replace(plant.trials[0], number=number, preprocessing=["x" * 150_000])
+        plant.store.add_trial(record.id, large)
+
+    numbers, path = [], f"{SEARCHES}/{record.id}"
+    following = "-1"
+    while following:
+        told = call("GET", path if following == "-1" else f"{path}?after={following}").body
+        assert len(msgspec.json.encode(told["trials"])) < 3_200_000
+        numbers += [trial["number"] for trial in told["trials"]]
+        following = told["next"]
+
+    assert numbers == list(range(40))
 
 
 def test_searches_are_listed_newest_first_when_there_are_some(plant, call):

@@ -12,11 +12,13 @@ from servery.usecases.search.settle import settle
 from servery.usecases.search.views import SearchDetail, SearchList, count, detailed, shown
 
 if TYPE_CHECKING:
-    from servery.domain.search_records import SearchRecord
+    from servery.domain.search_records import SearchRecord, Trial
     from servery.ports import Clock, ObjectStore, SearchQueue, SearchStore
 
 MOST_TRIALS = 1000
 """Trials in one answer."""
+MOST_BYTES = 3_000_000
+"""Of the trials in one answer; Lambda answers with 6 MiB at the most, as JSON inside of JSON."""
 
 
 def list_searches(
@@ -42,7 +44,7 @@ def read_search(
     after: int = -1,
     limit: int = MOST_TRIALS,
 ) -> SearchDetail:
-    """One search with its trials behind `after`, at most `limit` of them.
+    """One search with its trials behind `after`, at most `limit` and what an answer can hold.
 
     One that nobody carries out any more is kept as failed, so that it can be resumed.
 
@@ -52,7 +54,7 @@ def read_search(
     record = _settled(store.search(model, search), store, queue, clock)
     trials = store.trials(search)
     behind = [trial for trial in trials if trial.number > after]
-    page = behind[:limit]
+    page = _page(behind[:limit])
     chosen = _read(objects, keys.winner(search)) if record.winner is not None else None
     return detailed(
         record,
@@ -61,8 +63,18 @@ def read_search(
         spec=_read(objects, keys.spec(search)) or {},
         winner_spec=chosen,
         trials=page,
-        following=str(page[-1].number) if len(behind) > limit else "",
+        following=str(page[-1].number) if len(behind) > len(page) else "",
     )
+
+
+def _page(trials: list[Trial]) -> list[Trial]:
+    """As many of the first ones as one answer can hold, one at the least."""
+    size = 0
+    for place, trial in enumerate(trials):
+        size += len(msgspec.json.encode(trial))
+        if place and size > MOST_BYTES:
+            return trials[:place]
+    return trials
 
 
 def _settled(
