@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,7 +93,7 @@ def test_rungs_have_fewer_trials_with_more_when_halved(trials, factor, lowest, m
     assert sum(rung.trials for rung in rungs) <= trials
     assert rungs[-1].resource == highest
     assert all(rung.trials >= 1 for rung in rungs)
-    for before, after in zip(rungs, rungs[1:], strict=False):
+    for before, after in pairwise(rungs):
         assert after.trials == before.trials // factor
         assert after.resource > before.resource
     assert all(rung.resource >= min(lowest, highest) for rung in rungs)
