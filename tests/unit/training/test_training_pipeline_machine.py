@@ -6,13 +6,16 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from fakes.execution import Execution, StateError
+from fakes.template import template
 from fakes.training import STEPS, Training, as_csv, flower_spec, flowers
 from servery.edge.steps import step
 from servery.errors import FaultError
 from servery.usecases.training import messages
 from servery.usecases.training.place import PlaceEvent, place
 from servery.usecases.training.record import record
+from servery.usecases.training.register import LEASE_SECONDS
 
 MACHINE = Path(__file__).parents[3] / "state_machines" / "pipeline_training.asl.yaml"
 BATCH = "arn:aws:states:::batch:submitJob.sync"
@@ -236,3 +239,15 @@ def test_job_is_submitted_again_when_aws_batch_takes_no_more():
 
     assert execution.output["outcome"] == "registered"
     assert len(cloud.jobs) == 3
+
+
+def test_pipeline_outlasts_the_lease_of_one_that_was_killed_when_it_registers():
+    register = yaml.safe_load(MACHINE.read_text())["States"]["Register"]
+    (rule,) = (r for r in register["Retry"] if r["ErrorEquals"] == ["RetryableError"])
+    most = rule["MaxDelaySeconds"]
+    delays = [min(rule["IntervalSeconds"] * 2**n, most) for n in range(rule["MaxAttempts"])]
+    function = template()["Resources"]["TrainingRegisterFunction"]["Properties"]
+
+    mean = sum(delays) / 2  # full jitter: between nothing and the delay
+
+    assert function["Timeout"] < LEASE_SECONDS < mean

@@ -25,8 +25,9 @@ from servery.usecases.training.products import Code, Made, Product, read_product
 if TYPE_CHECKING:
     from servery.ports import Clock, ObjectStore, Registry
 
-# Longer than the function may run, so that nobody else can hold it meanwhile.
-_LEASE_SECONDS = 300.0
+# Longer than the function may run, so that nobody else can hold it meanwhile; not much longer, as
+# the next training waits for the end of the lease of one that was killed.
+LEASE_SECONDS = 150.0
 
 
 def register(
@@ -88,7 +89,7 @@ def _has(registry: Registry, model: str, version: str, training: str) -> bool:
 def _hold(held: ExitStack, registry: Registry, model: str, owner: str) -> None:
     lease = f"register:{model}"
     try:
-        registry.take_lease(lease, owner, seconds=_LEASE_SECONDS)
+        registry.take_lease(lease, owner, seconds=LEASE_SECONDS)
     except ConflictError as error:
         raise UnavailableError(f"another training of {model} is being registered") from error
     held.callback(registry.end_lease, lease, owner)
