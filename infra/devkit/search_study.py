@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+_NO_SPAN = 1e-300  # of which no power of ten can be told
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -193,9 +195,9 @@ def plain(value: Any) -> str:  # noqa: ANN401 - any setting
 
 def nice(low: float, high: float, most: int) -> list[float]:
     """Round numbers between two ends, at most so many."""
-    if not high > low:
-        return [low]
     rough = (high - low) / most
+    if not rough > _NO_SPAN:
+        return [low]
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * f for f in (1, 2, 5, 10) if power * f >= rough * 0.999)
     first = math.ceil(low / step - 1e-9)

@@ -98,3 +98,7 @@ def test_choice_of_the_search_is_the_best_when_it_has_made_one():
 )
 def test_settings_are_said_as_a_spec_says_them(value, said):
     assert plain(value) == said
+
+
+def test_low_end_is_told_when_the_ends_are_too_near_for_round_numbers():
+    assert nice(5e-324, 1e-323, 5) == [5e-324]
