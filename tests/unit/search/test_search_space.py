@@ -131,3 +131,12 @@ def test_parameters_of_steps_are_open_too_when_they_are_spaces():
     assert params == {"x": 1}
     assert preprocessing[0]["steps"][1]["params"] == {"n_components": 2, "whiten": True}
     assert STEPS[0]["steps"][1]["params"]["n_components"] == {"int": [1, 3]}  # not touched
+
+
+def test_every_point_is_drawn_when_there_are_as_many_trials():
+    many = search(candidate(n={"int": [1, 900]}), candidate(x={"float": [0, 1], "step": 0.01}))
+    draws = list(by_chance(many))
+
+    assert len(draws) == 1001
+    assert {draw.key() for draw in draws} == {draw.key() for draw in grid(many)}
+    assert draws == list(by_chance(many))
