@@ -47,6 +47,27 @@ def sentence(output: dict[str, Any]) -> str:
     return f"{output['outcome']}{f' in {step}' if step else ''}: {reasons}"
 
 
+def next_step(output: dict[str, Any], *, resumed: bool) -> str:
+    """What to do after a training, in one sentence; empty where that is not for us to say.
+
+    Args:
+        output: Of the execution.
+        resumed: Whether it was started with the input of an earlier one.
+    """
+    if output["outcome"] == "registered" and "." not in output["version"]:
+        return f"An experiment is compared, not released: servery models {output['model']}"
+    if output["outcome"] == "registered":
+        return f"Release it: servery release {output['model']} {output['version']}"
+    if output["outcome"] == "failed":
+        return f"Go on where it stopped: servery train --resume {output['training_id']}"
+    if output["outcome"] == "refused" and resumed:
+        return (
+            "It had the spec of then, and the data that were uploaded with it; for what was "
+            "corrected since: servery train SPEC --pipeline"
+        )
+    return ""
+
+
 def _half(half: Mapping[str, str] | None) -> str:
     if not half:
         return ""

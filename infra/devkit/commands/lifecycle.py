@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -23,9 +23,6 @@ from devkit.command import command
 from devkit.commands import options
 from devkit.commands.options import Debug, Instance, Json, Model
 from devkit.errors import UsageError
-
-if TYPE_CHECKING:
-    from devkit.screen import Screen
 
 app = typer.Typer()
 _PLACES = {"champion": "release", "candidate": "candidate"}
@@ -78,20 +75,11 @@ def train(
             phase.detail = started.training_id
         output = training.shown(deployed, started, screen, about=pipelines.skipped)
         screen.say(f"{output['model']} was {outcomes.sentence(output)}")
-        _go_on(screen, output)
+        if following := outcomes.next_step(output, resumed=resume is not None):
+            screen.say(following)
         screen.result(output)
         if output["outcome"] not in ("registered", "done"):
             raise typer.Exit(1)
-
-
-def _go_on(screen: Screen, output: dict[str, Any]) -> None:
-    """Say what comes next after a training."""
-    if output["outcome"] == "registered" and "." not in output["version"]:
-        screen.say(f"An experiment is compared, not released: servery models {output['model']}")
-    elif output["outcome"] == "registered":
-        screen.say(f"Release it: servery release {output['model']} {output['version']}")
-    elif output["outcome"] == "failed":
-        screen.say(f"Go on where it stopped: servery train --resume {output['training_id']}")
 
 
 def _spec(name: str, deployed: deployments.Deployed) -> dict[str, Any]:

@@ -136,3 +136,22 @@ def test_training_that_was_to_stop_is_told_as_done():
     told = outcomes.sentence({"outcome": "done", "model": "iris"})
 
     assert told.startswith("done as far as it was asked for")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "resumed", "told"),
+    [
+        ("registered", False, "servery release iris 1.0.0"),
+        ("failed", True, "train --resume iris-1"),
+        ("refused", True, "the spec of then"),
+        ("refused", False, ""),
+        ("done", False, ""),
+    ],
+)
+def test_way_on_is_told_when_a_training_has_ended(outcome, resumed, told):
+    output = {"outcome": outcome, "model": "iris", "version": "1.0.0", "training_id": "iris-1"}
+
+    following = outcomes.next_step(output, resumed=resumed)
+
+    assert told in following
+    assert bool(told) == bool(following)
