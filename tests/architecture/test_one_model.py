@@ -14,9 +14,12 @@ from servery.domain.spec import MODEL_NAME
 from architecture.functions import functions
 
 SERVERS = {"PredictorFunction", "PreprocessorFunction", "WebSingleFunction"}
-RUNTIME_LAYERS = {"OnnxLayer", "SklearnLayer", "ExportLayer", "WebModelLayer"}
+RUNTIME_LAYERS = {
+    *("OnnxLayer", "SklearnLayer", "ExportLayer", "WebModelLayer"),
+    *("BoostingLayer", "OwnLayer", "OnnxImportLayer", "SkopsLayer"),
+}
 NAMES_A_MODEL = re.compile(r"(^|_)MODELS?$")
-TRAINING = {f.logical_id for f in functions() if f.room == "training"}
+TRAINING = {f.logical_id for f in functions() if f.room in ("search", "training")}
 
 
 def _functions(source: dict[str, Any]) -> dict[str, dict[str, Any]]:

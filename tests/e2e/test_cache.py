@@ -238,6 +238,7 @@ class TestRelease:
         assert says.get(first, {"setosa"}) == {"setosa"}
         assert document["predictions"][0]["class"] == "setosa"
 
+    @pytest.mark.slow
     def test_first_requests_are_hits_when_a_candidate_was_warmed_before(
         self, stack: Stack, model: str
     ) -> None:
@@ -325,6 +326,7 @@ class TestWarming:
         assert "hit ratio" in text
         assert "coverage" in text
 
+    @pytest.mark.slow
     def test_rows_of_a_file_are_hits_when_a_batch_was_warmed_from(
         self, stack: Stack, model: str
     ) -> None:

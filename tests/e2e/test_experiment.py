@@ -33,6 +33,9 @@ class Online:
     requests: dict[str, tuple[str, bool]]
 
 
+pytestmark = pytest.mark.slow  # hundreds of requests before the first test
+
+
 @pytest.fixture(scope="module")
 def online(stack: Stack) -> Online:
     """Every key has asked once, and what was true has been told."""

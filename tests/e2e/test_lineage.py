@@ -141,6 +141,7 @@ def test_nothing_comes_back_when_the_stored_rows_have_changed(stack, name, first
     assert not (tmp_path / "rows").exists()
 
 
+@pytest.mark.slow
 def test_the_bump_says_why_when_the_signature_and_a_parameter_changed(stack, name, first, second):
     assert second["version"].startswith("0.2.0-")
     record = stack.http.get(f"/models/{name}/versions/{second['version']}").json()["version"]
@@ -149,6 +150,7 @@ def test_the_bump_says_why_when_the_signature_and_a_parameter_changed(stack, nam
     assert "C is 3.0, was 10.0" in [change["said"] for change in record["changes"]]
 
 
+@pytest.mark.slow
 def test_two_versions_are_told_apart_in_words_and_figures(stack, name, first, second):
     diff = stack.json("diff", name, first["released_as"], second["version"])
 
@@ -166,6 +168,7 @@ def test_two_versions_are_told_apart_in_words_and_figures(stack, name, first, se
     assert "C is 3.0, was 10.0" in shown
 
 
+@pytest.mark.slow
 def test_every_version_fits_and_all_is_in_its_place(stack, name, second):
     fit = stack.json("fit", name)
     assert all(version["ok"] for version in fit["versions"])
@@ -173,6 +176,7 @@ def test_every_version_fits_and_all_is_in_its_place(stack, name, second):
     assert stack.json("audit", name)["findings"] == []
 
 
+@pytest.mark.slow
 def test_an_artifact_of_somebody_else_is_found_and_kept(stack, name, first):
     s3, bucket = stack.client("s3"), stack.status["outputs"]["ArtifactsBucketName"]
     taken = f"models/{name}/{first['version']}/tr1/manifest.json"
@@ -190,6 +194,7 @@ def test_an_artifact_of_somebody_else_is_found_and_kept(stack, name, first):
     assert kept == b'{"made": "elsewhere"}'
 
 
+@pytest.mark.slow
 def test_an_experiment_is_kept_under_its_name_and_never_released(stack, name, first, tmp_path):
     spec = stack.spec("iris", name=name)
     spec["estimator"]["params"]["C"] = 0.5

@@ -178,6 +178,7 @@ def test_nothing_is_trained_when_nothing_has_changed(stack: Stack) -> None:
     assert trainings_of(stack, spec["name"], first["version"]) == [first["training"]]
 
 
+@pytest.mark.slow
 def test_only_what_reads_the_parameters_runs_when_they_have_changed(stack: Stack) -> None:
     spec = spec_of(stack, "iris-deeper")
     first = pipeline(stack, spec)
@@ -191,6 +192,7 @@ def test_only_what_reads_the_parameters_runs_when_they_have_changed(stack: Stack
     assert second["version"].split("-")[1] == first["version"].split("-")[1]
 
 
+@pytest.mark.slow
 def test_whole_training_finds_nothing_to_skip_when_it_is_no_pipeline(stack: Stack) -> None:
     spec = spec_of(stack, "iris-whole")
     first = stack.train(spec)
@@ -202,6 +204,7 @@ def test_whole_training_finds_nothing_to_skip_when_it_is_no_pipeline(stack: Stac
     assert third["version"] == second["version"]
 
 
+@pytest.mark.slow
 def test_steps_run_up_to_one_or_alone_when_asked(stack: Stack) -> None:
     spec = spec_of(stack, "iris-part")
     until = pipeline(stack, spec, "--until", "train")

@@ -125,6 +125,7 @@ class TestOnlineBudget:
         assert "allowed are 0.0001 ms" in error["message"]
         assert "give_up_online" in error["message"]
 
+    @pytest.mark.slow
     def test_version_is_released_with_a_warning_when_it_is_beyond_the_budget(
         self, stack: Stack, model: str, policies: Policies, rows: dict[str, Any]
     ) -> None:
@@ -284,6 +285,7 @@ class TestAccountable:
         assert done.returncode != 0
         assert message in " ".join((done.stdout + done.stderr).split())
 
+    @pytest.mark.slow
     def test_release_is_refused_when_nobody_says_what_production_judges_it_by(
         self, stack: Stack
     ) -> None:

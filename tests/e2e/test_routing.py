@@ -397,6 +397,7 @@ class TestVariants:
 
         return put
 
+    @pytest.mark.slow
     def test_key_keeps_its_variant_and_no_more_move_than_must(
         self, stack: Stack, served: Served, shares: Callable[[float], None], setosa: dict[str, Any]
     ) -> None:

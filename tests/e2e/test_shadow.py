@@ -135,6 +135,7 @@ def test_only_the_share_is_copied_when_it_is_not_all(
     assert report["requests"] == known + 1
 
 
+@pytest.mark.slow
 def test_large_request_is_compared_when_no_message_could_hold_it(
     stack: Stack, pair: Pair, policies: Policies, rows: list[dict[str, Any]]
 ) -> None:
