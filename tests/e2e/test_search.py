@@ -135,7 +135,12 @@ def test_table_page_and_spec_are_written_when_a_search_is_shown(
     assert listed[0]["id"] == partly["id"]
 
 
-@pytest.mark.parametrize("algorithm", ["random", "tpe", "halving"])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "algorithm", ["tpe", *(pytest.param(each, marks=SLOW) for each in ("random", "halving"))]
+)
 def test_result_is_the_same_when_the_seed_is(stack: Stack, algorithm: str) -> None:
     candidates = (
         {"class": LINEAR, "params": {"C": STRENGTHS, "max_iter": 1000}},
@@ -158,6 +163,7 @@ def test_result_is_the_same_when_the_seed_is(stack: Stack, algorithm: str) -> No
         assert {t["rung"] for t in first["trials"]} == {0, 1}
 
 
+@pytest.mark.slow
 def test_search_ends_early_when_its_target_is_reached(stack: Stack) -> None:
     candidate = {"class": LINEAR, "params": {"C": {"float": [5.0, 50.0]}, "max_iter": 1000}}
     spec = searched(
@@ -187,6 +193,7 @@ def test_search_is_refused_when_all_of_its_trials_fail(stack: Stack) -> None:
     assert stack.run("search", "show", "iris-none", "--spec", "x.yaml", check=False).returncode == 1
 
 
+@pytest.mark.slow
 def test_best_so_far_wins_when_a_search_is_stopped(stack: Stack, partly: dict[str, Any]) -> None:
     candidate = {"class": LINEAR, "params": {"C": STRENGTHS, "max_iter": 1000}}
     rules = {"algorithm": "tpe", "trials": 500, "at_once": 1}
@@ -204,6 +211,31 @@ def test_best_so_far_wins_when_a_search_is_stopped(stack: Stack, partly: dict[st
     assert 2 <= record["counts"]["done"] < 500
     assert record["winner"]["metrics"]["accuracy"] > 0
     assert stack.run("search", "stop", "iris-stopped", check=False).returncode == 1
+
+
+def test_search_goes_on_when_it_is_resumed_after_its_execution_was_aborted(
+    stack: Stack, partly: dict[str, Any]
+) -> None:
+    candidate = {"class": LINEAR, "params": {"C": STRENGTHS, "max_iter": 1000}}
+    rules = {"algorithm": "tpe", "trials": 8, "at_once": 1}
+    spec = {
+        **searched(stack, "iris-aborted", candidate, **rules),
+        "data": partly["spec"]["data"],
+    }
+    path = begun(stack, spec)
+    known = until(stack, path, lambda found: found["counts"]["done"] >= 2)
+    assert stack.run("search", "resume", "iris-aborted", check=False).returncode == 1
+    machine = stack.status["outputs"]["SearchStateMachineArn"]
+    execution = f"{machine.replace(':stateMachine:', ':execution:')}:{known['id']}"
+    stack.client("stepfunctions").stop_execution(executionArn=execution)
+    failed = until(stack, path, lambda found: found["state"] in FINAL)
+    stack.run("search", "resume", "iris-aborted")
+    record = until(stack, path, lambda found: found["state"] in FINAL)
+
+    assert (failed["state"], "aborted" in failed["reason"]) == ("failed", True)
+    assert record["state"] == "succeeded", record["reason"]
+    assert record["counts"]["done"] == 8
+    assert record["trials"][:2] == failed["trials"][:2]
 
 
 @pytest.mark.needs("local_processes")
