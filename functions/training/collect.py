@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from servery.edge.steps import step
 from servery.edge.training import observed
-from servery.usecases.training.collect import collect
+from servery.usecases.training.collect import collect, describes
 from servery.usecases.training.messages import Collected, CollectEvent
 from servery.wiring import training as wiring
 
@@ -18,4 +18,5 @@ def handler(event: CollectEvent) -> Collected:
         lambda store: collect(
             event, store=store, datasets=wiring.datasets_in(store), reader=wiring.table_reader
         ),
+        valid=lambda known: describes(known, event, store=wiring.object_store()),
     )

@@ -17,7 +17,7 @@ from servery.adapters.npz_datasets import NpzDataSets
 from servery.domain.manifest import Latency, Manifest
 from servery.domain.steps import Means
 from servery.usecases.training import messages
-from servery.usecases.training.collect import collect
+from servery.usecases.training.collect import collect, describes
 from servery.usecases.training.evaluate import evaluate
 from servery.usecases.training.export import export
 from servery.usecases.training.preprocess import preprocess
@@ -180,6 +180,7 @@ class Training:
             lambda store: collect(
                 event, store=store, datasets=NpzDataSets(store), reader=wiring.table_reader
             ),
+            valid=lambda known: describes(known, event, store=self.store),
         )
 
     def _preprocess(self, event: Any) -> Any:

@@ -128,6 +128,17 @@ def test_rows_that_are_the_same_are_not_trained_on_again_when_they_come_in_anoth
     assert again.state["preprocess"]["from"] == "first"
 
 
+def test_bad_rows_are_those_of_the_data_when_other_data_had_the_same_good_ones(house):
+    bad = as_csv(flowers(60)) + b"99,1,red,tall\r\n"
+    house.again(data=bad).run(until="collect")
+
+    again = house.again(data=house.data).run(until="preprocess")
+
+    assert again.worked == ["collect"]
+    (rejects,) = (key for key in again.store.objects if key.endswith("rejects.csv"))
+    assert b"out_of_range" not in again.store.get(rejects)
+
+
 def test_the_steps_behind_are_done_when_code_or_a_library_of_a_step_changed(house):
     again = house.again()
     again.means = {"export": "other code"}

@@ -13,7 +13,7 @@ from servery.domain.digest import digest_bytes
 from servery.domain.imports import check_trainable
 from servery.domain.spec import ModelSpec, Role
 from servery.domain.spec_rules import read_spec
-from servery.errors import DataQualityError, InvalidInputError, InvalidSpecError
+from servery.errors import ArtifactError, DataQualityError, InvalidInputError, InvalidSpecError
 from servery.usecases.training import keys
 from servery.usecases.training.messages import Collected, CollectEvent
 from servery.usecases.training.rows import RowFilter
@@ -90,6 +90,21 @@ def collect(
         read=rows.read,
         rejected=rows.rejected,
     )
+
+
+def describes(result: Collected, event: CollectEvent, *, store: ObjectStore) -> bool:
+    """Whether what lies beside a data set, its bad rows above all, is of a result's raw data.
+
+    Other raw data with the same good rows have taken its place otherwise. Where an output is kept
+    on purpose, whatever the data have become, that does not matter.
+    """
+    if event.only is not None or event.keep:
+        return True
+    try:
+        raw = store.get(keys.dataset(result.dataset, "dataset.json"))
+        return msgspec.json.decode(raw, type=DatasetRecord).source_digest == result.source_digest
+    except (ArtifactError, msgspec.MsgspecError):
+        return False
 
 
 def _read_spec(event: CollectEvent) -> ModelSpec:
