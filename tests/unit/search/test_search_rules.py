@@ -68,6 +68,11 @@ def _of(params, **more):
             _of({}, algorithm="halving", halving={"resource": "n_estimators", "maximum": 99_999}),
             "search.candidates[0].params.n_estimators",
         ),
+        (_of({"max_depth": {"choice": list(range(1, 2002))}}), "search.candidates[0]"),
+        (
+            _of({"max_iter": {"choice": [*range(1, 1500), 9**9]}}),
+            "search.candidates[0].params.max_iter",
+        ),
         ({"candidates": [DEPTH, DEPTH]}, "search.candidates[1]"),
     ],
 )

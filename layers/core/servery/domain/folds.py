@@ -44,11 +44,6 @@ def folds(task: Task, target: NDArray[Any], count: int, seed: int) -> NDArray[np
     return assigned
 
 
-def fewest_rows(task: Task, target: NDArray[Any]) -> int:
-    """The least rows that a part needs: two of each class, or ten."""
-    return max(10, 2 * len(_groups(task, target)))
-
-
 def part(
     task: Task, target: NDArray[Any], rows: NDArray[np.intp], count: int, seed: int
 ) -> NDArray[np.intp]:

@@ -21,7 +21,8 @@ MOST_ROUNDS = 1500
 """Rounds of a search: 13 events each without a retry, and a history ends at 25,000 of them."""
 MOST_TOLD = 500_000
 """Trials that TPE is told of, over all that it proposes in a round: some minutes of its time."""
-_MOST_OPTIONS = 1000
+MOST_OPTIONS = 2000
+"""Values of the longest choices of all candidates together: each is checked, by every step."""
 _MOST_POINTS = 10**9  # that a sentence counts
 _ROWS = "rows"
 
@@ -37,12 +38,27 @@ def search_violations(spec: ModelSpec, check: Check) -> list[Violation]:
     search = spec.search
     if search is None:
         return []
-    found: list[Violation] = []
+    found = _options(search)
+    if found:
+        return found
     for place, candidate in enumerate(search.candidates):
         found.extend(_candidate(spec, candidate, f"search.candidates[{place}].", check))
     if found:
         return found
     return [*_twice(search), *_numbers(search), *_halving(search), *_size(search)]
+
+
+def _options(search: Search) -> list[Violation]:
+    total = 0
+    for place, candidate in enumerate(search.candidates):
+        try:
+            total += _turns(dimensions(candidate))
+        except InvalidSpecError:
+            continue  # which is told of the candidate itself
+        if total > MOST_OPTIONS:
+            message = f"the longest choices up to here have more than {MOST_OPTIONS} values"
+            return [Violation(f"search.candidates[{place}]", message)]
+    return []
 
 
 def _candidate(spec: ModelSpec, candidate: Candidate, field: str, check: Check) -> list[Violation]:
@@ -74,11 +90,15 @@ def _largest_resource(search: Search | None) -> dict[str, Any]:
 
 def _corners(spaces: dict[str, Space]) -> list[dict[str, Any]]:
     """Points that have every option of every choice, and both ends of all numbers."""
-    most = max((len(s.options) for s in spaces.values() if isinstance(s, Choices)), default=1)
     return [
         {name: _corner(space, turn) for name, space in spaces.items()}
-        for turn in range(max(2, min(most, _MOST_OPTIONS)))
+        for turn in range(_turns(spaces))
     ]
+
+
+def _turns(spaces: dict[str, Space]) -> int:
+    """How many points it takes."""
+    return max([2, *(len(s.options) for s in spaces.values() if isinstance(s, Choices))])
 
 
 def _corner(space: Space, turn: int) -> Any:  # noqa: ANN401 - a value of a parameter
