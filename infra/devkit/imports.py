@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from devkit.deployments import Deployed
     from devkit.training import Started
 
-_PREFIX = "import-"
+_PREFIX = "import_"
 _FIRST = 16
 
 

@@ -63,8 +63,10 @@ def released(stack: Stack, found: dict[str, Any]) -> str:
     ("form", "options", "origin", "runtimes"),
     [
         ("onnx", [], "import", {"onnx"}),
-        ("skops", [], "import", {"onnx", "joblib"}),
-        ("joblib", ["--i-trust-this-file"], "trusted-file", {"joblib"}),
+        pytest.param("skops", [], "import", {"onnx", "joblib"}, marks=pytest.mark.slow),
+        pytest.param(
+            "joblib", ["--i-trust-this-file"], "trusted-file", {"joblib"}, marks=pytest.mark.slow
+        ),
     ],
 )
 def test_foreign_model_answers_as_it_did_elsewhere_when_imported(
@@ -140,7 +142,7 @@ def test_pickle_stays_closed_when_a_later_step_is_called_with_it(stack, tmp_path
     upload = _put(stack, pickle.dumps(Poison(trace)), sample.read_bytes())
     client = stack.client("lambda")
     event = {
-        "training_id": "import-past-the-first-step",
+        "training_id": "import_past-the-first-step",
         "spec": {"name": "poisoned", "owner": "tests"},
         "upload": upload,
         "inspected": {
@@ -184,7 +186,7 @@ def _put(stack: Stack, model: bytes, sample: bytes) -> dict[str, Any]:
 def _import_raw(stack: Stack, upload: dict[str, Any]) -> dict[str, Any]:
     """Start the state machine itself, past the checks of the command line."""
     states = stack.client("stepfunctions")
-    name = f"import-poisoned-{uuid.uuid4().hex[:12]}"
+    name = f"import_poisoned-{uuid.uuid4().hex[:12]}"
     event = {
         "training_id": name,
         "origin": "test",

@@ -15,12 +15,13 @@ import skops.io
 from fakes.clock import SetClock
 from fakes.object_store import MemoryObjectStore
 from fakes.registry import MemoryRegistry
+from onnx import TensorProto, helper
 from servery.adapters.csv_table import read_csv
 from servery.adapters.npz_datasets import NpzDataSets
 from servery.domain.digest import digest_bytes
 from servery.domain.signature import Dtype, Task
 from servery.domain.spec_rules import read_spec
-from servery.errors import InvalidInputError, InvalidSpecError, RejectedError
+from servery.errors import ConflictError, InvalidInputError, InvalidSpecError, RejectedError
 from servery.usecases.training.collect import collect
 from servery.usecases.training.importing.inspection import inspect
 from servery.usecases.training.importing.messages import ImportEvent, OpenEvent
@@ -74,7 +75,7 @@ class Import:
         self.store.put(f"imports/{digests['model']}/model", model)
         self.store.put(f"imports/{digests['sample']}/sample.csv", rows)
         self.state = {
-            "training_id": "import-tests",
+            "training_id": "import_tests",
             "spec": {"name": "foreign", "owner": "tests", **(spec or {})},
             "upload": {**digests, "trusted": trusted, "wishes": {"unit": "1", **wishes}},
         }
@@ -98,9 +99,9 @@ class Import:
         tools = wiring.sklearn_tools(wiring.runtime_loader)
         return open_trusted(event, read=wiring.pickle_reader(), tools=tools, **ports)
 
-    def register(self):
-        results = msgspec.to_builtins(self.run())
-        event = {"training_id": "import-tests", "origin": "import", **results}
+    def register(self, **changes):
+        results = {**msgspec.to_builtins(self.run()), **changes}
+        event = {"training_id": "import_tests", "origin": "import", **results}
         return register(
             msgspec.convert(event, RegisterEvent),
             store=self.store,
@@ -120,7 +121,7 @@ def test_onnx_is_registered_with_the_signature_of_its_sample_when_it_answers_it(
     (version,) = done.registry.versions("foreign")
     assert (version.version, version.origin, version.runtime) == (ref.version, "import", "onnx")
     assert version.metrics["accuracy"] == np.mean(CLASSIFIER.predict(ROWS) == KINDS)
-    report = done.store.get("trainings/import-tests/train.json")
+    report = done.store.get("trainings/import_tests/train.json")
     signature = msgspec.json.decode(report)["signature"]
     assert [one["unit"] for one in signature["inputs"]] == ["cm", "1", "1"]
     assert signature["inputs"][0]["minimum"] == pytest.approx(float(ROWS[:, 0].min()))
@@ -154,8 +155,8 @@ def test_trusted_pickle_serves_as_the_very_bytes_when_its_owner_says_so():
 
     (version,) = done.registry.versions("foreign")
     assert (version.origin, version.runtime) == ("trusted-file", "joblib")
-    assert done.store.get("trainings/import-tests/model.joblib") == content
-    assert "trainings/import-tests/model.onnx" not in done.store.objects
+    assert done.store.get("trainings/import_tests/model.joblib") == content
+    assert "trainings/import_tests/model.onnx" not in done.store.objects
 
 
 class Touch:
@@ -228,7 +229,9 @@ def test_import_is_refused_when_the_file_is_not_the_one_that_was_announced():
         other.inspect()
 
 
-@pytest.mark.parametrize("training_id", ["flower-1", "import-", "import-../../models/x", ""])
+@pytest.mark.parametrize(
+    "training_id", ["flower-1", "import-1", "import_", "import_../../models/x", ""]
+)
 def test_import_has_a_name_of_its_own_when_it_may_write_only_below_it(training_id):
     state = Import(as_onnx(CLASSIFIER), sample(KINDS)).state
     with pytest.raises(msgspec.ValidationError):
@@ -272,3 +275,42 @@ def test_spec_is_refused_when_it_would_train_or_build_what_was_imported(changes)
     spec = Import(as_onnx(CLASSIFIER), sample(KINDS), target="y").run().spec
     with pytest.raises(InvalidSpecError):
         read_spec({**spec, **changes})
+
+
+def test_import_is_refused_when_the_name_is_that_of_another_owners_model():
+    mine = Import(as_onnx(CLASSIFIER), sample(KINDS), target="y")
+    mine.register()
+    other = Import(as_onnx(REGRESSION), sample(SIZES), target="y", spec={"owner": "others"})
+    other.registry = mine.registry
+
+    with pytest.raises(ConflictError, match="a model of tests"):
+        other.register()
+
+    assert mine.registry.model("foreign").owner == "tests"
+    assert len(mine.registry.versions("foreign")) == 1
+
+
+def test_import_is_refused_when_its_file_says_that_it_was_trained_here():
+    done = Import(as_pickle(CLASSIFIER), sample(KINDS), target="y", trusted=True)
+    spec = msgspec.to_builtins(done.run().spec)
+    spec["estimator"] = {"class": "sklearn.linear_model.LogisticRegression"}
+
+    with pytest.raises(InvalidSpecError, match="does not make"):
+        done.register(spec=spec)
+
+
+def test_import_is_refused_when_a_row_is_answered_otherwise_without_the_others():
+    total = helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=1)
+    share = helper.make_node("Div", ["x", "sum"], ["shares"])
+    line = helper.make_node(
+        "LinearRegressor", ["shares"], ["y"], domain="ai.onnx.ml",
+        coefficients=[1.0, 1.0, 1.0], intercepts=[0.0], targets=1,
+    )  # fmt: skip
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 3])]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 1])]
+    graph = helper.make_graph([total, share, line], "g", inputs, outputs)
+    sets = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
+    model = helper.make_model(graph, opset_imports=sets, ir_version=9)
+
+    with pytest.raises(InvalidInputError, match="no others"):
+        Import(model.SerializeToString(), sample()).run()

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _PREFIX = "imported."
 _DIGEST = "sha256"
 _DIGITS = re.compile(r"[0-9a-f]{64}")
+RUN_PREFIX = "import_"
+"""What the name of an import begins with; that of a training is a model, which has no _ in it."""
 LARGEST_MODEL = 200 * 10**6
 """Bytes of a model file that is read at all: what a model server can hold beside its copy."""
 LARGEST_SAMPLE = 20 * 10**6
@@ -145,6 +147,18 @@ def check_trainable(spec: ModelSpec) -> None:
         raise InvalidSpecError(
             f"the model {spec.name} {message}", (Violation("estimator.class", message),)
         )
+
+
+def check_came_in(spec: ModelSpec, training_id: str) -> None:
+    """Let nothing that was imported say that it was trained here, nor the other way round.
+
+    What opened the file tells the spec, and of a pickle that is the file itself.
+
+    Raises:
+        InvalidSpecError: the spec is not of the kind that the name of the run is.
+    """
+    if training_id.startswith(RUN_PREFIX) != (imported(spec.estimator.class_path) is not None):
+        raise InvalidSpecError(f"{training_id} does not make a {spec.estimator.class_path}")
 
 
 def origin_of(spec: ModelSpec, asked_by: str) -> Origin:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from servery.domain.digest import digest_bytes
+from servery.domain.imports import check_came_in, imported
 from servery.domain.manifest import MANIFEST, Lineage, Manifest, ModelRef
 from servery.domain.records import ModelRecord, RegisteredTraining
 from servery.domain.signature import Task
+from servery.domain.spec_rules import read_spec
 from servery.errors import ConflictError, NotFoundError, UnavailableError
 from servery.usecases.training import keys
 from servery.usecases.training.messages import (
@@ -42,8 +44,11 @@ def register(
     Raises:
         UnavailableError: another training of the model is being registered; try again.
         ArtifactError: a file of an earlier step is missing or has changed.
-        ConflictError: the name of the preprocessor, or of the model, is that of something else.
+        ConflictError: the name of the preprocessor, or of the model, is that of something else, or
+            an import has the name of another owner's model.
+        RejectedError: what was imported says that it was trained here, or the other way round.
     """
+    check_came_in(read_spec(event.spec), event.training_id)
     made = read_products(event, store, code, clock.now().isoformat(timespec="seconds"))
     with ExitStack() as held:
         for model in sorted(product.model for product in made.products):
@@ -96,7 +101,11 @@ def _hold(held: ExitStack, registry: Registry, model: str, owner: str) -> None:
 
 
 def _check_name(made: Made, product: Product, registry: Registry) -> None:
-    """Let no preprocessor have the name of a model, or of another model's preprocessor."""
+    """Let no product have the name of something else.
+
+    A preprocessor is that of one model. An import takes the place of a model's spec, schedule
+    included, which by a mere slip of the name it may do to its own owner's models alone.
+    """
     try:
         known = registry.model(product.model)
     except NotFoundError:
@@ -106,6 +115,11 @@ def _check_name(made: Made, product: Product, registry: Registry) -> None:
     if of != wanted:
         told = f"the preprocessor of {of}" if of else "a model of its own"
         raise ConflictError(f"{product.model} is {told} already; take another name")
+    foreign = imported(made.spec.estimator.class_path) is not None
+    if foreign and known.owner != made.spec.owner:
+        raise ConflictError(
+            f"{product.model} is a model of {known.owner}; take another name, or import it for them"
+        )
 
 
 def _register(made: Made, product: Product, store: ObjectStore, registry: Registry) -> ModelRef:

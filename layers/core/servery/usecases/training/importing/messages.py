@@ -19,7 +19,7 @@ from servery.usecases.training.messages import (
 )
 
 # The prefix is what the functions that open foreign files may write below.
-ImportId = Annotated[str, Meta(pattern=r"^import-[A-Za-z0-9_-]{1,72}$(?!\n)")]
+ImportId = Annotated[str, Meta(pattern=r"^import_[A-Za-z0-9_-]{1,72}$(?!\n)")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 
 

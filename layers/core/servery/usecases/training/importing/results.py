@@ -21,9 +21,11 @@ from servery.usecases.training.importing.messages import Imported
 from servery.usecases.training.importing.specs import check_known
 from servery.usecases.training.messages import Evaluated, Exported, Preprocessed, Trained
 from servery.usecases.training.proof import (
+    Answers,
     ask,
     check_finite,
     choose_sample,
+    compare,
     make_sample,
     scale_of,
 )
@@ -31,12 +33,13 @@ from servery.usecases.training.reports import EvaluationReport, ExportReport, Tr
 from servery.usecases.training.statistics import baseline, describe_predictions
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from servery.domain.columns import Columns
     from servery.domain.signature import Signature
     from servery.domain.spec import ModelSpec
     from servery.ports import ModelRuntime, ObjectStore
     from servery.usecases.training.importing.messages import OpenEvent
-    from servery.usecases.training.proof import Answers
     from servery.usecases.training.tools import Tools
 
 
@@ -78,7 +81,7 @@ def keep_export(
 
     Raises:
         InvalidInputError: the model gives figures that are not finite, or another answer when it
-            is asked again.
+            is asked again, or without the other rows.
     """
     rows = features(opened.spec, opened.columns)
     answers = ask(loaded.model, rows)
@@ -88,6 +91,8 @@ def keep_export(
     chosen = ask(loaded.model, rows.take(np.array(picked, dtype=np.intp)))
     records = [record(opened.spec, opened.columns, row) for row in picked]
     scale = scale_of(rows.target) if opened.spec.task is Task.REGRESSION else 1.0
+    place = np.array(picked[:1], dtype=np.intp)
+    _check_alone(opened.spec.task, answers, ask(loaded.model, rows.take(place)), place, scale)
     report = ExportReport(
         runtime=loaded.kind,
         runtime_reason=why,
@@ -157,3 +162,14 @@ def _check_repeats(first: Answers, again: Answers) -> None:
     pairs = [(first.first, again.first), (first.scores, again.scores)]
     if any(not np.array_equal(np.asarray(a), np.asarray(b)) for a, b in pairs):
         raise InvalidInputError("the model answers the same rows otherwise when asked again")
+
+
+def _check_alone(
+    task: Task, together: Answers, alone: Answers, place: NDArray[np.intp], scale: float
+) -> None:
+    scores = None if together.scores is None else together.scores[place]
+    if not compare(task, Answers(together.first[place], scores), alone, scale=scale).exported:
+        raise InvalidInputError(
+            "the model answers a row otherwise when no others are with it; was it exported as in "
+            "training?"
+        )
