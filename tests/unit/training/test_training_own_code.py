@@ -62,9 +62,7 @@ def test_list_is_read_again_when_the_deploy_changes_it(monkeypatch):
         read_spec(_spec({"class": DENSITY}))
 
 
-@pytest.mark.parametrize(
-    "wrong", ["Clipper", "own models.Clipper", "a.b;import os", "a..b"]
-)
+@pytest.mark.parametrize("wrong", ["Clipper", "own models.Clipper", "a.b;import os", "a..b"])
 def test_deploy_is_at_fault_when_it_names_no_path(monkeypatch, wrong):
     monkeypatch.setenv("OWN_CLASSES", f"{CLIPPER},{wrong}")
 
