@@ -358,6 +358,7 @@ def test_chunks_that_failed_run_again_when_the_batch_is_run_again(stack: Stack) 
     check(rows, outputs(stack, again), direct(stack, model, rows))
 
 
+@pytest.mark.slow
 def test_files_of_the_range_are_predicted_once_when_the_schedule_looks(stack: Stack) -> None:
     model = f"daily-{uuid.uuid4().hex[:6]}"
     place = f"inbox/_{model}"  # no model can have that name, so nothing here is a drop

@@ -113,17 +113,22 @@ def test_repeat_is_the_same_answer_to_the_byte_when_it_is_kept(
 def test_form_of_a_question_does_not_matter_when_its_values_are_the_same(
     stack: Stack, model: str
 ) -> None:
-    row = {**some(1)[0], "petal_length": 1.0}
-    becomes(stack, model, {"records": [row]}, "hit")
-    (other,) = [{name: row[name] for name in reversed(LENGTHS)}]
-    text = json.dumps({"records": [{**other, "petal_length": 1}]}, indent=3)
+    def in_other_forms() -> list[str]:
+        row = {**some(1)[0], "petal_length": 1.0}
+        becomes(stack, model, {"records": [row]}, "hit")
+        other = {name: row[name] for name in reversed(LENGTHS)}
+        text = json.dumps({"records": [{**other, "petal_length": 1}]}, indent=3)
+        answer = stack.http.post(
+            f"/v2/models/{model}/infer", content=text, headers={"content-type": "application/json"}
+        )
+        return [answer.headers["x-cache"], ask(stack, model, tensors([row]))[0]]
 
-    answer = stack.http.post(
-        f"/v2/models/{model}/infer", content=text, headers={"content-type": "application/json"}
+    # A table that is busier than it may be is gone without, and the model asked: then another row.
+    wait_until(
+        lambda: in_other_forms() == ["hit", "hit"],
+        seconds=TABLE_SECONDS,
+        what="both are answered from the cache",
     )
-
-    assert answer.headers["x-cache"] == "hit"
-    assert ask(stack, model, tensors([row]))[0] == "hit"
 
 
 def test_only_missing_rows_reach_the_model_when_most_are_kept(
@@ -172,6 +177,7 @@ def test_model_is_asked_once_when_several_ask_the_same_at_once(
         )
 
 
+@pytest.mark.slow
 def test_everything_is_forgotten_when_it_is_purged(stack: Stack, model: str) -> None:
     body = {"records": some(2)}
     becomes(stack, model, body, "hit")
@@ -287,6 +293,7 @@ def logged(stack: Stack, model: str, rows: list[dict[str, Any]]) -> None:
 
 
 class TestWarming:
+    @pytest.mark.slow
     @pytest.mark.needs("firehose_dynamic_partitioning")
     def test_what_was_asked_is_answered_without_the_model_when_the_log_was_warmed_from(
         self, stack: Stack, model: str

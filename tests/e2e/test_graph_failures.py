@@ -98,6 +98,7 @@ def test_group_goes_on_without_a_member_when_it_is_late(
     assert 2.5 <= seconds < 10  # and not the 20 s of the whole graph
 
 
+@pytest.mark.slow
 def test_everyone_is_in_again_when_the_member_is_quick_again(
     stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
 ) -> None:
@@ -139,6 +140,7 @@ def test_hop_is_named_when_a_member_is_needed(
     assert states(answer)["team.versicolor"] == "failed"
 
 
+@pytest.mark.slow
 def test_quorum_answers_and_the_missing_one_is_named_when_one_is_down(
     stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
 ) -> None:
@@ -162,6 +164,7 @@ def test_hop_is_named_when_a_step_is_down(
     assert states(answer)["second"] == "not_run"
 
 
+@pytest.mark.slow
 def test_rows_that_do_not_need_it_are_answered_when_a_stop_is_allowed(
     stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
 ) -> None:
@@ -177,6 +180,7 @@ def test_rows_that_do_not_need_it_are_answered_when_a_stop_is_allowed(
     assert not any("class" in row for row in body["predictions"])
 
 
+@pytest.mark.slow
 def test_default_stands_in_and_is_marked_when_there_is_one(
     stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
 ) -> None:
@@ -192,6 +196,7 @@ def test_default_stands_in_and_is_marked_when_there_is_one(
     assert states(answer)["second"] == "default"
 
 
+@pytest.mark.slow
 def test_everything_is_answered_again_when_the_model_is_back(
     stack: Stack, models: dict[str, str], register: Any, flowers: list[Any]
 ) -> None:

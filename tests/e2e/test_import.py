@@ -135,6 +135,7 @@ def test_poisoned_pickle_is_refused_unopened_when_it_goes_past_the_command(stack
     assert not trace.exists()
 
 
+@pytest.mark.slow
 def test_pickle_stays_closed_when_a_later_step_is_called_with_it(stack, tmp_path):
     """The functions that open files look for themselves, whoever calls them."""
     _, sample, _ = made("onnx", tmp_path)

@@ -117,6 +117,7 @@ def test_result_is_in_s3_and_in_the_answer_when_it_is_large(stack: Stack, iris: 
     assert json.loads(kept["Body"].read()) == job["result"]
 
 
+@pytest.mark.slow
 def test_jobs_are_listed_page_by_page_when_model_and_state_are_named(
     stack: Stack, iris: dict
 ) -> None:

@@ -108,6 +108,7 @@ def test_the_model_that_answers_is_the_registered_file(stack, name, first):
     assert hashlib.sha256(content).hexdigest() == version["digest"]
 
 
+@pytest.mark.slow
 def test_the_same_rows_come_back_when_a_version_is_asked_for_them(stack, name, first, tmp_path):
     told = stack.json("data", name, first["version"], "--out", str(tmp_path / "rows"))
 

@@ -123,6 +123,7 @@ class TestLightInTrouble:
             assert job_of(stack, answer)["state"] == "done"
 
 
+@pytest.mark.slow
 class TestHeavyInTrouble:
     def test_light_answer_at_once_and_the_job_once_it_is_back_when_the_heavy_one_is_down(
         self, stack: Stack, rows: Any, both: Any

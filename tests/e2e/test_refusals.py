@@ -90,6 +90,7 @@ class TestOnlineBudget:
         assert f"it has {size:g} MB, allowed are {size / 2:g} MB" in problem["detail"]
         assert [e["field"] for e in problem["errors"]] == ["policies.online.size_mb"]
 
+    @pytest.mark.slow
     def test_graph_is_refused_before_its_first_step_and_answers_as_a_job(
         self,
         stack: Stack,
@@ -211,6 +212,7 @@ class TestOneModel:
             reply
         )
 
+    @pytest.mark.slow
     def test_release_fails_when_its_server_stands_in_the_record_of_another_model(
         self, stack: Stack
     ) -> None:

@@ -241,6 +241,7 @@ class TestKillSwitch:
 
 
 class TestConditions:
+    @pytest.mark.slow
     def test_hours_are_those_of_the_zone(
         self, stack: Stack, served: Served, policies: Policies, setosa: dict[str, Any]
     ) -> None:

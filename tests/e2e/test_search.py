@@ -182,6 +182,7 @@ def test_search_ends_early_when_its_target_is_reached(stack: Stack) -> None:
     assert len(record["trials"]) == 2
 
 
+@pytest.mark.slow
 def test_search_is_refused_when_all_of_its_trials_fail(stack: Stack) -> None:
     candidate = {"class": SVC, "params": {"kernel": "precomputed", "C": STRENGTHS}}
     record = search(stack, searched(stack, "iris-none", candidate, trials=2, at_once=2))
