@@ -145,7 +145,7 @@ def test_large_request_is_compared_when_no_message_could_hold_it(
     answer = stack.infer(pair.name, {"records": many})
     assert answer.status_code == 200, answer.text
     assert len(answer.content) > 100_000
-    report = compared(stack, pair, lambda r: r["rows"] >= before + len(many))
+    report = compared(stack, pair, lambda r: r["rows"] >= before + len(many), seconds=300)
     assert report["rows"] == before + len(many)
 
 
