@@ -39,7 +39,7 @@ test: setup ## Run every tier; on another CLOUD, the e2e tier; ARGS="-k word" go
 		-m "not slow" tests/e2e $(ARGS) $(NONE_IS_FINE)
 
 test-slow: setup ## Run the tests that take minutes
-	$(BIN)/python -m pytest -m slow tests $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow tests $(ARGS)
 
 bench: setup ## Print the figures of tests/benchmarks; ARGS="chunk_memory" the slow one
 	PYTHONPATH=tests $(BIN)/python -m benchmarks $(ARGS)
