@@ -110,6 +110,7 @@ def test_repeat_is_the_same_answer_to_the_byte_when_it_is_kept(
     assert uncached(body) == first
 
 
+@pytest.mark.slow
 def test_form_of_a_question_does_not_matter_when_its_values_are_the_same(
     stack: Stack, model: str
 ) -> None:
