@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
 from botocore.exceptions import ClientError
 
 from servery.adapters.aws_errors import aws_errors, code_of
-from servery.errors import ConflictError
+from servery.adapters.stepfunctions_executions import start_execution
 from servery.ports import Halt
 
 if TYPE_CHECKING:
@@ -33,17 +32,7 @@ class StepFunctionsSearchQueue:
         Raises:
             ConflictError: there is one of that name.
         """
-        with aws_errors("starting a search"):
-            try:
-                self._client.start_execution(
-                    stateMachineArn=self._state_machine,
-                    name=execution,
-                    input=msgspec.json.encode(event).decode(),
-                )
-            except ClientError as error:
-                if code_of(error) != "ExecutionAlreadyExists":
-                    raise
-                raise ConflictError(f"there is a search {execution} already") from error
+        start_execution(self._client, self._state_machine, execution, event, kind="search")
 
     def halt(self, execution: str) -> Halt | None:
         """How an execution ended; None while it runs."""

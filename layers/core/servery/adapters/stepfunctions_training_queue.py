@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-from botocore.exceptions import ClientError
-
-from servery.adapters.aws_errors import aws_errors, code_of
-from servery.errors import ConflictError
+from servery.adapters.stepfunctions_executions import start_execution
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -32,14 +28,4 @@ class StepFunctionsTrainingQueue:
         Raises:
             ConflictError: there is one of that name.
         """
-        with aws_errors("starting a training"):
-            try:
-                self._client.start_execution(
-                    stateMachineArn=self._state_machine,
-                    name=training_id,
-                    input=msgspec.json.encode(event).decode(),
-                )
-            except ClientError as error:
-                if code_of(error) != "ExecutionAlreadyExists":
-                    raise
-                raise ConflictError(f"there is a training {training_id} already") from error
+        start_execution(self._client, self._state_machine, training_id, event, kind="training")
