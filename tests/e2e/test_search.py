@@ -7,6 +7,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -254,13 +255,14 @@ def test_trial_fails_alone_when_its_function_is_killed(
     path = begun(stack, spec)
     until(stack, path, lambda found: found["counts"]["done"] == 2)
 
-    def killed() -> bool:
-        found = stack.processes_of("SearchRunTrialFunction")
-        for process in found:
-            os.kill(process, signal.SIGKILL)
-        return bool(found)
+    def failed() -> bool:
+        # A process may be between two trials, or be another attempt at this one.
+        for process in stack.processes_of("SearchRunTrialFunction"):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        return bool(stack.http.get(path).raise_for_status().json()["counts"]["failed"])
 
-    wait_until(killed, seconds=30, what="a process runs the trial")
+    wait_until(failed, seconds=90, what="the trial has lost its function for good")
     record = until(stack, path, lambda found: found["state"] in FINAL)
 
     assert record["state"] == "succeeded", record["reason"]

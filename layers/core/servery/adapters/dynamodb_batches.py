@@ -19,6 +19,7 @@ from servery.adapters.dynamodb_batch_items import (
     pointer_to,
     read,
 )
+from servery.adapters.dynamodb_lost_answers import is_written, was_sent_again
 from servery.domain.batches import Batch, BatchState, Source
 from servery.domain.chunks import ChunkResult
 from servery.errors import ConflictError, NotFoundError, UnavailableError
@@ -81,17 +82,22 @@ class DynamoDbBatches:
 
     def put(self, batch: Batch) -> None:
         """Write the next revision; `ConflictError` unless the stored one is exactly one lower."""
+        item = item_of(batch)
         with aws_errors("writing a batch"):
             try:
                 self._client.put_item(
                     TableName=self._table,
-                    Item=item_of(batch),
+                    Item=item,
                     ConditionExpression="revision = :before",
                     ExpressionAttributeValues={":before": {"N": str(batch.revision - 1)}},
                 )
             except ClientError as error:
                 if code_of(error) != f"{_NOT_MET}Exception":
                     raise
+                if was_sent_again(error) and is_written(
+                    self._client, self._table, {n: item[n] for n in ("pk", "sk")}, item
+                ):
+                    return
                 raise ConflictError("the batch has changed meanwhile") from error
 
     def page(self, model: str, state: BatchState | None, *, limit: int, before: str) -> list[Batch]:

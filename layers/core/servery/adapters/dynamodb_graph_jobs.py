@@ -29,6 +29,7 @@ from servery.adapters.dynamodb_graph_job_items import (
     part_item_of,
     sweep_of,
 )
+from servery.adapters.dynamodb_lost_answers import is_written, was_sent_again
 from servery.domain.graph_jobs import GraphJob, GraphJobState, ListedGraphJob, PartResult
 from servery.errors import ConflictError, NotFoundError
 
@@ -65,17 +66,22 @@ class DynamoDbGraphJobs:
 
     def put(self, job: GraphJob) -> None:
         """Write the next revision; `ConflictError` unless the stored one is exactly one lower."""
+        item = item_of(job)
         with aws_errors("writing a job"):
             try:
                 self._client.put_item(
                     TableName=self._table,
-                    Item=item_of(job),
+                    Item=item,
                     ConditionExpression="revision = :before",
                     ExpressionAttributeValues={":before": {"N": str(job.revision - 1)}},
                 )
             except ClientError as error:
                 if code_of(error) != _NOT_MET:
                     raise
+                if was_sent_again(error) and is_written(
+                    self._client, self._table, {n: item[n] for n in ("pk", "sk")}, item
+                ):
+                    return
                 raise ConflictError("the job was changed by somebody else") from error
 
     def add_result(self, result: PartResult, *, expires: float) -> PartResult:

@@ -9,6 +9,7 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from servery.adapters.aws_errors import aws_errors, cancellation_codes, code_of
+from servery.adapters.dynamodb_lost_answers import is_written, was_sent_again
 from servery.errors import ConflictError, TooLargeError, UnavailableError
 
 if TYPE_CHECKING:
@@ -153,10 +154,26 @@ class DynamoDbTable:
             except ClientError as error:
                 codes = cancellation_codes(error)
                 if code_of(error) == f"{_NOT_MET}Exception" or _NOT_MET in codes:
+                    if was_sent_again(error) and self._are_written(parts):
+                        return
                     raise ConflictError(taken) from error
                 if code_of(error) == "TransactionConflictException" or _BUSY & set(codes):
                     raise UnavailableError("the registry is busy with the same record") from error
                 raise
+
+    def _are_written(self, parts: list[dict[str, Any]]) -> bool:
+        """Whether the table is as these parts would make it."""
+        for part in parts:
+            if "Put" in part:
+                item = part["Put"]["Item"]
+                key = {name: item[name] for name in ("pk", "sk")}
+                if not is_written(self._client, part["Put"]["TableName"], key, item):
+                    return False
+            elif "Delete" not in part or is_written(
+                self._client, part["Delete"]["TableName"], part["Delete"]["Key"], {}
+            ):
+                return False
+        return True
 
 
 def _key(key: Key) -> dict[str, Any]:
