@@ -59,9 +59,13 @@ def chain(models: dict[str, str], **second: Any) -> tuple[dict[str, Any], ...]:
 
 def warm(stack: Stack, models: dict[str, str]) -> None:
     """Each model has one process that is idle."""
-    row = rows_of("iris", 1)[0][0]
+    body = {"records": [rows_of("iris", 1)[0][0]]}
     for model in models.values():
-        assert stack.infer(model, {"records": [row]}).status_code == 200
+        wait_until(
+            lambda model=model: stack.infer(model, body).is_success,
+            seconds=60,
+            what=f"{model} is warm",
+        )
 
 
 # Slow
@@ -79,7 +83,7 @@ def test_hop_is_named_in_time_when_a_member_is_waited_for(
     found = states(answer)
     assert (found["team.setosa"], found["team.virginica"]) == ("ok", "ok")
     assert found["team.versicolor"] in ("late", "failed")
-    assert 4.9 <= seconds < 8
+    assert 4.9 <= seconds < 11
 
 
 def test_group_goes_on_without_a_member_when_it_is_late(
