@@ -7,8 +7,13 @@ from typing import Any
 
 import pytest
 from capabilities import MARK, skip_what_cannot_run
+from hypothesis import settings
 
 OPTION = "--targets-report"
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
