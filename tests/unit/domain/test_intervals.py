@@ -34,6 +34,13 @@ class TestDistributions:
         expected = stats.t.ppf(probability, freedom)
         assert t_quantile(probability, freedom) == pytest.approx(expected, rel=1e-7, abs=2e-8)
 
+    @pytest.mark.parametrize("freedom", [0.5, 3, 1000, 129533, 9e6])
+    @pytest.mark.parametrize("off", [1e-12, 1e-9, 5.137097046287e-05, 1e-2])
+    def test_t_is_that_of_scipy_when_it_is_next_to_the_middle(self, off, freedom):
+        probability = 0.5 + off
+        expected = (probability - 0.5) / stats.t.pdf(0, freedom)
+        assert t_quantile(probability, freedom) == pytest.approx(expected, rel=1e-3)
+
     def test_t_is_normal_when_there_are_very_many(self):
         assert t_quantile(0.975, 1e9) == pytest.approx(stats.norm.ppf(0.975), rel=1e-9)
 

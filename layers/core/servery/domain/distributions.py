@@ -48,19 +48,30 @@ def chi_square_above(value: float, freedom: float) -> float:
 
 
 def _t_below(value: float, freedom: float) -> float:
-    """How often t is below a value that is not negative."""
-    return 1 - _beta_share(freedom / (freedom + value * value), freedom / 2, 0.5) / 2
+    """How often t is below a value that is not negative.
+
+    A value near 0 is a part so small of the whole that one less it, rounded, has lost it; so both
+    are worked out and handed on.
+    """
+    square = value * value
+    whole = freedom + square
+    return 0.5 + _beta_share(square / whole, freedom / whole, 0.5, freedom / 2) / 2
 
 
-def _beta_share(x: float, a: float, b: float) -> float:
-    """The regularised incomplete beta function."""
-    if x <= 0 or x >= 1:
-        return float(x >= 1)
+def _beta_share(x: float, rest: float, a: float, b: float) -> float:
+    """The regularised incomplete beta function of `x`, which is 1 - `rest`."""
+    if x <= 0 or rest <= 0:
+        return float(rest <= 0)
     log = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
-    front = math.exp(log + a * math.log(x) + b * math.log1p(-x))
+    front = math.exp(log + a * _log(x, rest) + b * _log(rest, x))
     if x < (a + 1) / (a + b + 2):
         return front * _beta_fraction(x, a, b) / a
-    return 1 - front * _beta_fraction(1 - x, b, a) / b
+    return 1 - front * _beta_fraction(rest, b, a) / b
+
+
+def _log(part: float, rest: float) -> float:
+    """The logarithm of what is 1 - `rest`, from the smaller of the two, which is exact."""
+    return math.log(part) if part < rest else math.log1p(-rest)
 
 
 def _beta_fraction(x: float, a: float, b: float) -> float:
