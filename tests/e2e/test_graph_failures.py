@@ -83,7 +83,7 @@ def test_hop_is_named_in_time_when_a_member_is_waited_for(
     found = states(answer)
     assert (found["team.setosa"], found["team.virginica"]) == ("ok", "ok")
     assert found["team.versicolor"] in ("late", "failed")
-    assert 4.9 <= seconds < 11
+    assert 4.9 <= seconds < 8
 
 
 def test_group_goes_on_without_a_member_when_it_is_late(

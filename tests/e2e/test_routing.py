@@ -168,7 +168,7 @@ class TestParameters:
 
         assert answer.status_code == 504, answer.text
         assert answer.json()["hop"] == "model server"
-        assert seconds < 10
+        assert seconds < 8
         wait_until(
             lambda: stack.infer(served.name, setosa).status_code == 200,
             seconds=60,
