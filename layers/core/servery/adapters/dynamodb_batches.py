@@ -19,7 +19,7 @@ from servery.adapters.dynamodb_batch_items import (
     pointer_to,
     read,
 )
-from servery.adapters.dynamodb_lost_answers import is_written, was_sent_again
+from servery.adapters.dynamodb_lost_answers import got_through
 from servery.domain.batches import Batch, BatchState, Source
 from servery.domain.chunks import ChunkResult
 from servery.errors import ConflictError, NotFoundError, UnavailableError
@@ -94,9 +94,8 @@ class DynamoDbBatches:
             except ClientError as error:
                 if code_of(error) != f"{_NOT_MET}Exception":
                     raise
-                if was_sent_again(error) and is_written(
-                    self._client, self._table, {n: item[n] for n in ("pk", "sk")}, item
-                ):
+                key = {name: item[name] for name in ("pk", "sk")}
+                if got_through(error, self._client, self._table, key, item):
                     return
                 raise ConflictError("the batch has changed meanwhile") from error
 

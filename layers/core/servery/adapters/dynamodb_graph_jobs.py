@@ -29,7 +29,7 @@ from servery.adapters.dynamodb_graph_job_items import (
     part_item_of,
     sweep_of,
 )
-from servery.adapters.dynamodb_lost_answers import is_written, was_sent_again
+from servery.adapters.dynamodb_lost_answers import got_through
 from servery.domain.graph_jobs import GraphJob, GraphJobState, ListedGraphJob, PartResult
 from servery.errors import ConflictError, NotFoundError
 
@@ -78,9 +78,8 @@ class DynamoDbGraphJobs:
             except ClientError as error:
                 if code_of(error) != _NOT_MET:
                     raise
-                if was_sent_again(error) and is_written(
-                    self._client, self._table, {n: item[n] for n in ("pk", "sk")}, item
-                ):
+                key = {name: item[name] for name in ("pk", "sk")}
+                if got_through(error, self._client, self._table, key, item):
                     return
                 raise ConflictError("the job was changed by somebody else") from error
 

@@ -21,7 +21,7 @@ from servery.adapters.dynamodb_job_items import (
     sweep_of,
 )
 from servery.adapters.dynamodb_job_lists import JobLists, runs_of
-from servery.adapters.dynamodb_lost_answers import is_written, was_sent_again
+from servery.adapters.dynamodb_lost_answers import got_through
 from servery.domain.jobs import Job, JobState, Listed, seen
 from servery.errors import ConflictError, NotFoundError, ThrottledError
 
@@ -114,9 +114,7 @@ class DynamoDbJobs:
             except ClientError as error:
                 if code_of(error) != _NOT_MET:
                     raise
-                if was_sent_again(error) and is_written(
-                    self._client, self._table, key_of(job.id), given
-                ):
+                if got_through(error, self._client, self._table, key_of(job.id), given):
                     return
                 raise ConflictError("the job was changed by somebody else") from error
 

@@ -22,6 +22,13 @@ def was_sent_again(error: ClientError) -> bool:
     return int(response.get("ResponseMetadata", {}).get("RetryAttempts", 0)) > 0
 
 
+def got_through(
+    error: ClientError, client: DynamoDBClient, table: str, key: Item, attributes: Item
+) -> bool:
+    """Whether a write that was refused is the repeat of one that got through."""
+    return was_sent_again(error) and is_written(client, table, key, attributes)
+
+
 def is_written(client: DynamoDBClient, table: str, key: Item, attributes: Item) -> bool:
     """Whether an item is there with all of these attributes; it may have more."""
     answer = client.get_item(TableName=table, Key=dict(key), ConsistentRead=True)
