@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import msgspec
 from botocore.exceptions import ClientError
 
 from servery.adapters.aws_errors import aws_errors, code_of
+from servery.adapters.stepfunctions_executions import start_execution
+from servery.errors import ConflictError
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -29,17 +31,9 @@ class StepFunctionsBatchQueue:
 
     def start(self, batch: Batch) -> None:
         """Start the execution `batch.execution`; one that was started already is left alone."""
-        event = {"batch": batch.id, "run": batch.run}
-        with aws_errors("starting a batch"):
-            try:
-                self._client.start_execution(
-                    stateMachineArn=self._state_machine,
-                    name=batch.execution,
-                    input=msgspec.json.encode(event).decode(),
-                )
-            except ClientError as error:
-                if code_of(error) != "ExecutionAlreadyExists":
-                    raise
+        event: dict[str, object] = {"batch": batch.id, "run": batch.run}
+        with suppress(ConflictError):
+            start_execution(self._client, self._state_machine, batch.execution, event, kind="batch")
 
     def ended(self, batch: Batch) -> bool:
         """Whether that execution is over; one that was never started is not."""
