@@ -219,7 +219,7 @@ def test_search_goes_on_when_it_is_resumed_after_its_execution_was_aborted(
     stack: Stack, partly: dict[str, Any]
 ) -> None:
     candidate = {"class": LINEAR, "params": {"C": STRENGTHS, "max_iter": 1000}}
-    rules = {"algorithm": "tpe", "trials": 8, "at_once": 1}
+    rules = {"algorithm": "tpe", "trials": 24, "at_once": 1}
     spec = {
         **searched(stack, "iris-aborted", candidate, **rules),
         "data": partly["spec"]["data"],
@@ -236,7 +236,7 @@ def test_search_goes_on_when_it_is_resumed_after_its_execution_was_aborted(
 
     assert (failed["state"], "aborted" in failed["reason"]) == ("failed", True)
     assert record["state"] == "succeeded", record["reason"]
-    assert record["counts"]["done"] == 8
+    assert record["counts"]["done"] == 24
     assert record["trials"][:2] == failed["trials"][:2]
 
 
