@@ -28,6 +28,8 @@ from servery.domain.steps import step_digest
 from servery.usecases.training.inputs import inputs_of
 from servery.usecases.training.messages import TrainEvent
 
+pytestmark = pytest.mark.slow
+
 IMAGE = ROOT / "infra" / "image"
 EVENT = "trainings/flower-1/large.json"
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", "urllib3")

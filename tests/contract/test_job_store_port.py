@@ -211,6 +211,11 @@ class TestPages:
         assert page(store)[-1].id == page(store, JobState.QUEUED)[0].id == old.id
 
 
+def slow(value):
+    """A case that is left to the slow tier."""
+    return pytest.param(value, marks=pytest.mark.slow)
+
+
 class TestLongLists:
     """More jobs than fit a page, from whatever places their store keeps them in."""
 
@@ -229,7 +234,7 @@ class TestLongLists:
         return sorted(made, key=order_of, reverse=True)
 
     @pytest.mark.parametrize("state", [None, JobState.QUEUED])
-    @pytest.mark.parametrize("limit", [3, 7, 50, 119, 120, 121])
+    @pytest.mark.parametrize("limit", [50, 120, *(slow(limit) for limit in (3, 7, 119, 121))])
     def test_each_comes_once_and_in_order_when_pages_are_of_any_size(
         self, store, jobs, state, limit
     ):
@@ -259,7 +264,7 @@ class TestLongLists:
         for limit in (30, 45):
             assert page(store, limit=limit) == shown(made[::-1][:limit])
 
-    @pytest.mark.parametrize("limit", [11, 200])
+    @pytest.mark.parametrize("limit", [slow(11), 200])
     def test_pages_are_full_when_the_time_of_some_has_passed(self, store, jobs, limit):
         for job in jobs[::4]:
             store.put(running(job))

@@ -210,6 +210,7 @@ def test_log_says_what_the_cache_did_when_a_request_went_by(stack: Stack, model:
 
 
 class TestRelease:
+    @pytest.mark.slow
     def test_no_answer_is_stale_when_a_version_is_released_over_a_warm_cache(
         self, stack: Stack
     ) -> None:

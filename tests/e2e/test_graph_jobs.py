@@ -225,6 +225,7 @@ def test_next_graph_is_asked_once_when_the_event_comes_again(
 # Deliveries that come again
 
 
+@pytest.mark.slow
 def test_end_is_told_once_when_every_delivery_comes_again_and_again(
     stack: Stack, models: Any, register: Any, flowers: list[Any], events: Told
 ) -> None:

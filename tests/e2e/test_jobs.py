@@ -241,6 +241,7 @@ def consumer() -> Iterator[tuple[Consumer, str]]:
     server.server_close()
 
 
+@pytest.mark.slow
 def test_callback_is_signed_and_tried_again_when_the_consumer_is_down_at_first(
     stack: Stack, iris: dict, consumer: tuple[Consumer, str]
 ) -> None:

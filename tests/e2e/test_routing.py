@@ -177,6 +177,7 @@ class TestParameters:
 
 
 class TestKillSwitch:
+    @pytest.mark.slow
     def test_nobody_is_asked_within_seconds_when_it_is_off_under_load(
         self, stack: Stack, served: Served, policies: Policies, setosa: dict[str, Any]
     ) -> None:
@@ -261,6 +262,7 @@ class TestConditions:
         assert here == (served.virginica, "branch:now")
         assert elsewhere == (served.champion, "champion")
 
+    @pytest.mark.slow
     def test_day_is_that_of_the_zone_when_hours_end_after_midnight(
         self, stack: Stack, served: Served, policies: Policies, setosa: dict[str, Any]
     ) -> None:
@@ -276,6 +278,7 @@ class TestConditions:
 
         assert who(stack.infer(served.name, setosa)) == (served.virginica, "branch:long")
 
+    @pytest.mark.slow
     def test_place_persona_and_column_choose_and_the_rest_is_the_champions(
         self, stack: Stack, served: Served, policies: Policies, setosa: dict[str, Any]
     ) -> None:

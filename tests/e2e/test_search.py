@@ -142,6 +142,7 @@ SLOW = pytest.mark.slow
 @pytest.mark.parametrize(
     "algorithm", ["tpe", *(pytest.param(each, marks=SLOW) for each in ("random", "halving"))]
 )
+@pytest.mark.slow
 def test_result_is_the_same_when_the_seed_is(stack: Stack, algorithm: str) -> None:
     candidates = (
         {"class": LINEAR, "params": {"C": STRENGTHS, "max_iter": 1000}},

@@ -194,6 +194,7 @@ def test_unavailable_when_the_bus_does_not_take_the_event():
         EventBridgeGraphEvents(Full()).finished(a_graph_job())
 
 
+@pytest.mark.slow
 def test_every_job_ends_once_when_everything_goes_wrong_around_the_table(monkeypatch):
     with moto_table(monkeypatch, "JobsTable", "jobs") as client:
         found = Chaos(3, DynamoDbGraphJobs(client, "jobs")).run(12)

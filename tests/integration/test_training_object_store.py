@@ -118,6 +118,7 @@ def test_address_is_the_callers_mistake_when_nothing_can_be_fetched(store, uri):
         store.fetch(uri)
 
 
+@pytest.mark.slow
 def test_everything_is_listed_when_there_are_more_keys_than_a_page(store):
     for number in range(1003):
         store.put(f"k/{number:04}", b"")

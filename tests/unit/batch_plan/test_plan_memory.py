@@ -40,6 +40,7 @@ def peak(size: int, way: str) -> int:
 
 
 @pytest.mark.parametrize("way", ["windows", "exactly", "gzip"])
+@pytest.mark.slow
 def test_memory_does_not_grow_when_the_file_does(way):
     small, large = peak(4 * MB, way), peak(16 * MB, way)
 

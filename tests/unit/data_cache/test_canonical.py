@@ -206,6 +206,7 @@ def test_rows_are_what_the_server_reads_when_a_body_is_right(body, indent):
 
 @given(bodies(), st.data())
 @settings(max_examples=800, deadline=None)
+@pytest.mark.slow
 def test_there_is_no_reading_when_the_server_refuses(body, data):
     which, document, _ = body
     for _ in range(data.draw(st.integers(1, 2))):

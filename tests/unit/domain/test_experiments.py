@@ -89,6 +89,7 @@ def test_no_more_moves_than_has_to_whatever_the_weights_become(changes):
 
 @settings(deadline=None)
 @given(st.lists(weights(), min_size=30, max_size=30))
+@pytest.mark.slow
 def test_the_circle_stays_in_few_parts_when_weights_change_often(changes):
     segments: list[Segment] = []
     for wanted in changes:
