@@ -94,7 +94,7 @@ class DynamoDbBatches:
             except ClientError as error:
                 if code_of(error) != f"{_NOT_MET}Exception":
                     raise
-                key = {name: item[name] for name in ("pk", "sk")}
+                key = key_of(f"batch#{batch.id}")
                 if got_through(error, self._client, self._table, key, item):
                     return
                 raise ConflictError("the batch has changed meanwhile") from error

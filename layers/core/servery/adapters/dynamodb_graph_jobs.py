@@ -78,8 +78,7 @@ class DynamoDbGraphJobs:
             except ClientError as error:
                 if code_of(error) != _NOT_MET:
                     raise
-                key = {name: item[name] for name in ("pk", "sk")}
-                if got_through(error, self._client, self._table, key, item):
+                if got_through(error, self._client, self._table, key_of(job.id, JOB), item):
                     return
                 raise ConflictError("the job was changed by somebody else") from error
 
