@@ -136,13 +136,8 @@ def test_table_page_and_spec_are_written_when_a_search_is_shown(
     assert listed[0]["id"] == partly["id"]
 
 
-SLOW = pytest.mark.slow
-
-
-@pytest.mark.parametrize(
-    "algorithm", ["tpe", *(pytest.param(each, marks=SLOW) for each in ("random", "halving"))]
-)
 @pytest.mark.slow
+@pytest.mark.parametrize("algorithm", ["tpe", "random", "halving"])
 def test_result_is_the_same_when_the_seed_is(stack: Stack, algorithm: str) -> None:
     candidates = (
         {"class": LINEAR, "params": {"C": STRENGTHS, "max_iter": 1000}},
