@@ -94,6 +94,16 @@ class Stack:
             aws_secret_access_key=self.status.get("secret_access_key", "test"),
         )
 
+    def listed(self, path: str, **query: str) -> list[dict[str, Any]]:
+        """All entries of a list route, page after page; its last part names their field."""
+        field, entries = path.rsplit("/", 1)[-1], []
+        while True:
+            page = self.http.get(path, params=query).raise_for_status().json()
+            entries += page[field]
+            if not page.get("next"):
+                return entries
+            query["before"] = page["next"]
+
     def infer(self, model: str, body: Any, version: str | None = None, **more: Any) -> Any:
         """POST a body to the model's infer route."""
         part = f"/versions/{version}" if version else ""

@@ -281,7 +281,7 @@ def test_field_is_named_when_data_cannot_be_kept(stack: Stack, flowers: str) -> 
 
 
 def test_graph_is_shown_and_asked_when_it_is_registered(stack: Stack, rest: str) -> None:
-    assert rest in [graph["spec"]["name"] for graph in stack.http.get("/graphs").json()["graphs"]]
+    assert rest in [graph["spec"]["name"] for graph in stack.listed("/graphs")]
     record = stack.json("graphs", "show", rest)
     assert record["spec"]["name"] == rest
     row = json.dumps(rows_of("iris", 1)[0][0])

@@ -38,6 +38,15 @@ def spec_of(stack: Stack, name: str) -> dict[str, Any]:
     return spec
 
 
+def slow_to_fit() -> dict[str, Any]:
+    """A small network that takes seconds: whoever sees that it has begun can still stop it."""
+    epochs = {"max_iter": 5000, "n_iter_no_change": 5000, "random_state": uuid.uuid4().int % 10**9}
+    return {
+        "class": "sklearn.neural_network.MLPClassifier",
+        "params": {"hidden_layer_sizes": [16], **epochs},
+    }
+
+
 def states_of(run: dict[str, Any]) -> dict[str, str]:
     """What became of each step."""
     return {name: step["state"] for name, step in run["steps"].items()}
@@ -139,6 +148,7 @@ def test_finished_steps_are_not_repeated_when_a_step_is_killed_and_resumed(stack
 
 def test_pipeline_goes_on_when_its_execution_was_stopped(stack: Stack) -> None:
     spec = spec_of(stack, "iris-stopped")
+    spec["estimator"] = slow_to_fit()
     killed = Killed(stack, spec)
     killed.wait_for("train")
     killed.stop()

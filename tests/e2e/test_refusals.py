@@ -181,7 +181,7 @@ class TestOneModel:
         self, stack: Stack, model: str, iris: dict[str, Any]
     ) -> None:
         taken: dict[str, str] = {}
-        for summary in stack.http.get("/models").json()["models"]:
+        for summary in stack.listed("/models"):
             if not summary["champion"]:
                 continue
             deployment = stack.deployment(summary["name"])
