@@ -193,7 +193,9 @@ class TestBreaker:
 
 class TestFallbacks:
     def starve(self, policies: Policies, model: str, fallback: dict[str, Any], **more: Any) -> None:
-        policies(model, circuit={"rate": STARVED, "fallback": fallback}, **more)
+        own = STARVED["per_second"] - uuid.uuid4().int % 10**6 / 10**9  # a bucket that is full
+        rate = {**STARVED, "per_second": own}
+        policies(model, circuit={"rate": rate, "fallback": fallback}, **more)
 
     def marked(self, answer: httpx.Response, kind: str) -> dict[str, Any]:
         """The body of an answer that says what stood in."""
