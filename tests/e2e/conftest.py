@@ -38,6 +38,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "infra" / "examples"
 HEALTH = ("/_localstack/health", "/_ministack/health")
 KEPT_SECONDS = 2.2  # a gateway may know a deployment for two seconds
+TABLE_SECONDS = 40.0  # a table that answers late is gone without for five, and again
 SERVERY = Path(sys.executable).with_name("servery")
 
 
@@ -333,6 +334,16 @@ def iris(stack: Stack) -> dict[str, Any]:
     released = stack.release("iris", version=trained["version"], mode="load")
     assert released["state"] == "succeeded", released
     return {**trained, "released_as": released["released_as"]}
+
+
+@pytest.fixture(scope="module")
+def warm_iris(stack: Stack, iris: dict[str, Any]) -> None:
+    """The model has a process: a cloud ends one that nobody asked for some minutes."""
+    wait_until(
+        lambda: stack.infer("iris", {"records": [{}]}).status_code == 422,
+        seconds=60,
+        what="iris answers",
+    )
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Stack, in_force, wait_until
+from conftest import TABLE_SECONDS, Stack, in_force, wait_until
 from test_batch import drop, ended
 from test_lifecycle import rows_of
 from test_requests import lake_lines
@@ -25,7 +25,6 @@ IN_FORCE_SECONDS = 5.0
 SEEN_SECONDS = 30.0  # by the next answer, which may take its time on a busy machine
 PATIENT_MS = 25_000  # a load starts further servers, which takes its time on a busy machine
 CROWD = 4
-TABLE_SECONDS = 120.0
 LENGTHS = ("sepal_length", "sepal_width", "petal_length", "petal_width")
 
 

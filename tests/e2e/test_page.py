@@ -10,6 +10,7 @@ import httpx
 import pytest
 from fakes.chromium import chromium
 
+pytestmark = pytest.mark.usefixtures("warm_iris")
 FETCH = """
 const [url, key, done] = arguments;
 fetch(url, {

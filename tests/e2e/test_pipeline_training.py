@@ -125,6 +125,7 @@ class Killed:
 @pytest.mark.needs("local_processes")
 def test_finished_steps_are_not_repeated_when_a_step_is_killed_and_resumed(stack: Stack) -> None:
     spec = spec_of(stack, "iris-killed")
+    spec["estimator"]["params"]["n_estimators"] = 400  # exporting them takes seconds
     killed = Killed(stack, spec)
     killed.kill("export")
     killed.end("FAILED")

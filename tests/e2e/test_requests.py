@@ -13,6 +13,7 @@ from conftest import ROOT, Stack, wait_until
 from test_lifecycle import rows_of
 
 PROBLEM = "application/problem+json"
+pytestmark = pytest.mark.usefixtures("warm_iris")
 
 
 @pytest.fixture(scope="module")

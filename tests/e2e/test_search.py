@@ -221,8 +221,8 @@ def test_search_goes_on_when_it_is_resumed_after_its_execution_was_aborted(
         "data": partly["spec"]["data"],
     }
     path = begun(stack, spec)
-    known = until(stack, path, lambda found: found["counts"]["done"] >= 2)
     assert stack.run("search", "resume", "iris-aborted", check=False).returncode == 1
+    known = until(stack, path, lambda found: found["counts"]["done"] >= 2)
     machine = stack.status["outputs"]["SearchStateMachineArn"]
     execution = f"{machine.replace(':stateMachine:', ':execution:')}:{known['id']}"
     stack.client("stepfunctions").stop_execution(executionArn=execution)

@@ -26,7 +26,7 @@ class Breakers:
     def __init__(self, client, function: str) -> None:
         self.client = client
         self.told: list[str] = []
-        policy = BreakerPolicy(failures=3, open_s=1, successes=2)
+        policy = BreakerPolicy(failures=3, open_s=3, successes=2)
         self.deployment, self.served = limited(CircuitPolicy(breaker=policy), function)
         self.asked = 0
         self.error: Exception | None = ModelServerError("the model server failed: Crash")
@@ -76,7 +76,7 @@ def test_server_is_asked_no_more_when_it_failed_too_often_in_a_row(breakers):
         breakers.call(breaker)
 
     assert refusal.value.reason == "breaker"
-    assert 1 <= refusal.value.retry_after <= 1
+    assert 2 <= refusal.value.retry_after <= 3
     assert breakers.asked == 3
     assert breakers.told == ["BreakerOpened"]
 
