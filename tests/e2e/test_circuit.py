@@ -17,6 +17,7 @@ from trouble import Load, timed, without_table
 
 REFUSED = "urn:servery:problem:refused"
 RATE, BURST = 2.0, 3
+HANDS = 4
 STARVED = {"per_second": 0.02, "burst": 1}
 """One request, and then none for most of a minute."""
 SPECIES = ("setosa", "versicolor", "virginica")
@@ -78,14 +79,21 @@ def until_starved(
     return found
 
 
+def crowd(stack: Stack) -> None:
+    """Have as many gateways as ask at once: what starts meanwhile makes the tables late."""
+    with ThreadPoolExecutor(HANDS) as pool:
+        list(pool.map(lambda _: stack.http.get("/v2/health/live"), range(2 * HANDS)))
+
+
 class TestRate:
     def test_no_more_get_through_than_the_rate_and_the_burst(
         self, stack: Stack, busy: str, policies: Policies, rows: dict[str, Any]
     ) -> None:
+        crowd(stack)
         policies(busy, circuit={"rate": {"per_second": RATE, "burst": BURST}})
         time.sleep(BURST / RATE)  # the bucket is full
         began = time.monotonic()
-        with Load(stack, busy, rows, hands=4) as load:
+        with Load(stack, busy, rows, hands=HANDS) as load:
             load.go_on(40)
         seconds = time.monotonic() - began
 
@@ -128,11 +136,9 @@ class TestConcurrency:
     ) -> None:
         policies(busy, deadline_ms=8000, circuit={"concurrency": {"at_once": 1, "wait_ms": 0}})
         assert stack.infer(busy, rows).status_code == 200
-        with ThreadPoolExecutor(4) as pool:
-            asks = [lambda: stack.http.get("/v2/health/live")] * 8
-            list(pool.map(lambda ask: ask(), asks))  # gateways are there before it counts
-            with stack.frozen(busy):
-                asked = list(pool.map(lambda _: timed(lambda: stack.infer(busy, rows)), range(4)))
+        crowd(stack)
+        with ThreadPoolExecutor(HANDS) as pool, stack.frozen(busy):
+            asked = list(pool.map(lambda _: timed(lambda: stack.infer(busy, rows)), range(HANDS)))
 
         assert sorted(a.status_code for a, _ in asked) == [503, 503, 503, 504]
         for answer, seconds in asked:
