@@ -135,7 +135,7 @@ def test_lines_are_counted_as_lost_in_time_when_firehose_takes_none(run, stub):
     assert stub.puts > 1
     response = platform.invoke("aws-2", infer(), seconds=2.0)
     assert response["statusCode"] == 200
-    platform.wait_for("extension next", 3, seconds=4.0)
+    platform.wait_for("extension next", 3, seconds=2.0)
     assert len(lost(output)) == 2
 
 

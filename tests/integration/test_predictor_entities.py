@@ -105,21 +105,21 @@ def test_it_is_given_up_in_time_when_the_trouble_stays(
 ) -> None:
     started = time.monotonic()
     with entity_table(trouble) as (address, asked), pytest.raises(error):
-        entities(address, seconds=1.0).get_many("customer", ["a"])
-    assert time.monotonic() - started < 3
+        entities(address, seconds=0.3).get_many("customer", ["a"])
+    assert time.monotonic() - started < 1.5
     assert len(asked) > 1
 
 
 def test_it_is_given_up_in_time_when_nobody_answers() -> None:
     def slow(asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        time.sleep(5.0)
+        time.sleep(1.0)
         return 200, {}
 
     started = time.monotonic()
     with entity_table(slow) as (address, _):
         with pytest.raises(UnavailableError):
             entities(address, seconds=0.2).get_many("customer", ["a"])
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 0.9
     with pytest.raises(UnavailableError):
         entities("http://127.0.0.1:1", seconds=0.2).get_many("customer", ["a"])
 
