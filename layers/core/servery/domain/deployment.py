@@ -9,6 +9,7 @@ import msgspec
 from servery.domain.manifest import ModelRef, RuntimeFigures
 from servery.domain.named_versions import join, named_versions
 from servery.domain.policies import Policies
+from servery.domain.rollout import Rollout
 from servery.domain.spec import Limits, Mode
 from servery.errors import ConflictError, NotFoundError
 
@@ -69,6 +70,7 @@ class Deployment(_Record, frozen=True, kw_only=True):
         champion: Who answers.
         last_good: Who answered before, and answers again after a roll back.
         candidates: Who is served beside them, for what the policies name.
+        rollout: The candidate that a release is bringing to its traffic; None for none.
         retired: Servers that are taken out and not yet deleted.
         deadline_ms: How long a caller waits at the most: by the policies, or else by the spec.
         limits: Rows and bytes of one request.
@@ -85,6 +87,7 @@ class Deployment(_Record, frozen=True, kw_only=True):
     champion: Served
     last_good: Served | None = None
     candidates: list[Served] = []
+    rollout: Rollout | None = None
     retired: list[Retired] = []
     deadline_ms: int = 10_000
     limits: Limits = msgspec.field(default_factory=Limits)

@@ -161,11 +161,28 @@ class ReleaseKind(StrEnum):
 
 
 class ReleaseState(StrEnum):
-    """How far a release is."""
+    """How far a release is, or how it ended.
+
+    refused: by the gate, or by the person who was asked. rolled_back: its stages were begun, and
+    the champion answers alone again. aborted: somebody stopped it. failed: the system is at fault.
+    """
 
     RUNNING = "running"
+    WAITING = "waiting"
     SUCCEEDED = "succeeded"
+    REFUSED = "refused"
+    ROLLED_BACK = "rolled_back"
+    ABORTED = "aborted"
     FAILED = "failed"
+
+
+class ReleaseOrigin(StrEnum):
+    """What a release was started by."""
+
+    COMMAND = "command"
+    TRAINING = "training"
+    SCHEDULE = "schedule"
+    ALARM = "alarm"
 
 
 class ReleaseStep(_Record, frozen=True, kw_only=True):
@@ -183,7 +200,8 @@ class ReleaseRecord(_Record, frozen=True, kw_only=True):
         id: Unique, sorts by time.
         model: Name of the model.
         kind: release, candidate or roll.
-        state: running, succeeded or failed.
+        state: running, waiting (for approval), or how it ended.
+        origin: command, training, schedule or alarm.
         version: The development or production version asked for.
         training: The training asked for.
         mode: image or load; empty takes what the spec says.
@@ -198,6 +216,7 @@ class ReleaseRecord(_Record, frozen=True, kw_only=True):
     model: str
     kind: ReleaseKind
     state: ReleaseState
+    origin: ReleaseOrigin = ReleaseOrigin.COMMAND
     version: str = ""
     training: str = ""
     mode: str = ""

@@ -9,7 +9,9 @@ import msgspec
 from msgspec import Meta
 
 from servery.domain.digest import digest_value
+from servery.domain.keeping_rules import Retirement, Retraining
 from servery.domain.pipeline_spec import Pipeline
+from servery.domain.release_rules import ReleaseRules
 from servery.domain.search_spec import Search
 from servery.domain.signature import Dtype, Task
 
@@ -273,6 +275,9 @@ class ModelSpec(_Part, frozen=True, kw_only=True):
     log: Log = msgspec.field(default_factory=Log)
     monitor: Monitor = msgspec.field(default_factory=Monitor)
     schedule: Schedule = msgspec.field(default_factory=Schedule)
+    release: ReleaseRules = msgspec.field(default_factory=ReleaseRules)
+    retire: Retirement = msgspec.field(default_factory=Retirement)
+    retrain: Retraining = msgspec.field(default_factory=Retraining)
     batch: BatchRules = msgspec.field(default_factory=BatchRules)
     pair: PairExport | None = None
     pipeline: Pipeline = msgspec.field(default_factory=Pipeline)

@@ -1,0 +1,49 @@
+"""The sections `retire` and `retrain` of a model spec: what goes, and what is made anew."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class Cause(StrEnum):
+    """What a training can be started for by the monitoring."""
+
+    DRIFT = "drift"
+    ACCURACY = "accuracy"
+
+
+class Retirement(_Part, frozen=True, kw_only=True):
+    """When a version that is served beside the champion goes; never the last good one.
+
+    Attributes:
+        unused_days: Days without a request after which it goes; None for never.
+        beaten: Whether it goes once labels prove it worse than the champion.
+        expired_days: Age in days, from its training, at which it goes; None for never.
+        grace_hours: How long its server stays after nobody is sent to it any more, and its
+            artifact after that.
+    """
+
+    unused_days: Annotated[float, Meta(gt=0, le=3660)] | None = None
+    beaten: bool = False
+    expired_days: Annotated[float, Meta(gt=0, le=3660)] | None = None
+    grace_hours: Annotated[float, Meta(ge=0, le=24 * 366)] = 24.0
+
+
+class Retraining(_Part, frozen=True, kw_only=True):
+    """Whether the monitoring's alarms start a training with the data that is there then.
+
+    Attributes:
+        on: Which alarms do.
+        at_most_every_hours: The shortest time between two that alarms start.
+    """
+
+    on: list[Cause] = []
+    at_most_every_hours: Annotated[float, Meta(gt=0, le=24 * 366)] = 24.0
