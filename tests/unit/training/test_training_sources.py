@@ -41,7 +41,8 @@ ADAPTERS = {
 INERT = re.compile(
     r"errors|(domain|usecases/training)/__init__"
     r"|domain/(accountability|changes|chosen_spec|estimators|imports|metrics"
-    r"|own_classes|pipeline_spec|records|search_\w+|signature_diff|spec|spec_rules|steps"
+    r"|keeping_rules|own_classes|pipeline_spec|records|release_rules|search_\w+"
+    r"|signature_diff|spec|spec_rules|steps"
     r"|version_diff|versioning)"
     r"|adapters/source_digest|usecases/training/keys"
 )
