@@ -6,7 +6,15 @@ import argparse
 import subprocess
 import sys
 
-QUICK = ("chunk_speed", "jobs_chaos", "graph_jobs_chaos", "experiment_shares", "cache_latency")
+QUICK = (
+    "chunk_speed",
+    "jobs_chaos",
+    "graph_jobs_chaos",
+    "experiment_shares",
+    "cache_latency",
+    "warm_predict",
+    "gateway_alone",
+)
 SLOW = (
     "chunk_memory",
     "hist_boosting",
