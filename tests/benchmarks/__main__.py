@@ -17,11 +17,16 @@ QUICK = (
 )
 SLOW = (
     "chunk_memory",
+    "cold_start",
+    "front_start",
     "hist_boosting",
+    "many_rows",
     "overload",
     "pipeline_runs",
     "search_quality",
     "search_speed",
+    "served_load",
+    "unzipped_sizes",
 )
 
 
