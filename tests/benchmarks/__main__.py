@@ -18,6 +18,7 @@ QUICK = (
 SLOW = (
     "chunk_memory",
     "cold_start",
+    "cost_growth",
     "front_start",
     "hist_boosting",
     "many_rows",
