@@ -70,5 +70,7 @@ lock: setup ## Resolve the locks again (UPGRADE=1 takes newer versions)
 		--output-file infra/locks/dev.lock pyproject.toml
 	$(BIN)/uv pip compile --system-certs --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 		$(if $(UPGRADE),--upgrade,) --output-file infra/locks/checkov.lock infra/locks/checkov.in
+	$(BIN)/uv pip compile --system-certs --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+		$(if $(UPGRADE),--upgrade,) --output-file infra/locks/servers.lock infra/locks/servers.in
 	$(BIN)/uv pip compile --system-certs --quiet --generate-hashes --no-header --python-version 3.13 \
 		--exclude-newer 2026-03-01 --output-file infra/locks/localstack.lock infra/locks/localstack.in

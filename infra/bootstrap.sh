@@ -1,6 +1,6 @@
 #!/bin/sh
 # Finds a Python of 3.11 or newer and hands over to devkit/bootstrap.py, which makes the
-# environment. Usage: sh infra/bootstrap.sh [dev|checkov]
+# environment. Usage: sh infra/bootstrap.sh [dev|checkov|servers]
 set -u
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$root" || exit 1

@@ -74,10 +74,10 @@ class SetupError(Exception):
 
 
 def environment(name: str) -> Environment:
-    """The environment called `dev` or `checkov`."""
+    """The environment called `dev`, `checkov` or `servers`."""
     locks = ROOT / "infra" / "locks"
-    if name == "checkov":
-        return Environment(ROOT / ".venv-checkov", locks / "checkov.lock", None)
+    if name in ("checkov", "servers"):
+        return Environment(ROOT / f".venv-{name}", locks / f"{name}.lock", None)
     return Environment(ROOT / ".venv", locks / "dev.lock", ROOT)
 
 

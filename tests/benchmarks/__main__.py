@@ -6,14 +6,28 @@ import argparse
 import subprocess
 import sys
 
-QUICK = ("chunk_speed", "jobs_chaos", "graph_jobs_chaos", "experiment_shares", "cache_latency")
+QUICK = (
+    "chunk_speed",
+    "jobs_chaos",
+    "graph_jobs_chaos",
+    "experiment_shares",
+    "cache_latency",
+    "warm_predict",
+    "gateway_alone",
+)
 SLOW = (
     "chunk_memory",
+    "cold_start",
+    "cost_growth",
+    "front_start",
     "hist_boosting",
+    "many_rows",
     "overload",
     "pipeline_runs",
     "search_quality",
     "search_speed",
+    "served_load",
+    "unzipped_sizes",
 )
 
 

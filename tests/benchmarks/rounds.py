@@ -11,6 +11,9 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
+
+Figure = TypeVar("Figure")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +35,30 @@ def alternate(
     contestants: Mapping[str, Callable[[], object]], rounds: int
 ) -> dict[str, list[float]]:
     """Processor seconds of each round of each contestant; one round before them does not count."""
-    taken: dict[str, list[float]] = {name: [] for name in contestants}
-    for turn in range(-1, rounds):
-        order = list(contestants.items())
-        for name, run in order if turn % 2 else reversed(order):
+
+    def timed(run: Callable[[], object]) -> Callable[[], float]:
+        def measure() -> float:
             gc.collect()
             started = time.process_time()
             run()
+            return time.process_time() - started
+
+        return measure
+
+    return take_turns({name: timed(run) for name, run in contestants.items()}, rounds)
+
+
+def take_turns(
+    contestants: Mapping[str, Callable[[], Figure]], rounds: int
+) -> dict[str, list[Figure]]:
+    """What each contestant measures of itself in each round; one before them does not count."""
+    taken: dict[str, list[Figure]] = {name: [] for name in contestants}
+    for turn in range(-1, rounds):
+        order = list(contestants.items())
+        for name, measure in order if turn % 2 else reversed(order):
+            figure = measure()
             if turn >= 0:
-                taken[name].append(time.process_time() - started)
+                taken[name].append(figure)
     return taken
 
 
@@ -52,3 +70,20 @@ def timing(seconds: list[float]) -> Timing:
 def ratio(slower: list[float], faster: list[float]) -> Timing:
     """How many times as long one took as the other, round by round."""
     return timing([a / b for a, b in zip(slower, faster, strict=True)])
+
+
+def beyond(taken: Mapping[str, list[float]], name: str, *less: str) -> list[float]:
+    """What one takes beyond others, round by round."""
+    rounds = zip(taken[name], *(taken[other] for other in less), strict=True)
+    return [whole - sum(parts) for whole, *parts in rounds]
+
+
+def said(found: Timing) -> str:
+    """A ratio in words."""
+    return f"{found.median:.2f} ({found.low:.2f} to {found.high:.2f} by round)"
+
+
+def cells(seconds: list[float], unit: float = 1e-6) -> list[str]:
+    """The middle, the fastest and the slowest round, for a table in units of so many seconds."""
+    spread = timing(seconds)
+    return [f"{each / unit:,.0f}" for each in (spread.median, spread.low, spread.high)]
