@@ -29,7 +29,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         model: Name of the model, `unknown` where there is none of the name asked for.
         model_version: The version that answered.
         training: `trN` that it was released from.
-        route: How the request came to who answered: `champion`, `version`, `branch:NAME`,
+        route: How the request came to who answered: `champion`, `canary`, `version`, `branch:NAME`,
             `variant:EXPERIMENT/NAME`, `fallback:KIND`, ...
         branch: Name of the branch that it took; empty for none.
         experiment: Name of the experiment that it took part in; empty for none.
