@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Sequence
-from hashlib import blake2b
 
 import msgspec
 
+from servery.domain.sampling import in_sample
 from servery.ports import Clock, PredictionLog
 
 MOST_LINE_BYTES = 1_000_000  # Firehose takes 1,000 KiB a record, the newline included
@@ -184,12 +184,6 @@ class Recorder:
             code=outcome.code,
         )
         return _bounded(entry)
-
-
-def in_sample(request_id: str, share: float) -> bool:
-    """Whether a request is in a sample of this share, 0 to 1; the same for the same id, always."""
-    drawn = int.from_bytes(blake2b(request_id.encode(), digest_size=7).digest())
-    return drawn < share * 2**56
 
 
 def _input(outcome: Outcome) -> msgspec.Raw | None:
