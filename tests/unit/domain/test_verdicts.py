@@ -42,7 +42,9 @@ def test_it_passes_when_both_are_alike():
     assert (judgement.requests, judgement.champion_requests) == (200, 1800)
     assert [each.name for each in judgement.measures] == ["errors", "latency", "drift"]
     assert all(each.verdict is Verdict.PASS for each in judgement.measures)
-    assert judgement.said.startswith("within every bound: errors 0.0 % beside 0.0 %, latency 28.1 ms")
+    assert judgement.said.startswith(
+        "within every bound: errors 0.0 % beside 0.0 %, latency 28.1 ms"
+    )
 
 
 def test_nothing_is_known_when_there_are_few_requests():

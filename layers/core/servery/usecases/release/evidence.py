@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from servery.domain.rollout import Rollout
     from servery.ports.warming import LakeLog
 
-MOST_REQUESTS = 20_000
-"""Of each side; the newest ones count."""
-
 _PREDICTIONS = "predictions"
 _OK, _REDIRECT, _CALLER_ERROR, _TOO_MANY = 200, 300, 400, 429
 _CANARY, _CHAMPION = "canary", "champion"
@@ -84,7 +81,7 @@ def gather(deployment: Deployment, rollout: Rollout, lake: LakeLog, window: Wind
     branch or an experiment sends to either is other traffic.
     """
     model = deployment.model
-    gathering = _Gathering(deployment, rollout, labels_of(model, lake, window))
+    gathering = _Gathering(deployment, rollout, labels_of(model, lake, window), window.most)
     gathering.answers(lines_of(_PREDICTIONS, model, lake, window, _Line))
     if rollout.stage is RolloutStage.SHADOW:
         gathering.comparisons(lines_of(COMPARISONS, model, lake, window, Comparison))
@@ -94,11 +91,12 @@ def gather(deployment: Deployment, rollout: Rollout, lake: LakeLog, window: Wind
 class _Gathering:
     """Counts lines as they come."""
 
-    def __init__(self, deployment: Deployment, rollout: Rollout, labels: Labels) -> None:
+    def __init__(self, deployment: Deployment, rollout: Rollout, labels: Labels, most: int) -> None:
         self.sides = Sides()
         self._deployment = deployment
         self._rollout = rollout
         self._labels = labels
+        self._most = most
         self._champion = deployment.champion.ref.version
         self._seen: set[tuple[str, str]] = set()
         self._answered: dict[str, list[list[float]]] = {}  # numbers, for what a shadow adds
@@ -111,7 +109,7 @@ class _Gathering:
             if not in_sample(line.request_id, self._deployment.log_sample):
                 continue  # failures are logged outside the sample too
             side = self._side(line)
-            if side is None or side.requests >= MOST_REQUESTS:
+            if side is None or side.requests >= self._most:
                 continue
             self._seen.add((line.request_id, line.time))
             self._count(side, line)
@@ -120,7 +118,7 @@ class _Gathering:
         """Count what a shadow said to copies."""
         side = self.sides.candidate
         for line in lines:
-            if (line.id, "") in self._seen or side.requests >= MOST_REQUESTS:
+            if (line.id, "") in self._seen or side.requests >= self._most:
                 continue
             if line.shadow != self._rollout.version or line.version != self._champion:
                 continue

@@ -16,6 +16,7 @@ from servery.domain.predicted import Class
 if TYPE_CHECKING:
     from servery.ports.warming import LakeLog
 
+MOST_REQUESTS = 20_000
 MOST_LABELS = 100_000
 OLD_OBJECTS = 20
 """Objects in a row, the last written first, with nothing of the time: those before are older."""
@@ -45,11 +46,13 @@ class Window:
         since: Requests from then on count.
         until: Those from then on do not.
         spare: Whether there still is time to read.
+        most: Requests of each side that are counted, the newest ones.
     """
 
     since: datetime
     until: datetime
     spare: Callable[[], bool]
+    most: int = MOST_REQUESTS
 
     def has(self, time: str) -> bool:
         """Whether something of a time counts; what is no time does not."""
