@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from servery.domain.changes import Change
+from servery.domain.deployment import Server
 from servery.domain.manifest import ModelRef, Runtime
 from servery.domain.pipeline_spec import StepName
 from servery.domain.release_evidence import ApprovalRecord, GateFinding, StageJudgement
@@ -213,12 +214,15 @@ class ReleaseRecord(_Record, frozen=True, kw_only=True):
         training: The training asked for.
         mode: image or load; empty takes what the spec says.
         released_as: The version that became champion, or a candidate.
+        server: Where the version runs, once it is put up.
+        stood: Whether it was a candidate before, and stays one when it is rolled back.
         findings: What the gate found.
         approval: A person's, where one was needed.
         passed: How many stages are behind it: the shadow, then each step of the canary.
         judgements: How each stage was judged, in order.
         steps: What was done, in order.
         reason: Why it did not become champion.
+        alive: ISO 8601, UTC; the last look at a stage that goes on, which is no step.
         started: ISO 8601, UTC.
         finished: ISO 8601, UTC.
     """
@@ -234,11 +238,14 @@ class ReleaseRecord(_Record, frozen=True, kw_only=True):
     training: str = ""
     mode: str = ""
     released_as: str = ""
+    server: Server | None = None
+    stood: bool = False
     findings: list[GateFinding] = []
     approval: ApprovalRecord | None = None
     passed: int = 0
     judgements: list[StageJudgement] = []
     steps: list[ReleaseStep] = []
     reason: str = ""
+    alive: str = ""
     started: str
     finished: str = ""
