@@ -162,10 +162,11 @@ def _step(record: Mapping[str, Any], step: Mapping[str, Any], before: str, now: 
     if step["name"] == _ASKED and record.get("approval"):
         return _asked(record["approval"], now)
     refused = step["name"] == "gate" and _refused(record)
+    detail = step.get("detail", "")
     return Line(
         title=str(step["name"]).replace("_", " "),
         state=FAILED if refused or step["name"] in _ENDINGS else DONE,
-        detail=step.get("detail", ""),
+        detail="" if detail == record.get("reason") else detail,  # that is the last word anyway
         seconds=_between(before, step["at"], now),
     )
 
