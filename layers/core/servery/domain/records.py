@@ -214,8 +214,10 @@ class ReleaseRecord(_Record, frozen=True, kw_only=True):
         training: The training asked for.
         mode: image or load; empty takes what the spec says.
         released_as: The version that became champion, or a candidate.
-        server: Where the version runs, once it is put up.
+        production: The name that the version has in production, once it is put up.
+        server: Where it runs then.
         stood: Whether it was a candidate before, and stays one when it is rolled back.
+        against: The champion that the gate found; empty where there was none.
         findings: What the gate found.
         approval: A person's, where one was needed.
         passed: How many stages are behind it: the shadow, then each step of the canary.
@@ -238,8 +240,10 @@ class ReleaseRecord(_Record, frozen=True, kw_only=True):
     training: str = ""
     mode: str = ""
     released_as: str = ""
+    production: str = ""
     server: Server | None = None
     stood: bool = False
+    against: str = ""
     findings: list[GateFinding] = []
     approval: ApprovalRecord | None = None
     passed: int = 0

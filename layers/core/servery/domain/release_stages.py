@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -49,9 +50,7 @@ def planned(rules: ReleaseRules) -> list[Stage]:
     stages = []
     if rules.shadow is not None:
         shadow = rules.shadow
-        stages.append(
-            Stage(stage=RolloutStage.SHADOW, share=shadow.share, seconds=shadow.seconds)
-        )
+        stages.append(Stage(stage=RolloutStage.SHADOW, share=shadow.share, seconds=shadow.seconds))
     steps = (
         Stage(stage=RolloutStage.CANARY, share=step.share, seconds=step.seconds)
         for step in rules.canary
@@ -73,5 +72,5 @@ def unstaged(ref: ModelRef, deployment: Deployment | None) -> str:
 def next_look(stage: Stage, elapsed: float) -> int:
     """Seconds until a stage is looked at again; each look is a sign of life."""
     pause = min(max(stage.seconds // LOOKS, SHORTEST_LOOK), LONGEST_LOOK)
-    left = stage.seconds - elapsed
-    return max(1, min(pause, -(-int(left * 1000) // 1000) if left > 0 else pause))
+    left = ceil(stage.seconds - elapsed)
+    return min(pause, left) if left > 0 else pause

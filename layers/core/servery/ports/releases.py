@@ -49,20 +49,31 @@ class Judge(Protocol):
     """Judges the version of a rollout beside the champion."""
 
     def __call__(
-        self, deployment: Deployment, rules: Judging, *, since: datetime, until: datetime
+        self,
+        deployment: Deployment,
+        rules: Judging,
+        *,
+        since: datetime,
+        until: datetime,
+        final: bool,
     ) -> Judgement:
-        """What the evidence of that time comes to."""
+        """What the evidence of that time comes to.
+
+        Before the time of a stage is over (`final`) nothing passes, and only what is beyond doubt
+        fails, so it may be asked again and again.
+        """
         ...
 
 
 class HeldOut(Protocol):
     """Asks a version that is served with the rows that another training held out."""
 
-    def metrics(self, served: Served, manifest: Manifest) -> dict[str, float]:
+    def metrics(self, served: Served, champion: Manifest, manifest: Manifest) -> dict[str, float]:
         """The metrics of a served version on the held-out rows of a training.
 
         Args:
             served: Who is asked.
+            champion: Its manifest.
             manifest: Of the training whose rows are asked with.
 
         `InvalidInputError` where it refuses such rows, `ArtifactError` where there are none.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +130,11 @@ class Journal:
             record = msgspec.structs.replace(record, state=state)
         self._write(record)
         self._give_back()
+
+    def close(self, reason: str, state: ReleaseState) -> None:
+        """Write how the release ended, where another has its lease; nothing where it has ended."""
+        with suppress(ConflictError):
+            self.end(reason, state)
 
     def _give_back(self) -> None:
         self._ports.registry.end_lease(release_lease(self.record.model), self.record.id)

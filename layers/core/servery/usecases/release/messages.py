@@ -8,8 +8,9 @@ import msgspec
 
 
 class Do(StrEnum):
-    """What a state asks its function to do."""
+    """What a state asks its function to do; run: a candidate or a roll, whole."""
 
+    RUN = "run"
     BEGIN = "begin"
     ASK = "ask"
     PUT_UP = "put_up"
@@ -55,7 +56,7 @@ class StateEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     model: str
     release: str
-    do: Do = Do.BEGIN
+    do: Do = Do.RUN
     execution: str = ""
     token: str = ""
     error: Caught | None = None
