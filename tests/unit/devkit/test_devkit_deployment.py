@@ -15,8 +15,8 @@ from devkit.commands import options
 from devkit.errors import DevkitError, UsageError
 from fakes.records import a_deployment, a_ref, a_server
 from servery.domain.deployment import Served
-from servery.domain.rollout import Rollout, RolloutStage
 from servery.domain.policies import Policies
+from servery.domain.rollout import Rollout, RolloutStage
 from typer.testing import CliRunner
 
 PLAIN = msgspec.to_builtins(Policies())
