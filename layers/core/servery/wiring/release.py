@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from servery.wiring.aws import (
     model_servers,
     object_store,
+    patience,
     registry,
     release_executions,
     release_signals,
     server_publisher,
 )
-from servery.wiring.settings import SystemClock
+from servery.wiring.settings import SystemClock, setting
 
 if TYPE_CHECKING:
     from servery.ports import HeldOut, Judge
@@ -76,3 +77,18 @@ def held_out() -> HeldOut:
     from servery.usecases.release.held_out import ServerHeldOut
 
     return ServerHeldOut(NpzDataSets(object_store()), model_servers())
+
+
+@cache
+def judge() -> Judge:
+    """Judges by what the lake has."""
+    from functools import partial
+
+    import boto3
+
+    from servery.adapters.lake_objects import LakeObjects
+    from servery.usecases.release.judging import judge as judge_by
+
+    config = patience(connect_s=2, read_s=10, attempts=4)
+    lake = LakeObjects(boto3.client("s3", config=config), setting("LAKE_BUCKET"))
+    return partial(judge_by, lake=lake, clock=SystemClock())
