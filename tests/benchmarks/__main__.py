@@ -14,6 +14,7 @@ QUICK = (
     "cache_latency",
     "warm_predict",
     "gateway_alone",
+    "judging",
 )
 SLOW = (
     "chunk_memory",

@@ -41,6 +41,9 @@ class Execution:
         calls: How often the work of a state was done, that of children included.
         waited: Seconds that retries would have waited at the most, by state.
         children: The executions of maps, in the order of the items.
+        arn: Its name.
+        pause: What a Wait does with its seconds.
+        stop_after: The state after which it is stopped from outside, without a word.
     """
 
     definition: dict[str, Any]
@@ -53,6 +56,9 @@ class Execution:
     output: Any = None
     error: str = ""
     cause: str = ""
+    arn: str = "execution"
+    pause: Callable[[float], None] = lambda seconds: None
+    stop_after: str = ""
     _context: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -62,7 +68,10 @@ class Execution:
 
     def run(self, event: Any) -> Execution:
         """Run to the end."""
-        self._context = {"Execution": {"Input": event, "StartTime": STARTED}}
+        self._context = {
+            "Execution": {"Id": self.arn, "Input": event, "StartTime": STARTED},
+            "Task": {"Token": f"token of {self.arn}"},
+        }
         name, held = self.definition["StartAt"], json.loads(json.dumps(event))
         while name:
             state = self.definition["States"][name]
@@ -72,6 +81,13 @@ class Execution:
                 return self._failed(StateError(state["Error"], cause))
             if state["Type"] == "Succeed":
                 break
+            if state["Type"] == "Wait":
+                self.pause(value_of(state["SecondsPath"], held, self._context))
+                if name == self.stop_after:
+                    self.status = "ABORTED"
+                    return self
+                name = state["Next"]
+                continue
             if state["Type"] == "Choice":
                 name = chosen(state, held, self._context)
                 continue
@@ -85,6 +101,9 @@ class Execution:
                 name, held = catch["Next"], placed(held, catch.get("ResultPath", "$"), caught)
                 continue
             held = self._held(state, held, result)
+            if name == self.stop_after:
+                self.status = "ABORTED"
+                return self
             name = state.get("Next", "")
         self.status, self.output = "SUCCEEDED", held
         return self

@@ -9,10 +9,10 @@ import msgspec
 from fakes.clock import SetClock
 from servery.domain.deployment import Deployment
 from servery.domain.records import (
+    OPEN,
     ModelRecord,
     RegisteredTraining,
     ReleaseRecord,
-    ReleaseState,
     TrainingRecord,
     VersionRecord,
 )
@@ -132,7 +132,7 @@ class MemoryRegistry:
 
     def put_release(self, record: ReleaseRecord) -> None:
         known = self._releases.get((record.model, record.id))
-        if known is not None and _read(known, ReleaseRecord).state is not ReleaseState.RUNNING:
+        if known is not None and _read(known, ReleaseRecord).state not in OPEN:
             raise ConflictError(f"the release {record.id} has ended already")
         self._releases[record.model, record.id] = msgspec.json.encode(record)
 

@@ -8,10 +8,10 @@ from random import Random
 
 import msgspec
 import pytest
+from servery.domain.sampling import in_sample
 from servery.usecases.monitoring.experiment_report import Question, experiment_report
 from servery.usecases.monitoring.exposures import MOST_GROUPS, Exposure, read_labels, tally
 from servery.usecases.monitoring.labelling import LabelLine
-from servery.usecases.monitoring.recording import in_sample
 
 EVEN = Question(model="iris", experiment="e", weights={"old": 0.5, "new": 0.5})
 

@@ -14,6 +14,7 @@ from fakes.object_store import MemoryObjectStore
 from fakes.publisher import MemoryPublisher
 from fakes.queues import MemoryReleaseQueue
 from fakes.registry import MemoryRegistry
+from fakes.release_room import Room
 from servery.domain.manifest import Part, Runtime
 from servery.edge.api import Api
 from servery.edge.cors import Cors
@@ -22,7 +23,6 @@ from servery.edge.registry_versions import VersionsApi
 from servery.edge.telemetry import Telemetry
 from servery.usecases.registry.reading import RegistryReader
 from servery.usecases.registry.versions import VersionReader
-from servery.usecases.release import ReleasePorts, run_release
 
 
 @dataclass
@@ -80,18 +80,12 @@ class Office:
         return self.send("POST", path, body)
 
     def carry_out(self) -> None:
-        """Carry out what was started, as the release function would."""
-        ports = ReleasePorts(
-            registry=self.registry,
-            objects=self.objects,
-            publisher=self.publisher,
-            servers=self.servers,
-            clock=self.clock,
-            pause=self.clock.advance,
-        )
+        """Carry out what was started, as it would be."""
+        room = Room(clock=self.clock, objects=self.objects, queue=self.queue, servers=self.servers)
+        room.registry, room.publisher = self.registry, self.publisher
         while self.queue.started:
             record = self.queue.started.pop()
-            run_release(record.model, record.id, ports)
+            room.run(record)
 
     def release(self, **body: Any) -> None:
         self.clock.advance(1)

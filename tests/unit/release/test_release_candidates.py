@@ -189,7 +189,7 @@ def test_release_is_refused_before_anything_is_made_when_a_policy_would_name_nob
     change(room, Policies(routing=RoutingPolicy(version=FIRST)))
     published = dict(room.publisher.published)
     record = room.release(version=THIRD, mode=Mode.IMAGE)
-    assert record.state is ReleaseState.FAILED
+    assert record.state is ReleaseState.REFUSED
     assert f"servery release iris {FIRST} --as candidate" in record.reason
     assert room.publisher.published == published
     assert stand(room, FIRST).state is ReleaseState.SUCCEEDED
@@ -206,7 +206,7 @@ def test_release_is_refused_when_policies_do_not_fit_the_version(room):
     branch = Branch(name="long", version=FIRST, match=[match])
     change(room, Policies(routing=RoutingPolicy(branches=[branch])))
     record = room.release(version=other)
-    assert record.state is ReleaseState.FAILED
+    assert record.state is ReleaseState.REFUSED
     assert "do not fit 2.1.3-dabc1234.sdef5678: routing.branches[0]" in record.reason
     assert "servery deployment edit iris" in record.reason
     assert room.release(version=SECOND).state is ReleaseState.SUCCEEDED

@@ -26,10 +26,12 @@ def test_the_newest_training_is_champion_when_it_is_released_first(room):
     assert record.released_as == PRODUCTION
     assert steps(record) == [
         "begin",
+        "gate",
         "resolve",
         "publish",
         "ready",
         "promote",
+        "put_up",
         "crown",
         "clean",
         "done",
@@ -119,8 +121,8 @@ def test_nothing_changes_when_it_is_champion_already(room):
     first = room.release()
     again = room.release()
     assert again.state is ReleaseState.SUCCEEDED
-    assert steps(again) == ["begin", "resolve", "unchanged", "done"]
-    assert "champion already" in again.steps[2].detail
+    assert steps(again) == ["begin", "gate", "resolve", "unchanged", "clean", "done"]
+    assert "champion already" in again.steps[3].detail
     assert again.released_as == first.released_as
     assert room.registry.deployment("iris").revision == 1
     assert len(room.servers.asked) == 1

@@ -219,7 +219,7 @@ def test_predictor_is_not_released_when_its_half_goes_while_it_is_made(pairs):
 
     pairs.servers.answer = meanwhile
     record = pairs.half(PREDICTOR, 1)
-    assert record.state is ReleaseState.FAILED
+    assert record.state is ReleaseState.REFUSED
     assert f"release {PREPROCESSOR} {version_of(1)} tr0 first" in record.reason
     assert list(pairs.publisher.published) == ["preprocessor:1"]
     with pytest.raises(Exception, match="nothing"):
@@ -342,7 +342,7 @@ class TestSecondStage:
         room.add(1, second_stage=second)
         room.half(PREPROCESSOR, 1)
         record = room.half(PREDICTOR, 1)
-        assert record.state is ReleaseState.FAILED
+        assert record.state is ReleaseState.REFUSED
         assert f"serving.second_stage of {PREDICTOR} is {second}" in record.reason
         assert list(room.publisher.published) == ["preprocessor:1"]
 

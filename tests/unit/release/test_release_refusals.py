@@ -61,7 +61,7 @@ def test_nothing_is_published_when_such_a_release_is_begun_all_the_same(room, sa
 
     ended = room.run(record)
 
-    assert ended.state is ReleaseState.FAILED
+    assert ended.state is ReleaseState.REFUSED
     assert field in ended.reason
     assert room.publisher.published == {}
     assert [v.version for v in room.registry.versions("iris")] == [VERSION, SECOND]
@@ -81,7 +81,7 @@ def test_release_fails_when_its_server_stands_in_the_record_of_another_model(roo
 
     record = room.release()
 
-    assert record.state is ReleaseState.FAILED
+    assert record.state is ReleaseState.REFUSED
     assert "predictor:1 would serve 2 models, wine and iris" in record.reason
     assert [d.model for d in room.registry.deployments()] == ["wine"]
 

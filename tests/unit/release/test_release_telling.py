@@ -8,10 +8,11 @@ import pytest
 from fakes.clock import EPOCH
 from fakes.records import a_release
 from servery.domain.releases import ended
-from servery.edge.release import ReleaseEvent, carry_out
+from servery.edge.release import carry_out
 from servery.errors import FaultError, UnavailableError
+from servery.usecases.release.messages import StateEvent
 
-EVENT = ReleaseEvent(model="iris", release="release-1")
+EVENT = StateEvent(model="iris", release="release-1")
 
 
 def lines(capsys):

@@ -21,10 +21,10 @@ from servery.adapters.dynamodb_leases import DynamoDbLeases
 from servery.adapters.dynamodb_table import DynamoDbTable
 from servery.domain.deployment import Deployment
 from servery.domain.records import (
+    OPEN,
     ModelRecord,
     RegisteredTraining,
     ReleaseRecord,
-    ReleaseState,
     TrainingRecord,
     VersionRecord,
 )
@@ -191,7 +191,7 @@ class DynamoDbRegistry:
             record,
             taken=f"the release {record.id} has ended already",
             condition="attribute_not_exists(pk) OR running = :running",
-            attributes={"running": {"BOOL": record.state is ReleaseState.RUNNING}},
+            attributes={"running": {"BOOL": record.state in OPEN}},
             values={":running": {"BOOL": True}},
         )
 

@@ -91,12 +91,19 @@ def retire_candidate(
 
     Raises:
         NotFoundError: it is no candidate.
-        ConflictError: a policy names it, and nobody else would serve it.
+        ConflictError: a policy names it, and nobody else would serve it, or a release is bringing
+            it to its traffic.
     """
     left = [c for c in deployment.candidates if c.ref.version != version]
     if len(left) == len(deployment.candidates):
         known = ", ".join(c.ref.version for c in left) or "none"
         raise NotFoundError(f"{deployment.model} has no such candidate; candidates are {known}")
+    rollout = deployment.rollout
+    if rollout is not None and rollout.version == version:
+        raise ConflictError(
+            f"release {rollout.release} is bringing {version} of {deployment.model} to its "
+            f"traffic; stop that first with `servery release abort {deployment.model}`"
+        )
     after = msgspec.structs.replace(deployment, candidates=left)
     paths = named_versions(deployment.policies).get(version)
     if paths and version not in {served.ref.version for served in after.serving()}:

@@ -51,6 +51,11 @@ class DataSets(Protocol):
         ...
 
 
+def held_out_key(dataset: str, split: str) -> str:
+    """Where the rows lie that a training held out, by the digests of data set and split."""
+    return f"datasets/{dataset}/{split}/test.npz"
+
+
 def digest_columns(columns: Columns) -> str:
     """SHA-256 (hex) of names, types, values and nulls; the order of the columns does not count.
 

@@ -141,9 +141,9 @@ def crown(deployment: Deployment | None, served: Served, *, now: float, reason: 
 
     When the champion is that model already and only its server is another, the last good one
     stays: going back from a model to itself would be no way back. The record's own settings
-    (deadline, limits) are kept; the caller sets them from the spec. The policies are kept, and a
-    candidate that is crowned is none any more. A server that falls out of use is remembered as
-    retired.
+    (deadline, limits) are kept; the caller sets them from the spec. The policies are kept, a
+    candidate that is crowned is none any more, and a rollout has come to its end. A server that
+    falls out of use is remembered as retired.
 
     Raises:
         ConflictError: a policy names a version that nobody would serve any more.
@@ -157,6 +157,7 @@ def crown(deployment: Deployment | None, served: Served, *, now: float, reason: 
         champion=served,
         last_good=last_good,
         candidates=[c for c in deployment.candidates if c.ref.version != served.ref.version],
+        rollout=None,
     )
     return change(deployment, after, now=now, reason=reason)
 
@@ -200,7 +201,8 @@ def renew(
 def roll_back(deployment: Deployment, *, reason: str) -> Deployment:
     """Put the last good version back; the champion becomes the last good one.
 
-    The policies are kept: everybody whom they name is served as before.
+    The policies are kept: everybody whom they name is served as before. A rollout is over; its
+    version stays a candidate.
 
     Raises:
         ConflictError: there is no last good version.
@@ -214,6 +216,7 @@ def roll_back(deployment: Deployment, *, reason: str) -> Deployment:
         champion=champion,
         last_good=deployment.champion,
         candidates=[c for c in deployment.candidates if c.ref.version != champion.ref.version],
+        rollout=None,
         reason=reason,
     )
 

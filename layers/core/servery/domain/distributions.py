@@ -36,6 +36,16 @@ def t_quantile(probability: float, freedom: float) -> float:
     return (low + high) / 2
 
 
+def t_above(value: float, freedom: float) -> float:
+    """How often Student's t with so many degrees of freedom is above a value."""
+    if freedom > _NORMAL:
+        return NormalDist().cdf(-value)
+    square = value * value
+    whole = freedom + square
+    tail = _beta_share(freedom / whole, square / whole, freedom / 2, 0.5) / 2
+    return tail if value > 0 else 1 - tail
+
+
 def chi_square_above(value: float, freedom: float) -> float:
     """How often chi-square with so many degrees of freedom is above a value."""
     if value <= _TINY:

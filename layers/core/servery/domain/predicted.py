@@ -29,6 +29,20 @@ class Predicted:
         """How many rows there are."""
         return len(self.classes if self.classes is not None else self.numbers or ())
 
+    def score(self, row: int, label: Class) -> float | None:
+        """How right a row is: 1 for a hit and 0 for a miss, or the squared error.
+
+        None where the two do not go together.
+        """
+        if row >= self.rows:
+            return None
+        if self.classes is not None:
+            return float(self.classes[row] == label)
+        numbers = (self.numbers or [])[row]
+        if len(numbers) != 1 or isinstance(label, (str, bool)):
+            return None
+        return (numbers[0] - label) ** 2
+
 
 class _Row(msgspec.Struct, frozen=True):
     class_: Class | None = msgspec.field(name="class", default=None)

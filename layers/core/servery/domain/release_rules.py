@@ -86,8 +86,9 @@ class ReleaseRules(_Part, frozen=True, kw_only=True):
 
     Attributes:
         automatic: Whether a training that is registered is released by itself.
-        compare: Whether the gate compares it with the champion on the held-out rows of the new
-            training, and refuses one that is worse by more than `tolerance`.
+        compare: Whether the gate refuses one that is worse than the champion on the held-out
+            rows of the new training by more than `tolerance`. Left out, it refuses what nobody
+            asked for, and only tells a person who asks for a release by hand.
         tolerance: By how much its metric may be worse there, in the metric's own unit.
         shadow: The shadow stage; none where left out.
         canary: The steps, with shares that rise; none where left out: champion at once.
@@ -99,7 +100,7 @@ class ReleaseRules(_Part, frozen=True, kw_only=True):
     """
 
     automatic: bool = False
-    compare: bool = True
+    compare: bool | None = None
     tolerance: Annotated[float, Meta(ge=0)] = 0.0
     shadow: ShadowStage | None = None
     canary: Annotated[list[CanaryStep], Meta(max_length=10)] = []

@@ -42,7 +42,7 @@ def seen_at(record: ReleaseRecord, now: datetime) -> ReleaseRecord:
     """The record as a reader sees it: one that gave no sign of life for long has failed."""
     if record.state is not ReleaseState.RUNNING:
         return record
-    last = record.steps[-1].at if record.steps else record.started
+    last = max(record.alive, record.steps[-1].at if record.steps else record.started)
     if (now - datetime.fromisoformat(last)).total_seconds() < LEASE_SECONDS:
         return record
     after = f"after {record.steps[-1].name}" if record.steps else "before its first step"

@@ -1,27 +1,36 @@
-"""The event of a release, and what is logged and counted of it."""
+"""The events of releases, and what is logged and counted of them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-
-import msgspec
+from functools import partial
 
 from servery.domain.records import ReleaseRecord, ReleaseState
+from servery.edge.observed import observed as _observed
 from servery.edge.telemetry import emit, log_error, logger
 from servery.errors import RetryableError
+from servery.usecases.release.messages import Progress, StateEvent, Then
 
 SERVICE = "release"
 
-
-class ReleaseEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """Which release is to be carried out."""
-
-    model: str
-    release: str
+observed = partial(_observed, service=SERVICE, identity="release", dimensions=("model",))
 
 
-def carry_out(event: ReleaseEvent, run: Callable[[str, str], ReleaseRecord]) -> ReleaseRecord:
+def tell_ending(progress: Progress) -> Progress:
+    """Count how a release ended, where it did."""
+    if progress.then in {Then.ENDED, Then.FAULT}:
+        fault = progress.then is Then.FAULT
+        emit(
+            SERVICE,
+            {"ReleasesEnded": (1, "Count"), "ReleasesFailed": (int(fault), "Count")},
+            {"model": progress.model},
+            {"correlation_id": progress.release, "said": progress.said},
+        )
+    return progress
+
+
+def carry_out(event: StateEvent, run: Callable[[str, str], ReleaseRecord]) -> ReleaseRecord:
     """Run a release, and tell how it went: one line of metrics, one log entry."""
     started = time.perf_counter()
     dimensions = {"model": event.model}

@@ -45,6 +45,7 @@ from servery.ports.policies import (
 from servery.ports.prediction_log import LineLog, PredictionLog
 from servery.ports.queues import ReleaseQueue, TrainingQueue
 from servery.ports.registry import Deployments, Registry
+from servery.ports.releases import HeldOut, Judge, ReleaseExecutions, ReleaseSignals
 from servery.ports.search import FoldFitter, Halt, Judged, Sampler, SearchQueue, SearchStore
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "GraphStore",
     "Graphs",
     "Halt",
+    "HeldOut",
     "InferenceCodec",
     "Inflate",
     "Inquiry",
@@ -77,6 +79,7 @@ __all__ = [
     "JobEvents",
     "JobQueue",
     "JobStore",
+    "Judge",
     "Judged",
     "Keeper",
     "LastKnown",
@@ -92,7 +95,9 @@ __all__ = [
     "PredictionCache",
     "PredictionLog",
     "Registry",
+    "ReleaseExecutions",
     "ReleaseQueue",
+    "ReleaseSignals",
     "Reply",
     "RowGroups",
     "RowReader",

@@ -217,7 +217,7 @@ class ShadowCopy:
 
 
 class ShadowSender(Protocol):
-    """Hands copies on; asked where `policies.routing.shadow` is set and the request is drawn."""
+    """Hands copies on; asked where a version is compared and the request is drawn."""
 
     def send(self, copy: ShadowCopy) -> None:
         """Queue it in this process, to be sent after the response; never slows, never raises."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from servery.adapters.lambda_server_publisher import LambdaServerPublisher
     from servery.adapters.lean_dynamodb import LeanDynamoDb
     from servery.adapters.sigv4 import Credentials
-    from servery.ports import ObjectStore, Registry
+    from servery.ports import ObjectStore, Registry, ReleaseExecutions, ReleaseSignals
 
 MOST_CONNECTIONS = 32  # of threads that ask at the same time
 
@@ -70,6 +70,27 @@ def _registry(config: Config) -> Registry:
 
     client = boto3.client("dynamodb", config=config)
     return DynamoDbRegistry(client, setting("REGISTRY_TABLE"), SystemClock())
+
+
+@cache
+def release_signals() -> ReleaseSignals:
+    """What is said to releases under way."""
+    import boto3
+
+    from servery.adapters.dynamodb_release_signals import DynamoDbReleaseSignals
+
+    client = boto3.client("dynamodb", config=patience(connect_s=2, read_s=5, attempts=4))
+    return DynamoDbReleaseSignals(client, setting("REGISTRY_TABLE"), SystemClock())
+
+
+@cache
+def release_executions() -> ReleaseExecutions:
+    """The executions that carry releases out."""
+    import boto3
+
+    from servery.adapters.stepfunctions_releases import StepFunctionsReleaseExecutions
+
+    return StepFunctionsReleaseExecutions(boto3.client("stepfunctions"))
 
 
 def credentials() -> Credentials:

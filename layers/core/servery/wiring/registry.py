@@ -5,7 +5,14 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import model_servers, object_store, registry, server_publisher
+from servery.wiring.aws import (
+    model_servers,
+    object_store,
+    registry,
+    release_executions,
+    release_signals,
+    server_publisher,
+)
 from servery.wiring.settings import SystemClock, allowed_origins, optional_setting, setting
 
 if TYPE_CHECKING:
@@ -21,7 +28,9 @@ __all__ = [
     "object_store",
     "registry",
     "registry_reader",
+    "release_executions",
     "release_queue",
+    "release_signals",
     "version_reader",
 ]
 
@@ -52,12 +61,17 @@ def version_reader() -> VersionReader:
 
 @cache
 def release_queue() -> ReleaseQueue:
-    """What hands releases to the release function."""
+    """What hands releases to the state machine, candidates and rolls to the function."""
     import boto3
 
     from servery.adapters.lambda_release_queue import LambdaReleaseQueue
+    from servery.adapters.stepfunctions_releases import StepFunctionsReleaseQueue
 
-    return LambdaReleaseQueue(boto3.client("lambda"), setting("RELEASE_FUNCTION"))
+    return StepFunctionsReleaseQueue(
+        boto3.client("stepfunctions"),
+        setting("TRAINING_TO_SERVING_ARN"),
+        LambdaReleaseQueue(boto3.client("lambda"), setting("RELEASE_FUNCTION")),
+    )
 
 
 def entropy() -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from servery.domain.policies import Fallback, FallbackKind
-from servery.domain.routing import is_copied
 from servery.errors import RefusedError, TooLargeError
-from servery.ports import Clock, Deployments, ModelServers, ShadowCopy
+from servery.ports import Clock, Deployments, ModelServers
 from servery.usecases.gateway.about import metadata, ready
 from servery.usecases.gateway.answering import HIT, OK, Answering, inquiry_of
+from servery.usecases.gateway.copying import copy_on, shadows
 from servery.usecases.gateway.deciding import deciding
 from servery.usecases.gateway.fallbacks import SWITCHED_OFF, Fallbacks
 from servery.usecases.gateway.guarding import Guarded
@@ -88,7 +88,8 @@ class Gateway:
                 f"{deployment.model} is switched off at the moment", reason=SWITCHED_OFF
             )
             return self._fallbacks.answer(target, ask, routing.off, refused)
-        if policies.circuit is None and routing.shadow is None and routing.off.kind is not _LAST:
+        copied = shadows(deployment)
+        if policies.circuit is None and not copied and routing.off.kind is not _LAST:
             return self._answering.answer(target, ask)
         return self._watched(target, ask)
 
@@ -120,26 +121,6 @@ class Gateway:
             if said.cache != HIT and _LAST in {fallback.kind, off.kind}:
                 keep = need(self._guards.last_known, "last known answers").keep
                 keep(inquiry_of(target, asked), said.body)
-            self._copy(target, asked, said, (self._clock.now() - started).total_seconds() * 1000)
+            latency_ms = (self._clock.now() - started).total_seconds() * 1000
+            copy_on(target, asked, said, latency_ms, self._guards)
         return decide(said)
-
-    def _copy(self, target: Target, ask: Ask, said: Prediction, latency_ms: float) -> None:
-        """Hand a copy on where the shadow is to be asked too."""
-        shadow = target.deployment.policies.routing.shadow
-        if shadow is None or shadow.version == said.model_version:
-            return
-        if not is_copied(ask.request_id, shadow.share):
-            return
-        copy = ShadowCopy(
-            model=target.deployment.model,
-            revision=target.deployment.revision,
-            request_id=ask.request_id,
-            shadow=shadow.version,
-            version=said.model_version,
-            body=ask.body,
-            base64=ask.base64,
-            answer=said.body,
-            latency_ms=round(latency_ms, 3),
-            pair=ask.pair,
-        )
-        need(self._guards.shadow, "shadow").send(copy)

@@ -11,6 +11,7 @@ from servery.domain.deployment import Deployment, Served
 from servery.domain.manifest import ModelRef
 
 CHAMPION = "champion"
+CANARY = "canary"
 PINNED = "version"
 OFF = "off"
 
@@ -67,7 +68,7 @@ class Target(msgspec.Struct, frozen=True):
         deployment: The record that says so.
         served: The version and its server.
         route: What the answer says of who answered: `champion`; `version` where the caller or
-            a policy names one; `branch:NAME`; `variant:EXPERIMENT/NAME`; `fallback:KIND`.
+            a policy names one; `canary`; `branch:NAME`; `variant:EXPERIMENT/NAME`; `fallback:KIND`.
         exact: Whether the caller asked for this version, so that no other may stand in.
         branch: Name of the branch that the request takes; empty for none.
         experiment: Name of the experiment that it takes part in; empty for none.

@@ -1,4 +1,4 @@
-"""Which version a request goes to: named, by a branch, by an experiment, by the record."""
+"""Which version a request goes to: named, by a branch, an experiment, the record, a release."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from servery.domain.asked import Asked
 from servery.domain.deployment import Deployment, Served
+from servery.domain.rollout import RolloutStage, in_canary
 from servery.domain.routing import Circumstances, branch_of, digest_of, key_of, variant_of
 from servery.errors import NotFoundError
-from servery.usecases.gateway.messages import CHAMPION, PINNED, Ask, Target
+from servery.usecases.gateway.messages import CANARY, CHAMPION, PINNED, Ask, Target
 
 if TYPE_CHECKING:
     from servery.domain.asked import Scalar
@@ -22,6 +23,8 @@ def choose(
     deployment: Deployment, version: str | None, ask: Ask, clock: Clock, guards: Guards
 ) -> Target:
     """Who a request goes to.
+
+    What would be left to the champion is a release's to share out, and nothing else is.
 
     Features go to the predictor that was trained with who made them, whatever the policies say.
 
@@ -44,7 +47,7 @@ def choose(
             return target
     if routing.version:
         return Target(deployment, deployment.served(routing.version), PINNED)
-    return Target(deployment, deployment.champion, CHAMPION)
+    return _canary(deployment, ask) or Target(deployment, deployment.champion, CHAMPION)
 
 
 def locate(deployment: Deployment, version: str | None, pair: str) -> Target:
@@ -61,6 +64,16 @@ def locate(deployment: Deployment, version: str | None, pair: str) -> Target:
     if half is None or half.ref.pair == champion.ref.pair:
         return Target(deployment, champion, CHAMPION)
     return Target(deployment, half, PINNED, exact=True)
+
+
+def _canary(deployment: Deployment, ask: Ask) -> Target | None:
+    """The version that is being released, where the request is in its share."""
+    rollout = deployment.rollout
+    if rollout is None or rollout.stage is not RolloutStage.CANARY:
+        return None
+    if not in_canary(ask.request_id, rollout.share):
+        return None
+    return Target(deployment, deployment.served(rollout.version), CANARY)
 
 
 def _by_conditions(deployment: Deployment, ask: Ask, clock: Clock, guards: Guards) -> Target | None:

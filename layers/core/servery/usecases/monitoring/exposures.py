@@ -10,18 +10,17 @@ from hashlib import blake2b
 import msgspec
 
 from servery.domain.intervals import Sums
-from servery.domain.predicted import Class, Predicted, read_predicted
+from servery.domain.labels import Labels, read_labels
+from servery.domain.predicted import Predicted, read_predicted
+from servery.domain.sampling import in_sample
 from servery.errors import MalformedError
-from servery.usecases.monitoring.labelling import LabelLine
-from servery.usecases.monitoring.recording import in_sample
+
+__all__ = ["Exposure", "Found", "Labels", "Tally", "read_labels", "tally"]
 
 MOST_GROUPS = 1000
 """Groups that are drawn again at the most; keys beyond share one with others, by chance."""
 
 _OK, _REDIRECT, _SERVER_ERROR = 200, 300, 500
-
-Labels = Mapping[str, Mapping[int, Class]]
-"""By request and row."""
 
 
 class Exposure(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,18 +111,6 @@ class Found:
     twice: int
 
 
-def read_labels(lines: Iterable[LabelLine]) -> dict[str, dict[int, Class]]:
-    """Labels by request and row; of several for one row the last one that was told holds."""
-    found: dict[str, dict[int, Class]] = {}
-    told: dict[tuple[str, int], str] = {}
-    for line in lines:
-        place = (line.request_id, line.row)
-        if told.get(place, "") <= line.time:
-            told[place] = line.time
-            found.setdefault(line.request_id, {})[line.row] = line.label
-    return found
-
-
 def tally(
     lines: Iterable[Exposure], labels: Labels, *, experiment: str, sample: float, since: str
 ) -> Found:
@@ -197,24 +184,12 @@ def _score(
         variant, key, predicted = scored
         counted = tallies[variant]
         for row, label in labels[request_id].items():
-            value = _value(predicted, row, label)
+            value = predicted.score(row, label)
             if value is not None:
                 counted.numeric = predicted.numbers is not None
                 total, count = counted.scored.get(key, (0.0, 0.0))
                 counted.scored[key] = (total + value, count + 1)
     return sum(scored is None for scored in scores.values())
-
-
-def _value(predicted: Predicted, row: int, label: Class) -> float | None:
-    """1 for a hit and 0 for a miss, or the squared error; None where the two do not go together."""
-    if row >= predicted.rows:
-        return None
-    if predicted.classes is not None:
-        return float(predicted.classes[row] == label)
-    numbers = (predicted.numbers or [])[row]
-    if len(numbers) != 1 or isinstance(label, (str, bool)):
-        return None
-    return (numbers[0] - label) ** 2
 
 
 def _moved(tallies: Iterable[Tally]) -> int:

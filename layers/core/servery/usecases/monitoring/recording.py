@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Sequence
-from hashlib import blake2b
 
 import msgspec
 
+from servery.domain.sampling import in_sample
 from servery.ports import Clock, PredictionLog
 
 MOST_LINE_BYTES = 1_000_000  # Firehose takes 1,000 KiB a record, the newline included
@@ -29,7 +29,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         model: Name of the model, `unknown` where there is none of the name asked for.
         model_version: The version that answered.
         training: `trN` that it was released from.
-        route: How the request came to who answered: `champion`, `version`, `branch:NAME`,
+        route: How the request came to who answered: `champion`, `canary`, `version`, `branch:NAME`,
             `variant:EXPERIMENT/NAME`, `fallback:KIND`, ...
         branch: Name of the branch that it took; empty for none.
         experiment: Name of the experiment that it took part in; empty for none.
@@ -184,12 +184,6 @@ class Recorder:
             code=outcome.code,
         )
         return _bounded(entry)
-
-
-def in_sample(request_id: str, share: float) -> bool:
-    """Whether a request is in a sample of this share, 0 to 1; the same for the same id, always."""
-    drawn = int.from_bytes(blake2b(request_id.encode(), digest_size=7).digest())
-    return drawn < share * 2**56
 
 
 def _input(outcome: Outcome) -> msgspec.Raw | None:

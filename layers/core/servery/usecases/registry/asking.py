@@ -12,7 +12,7 @@ from msgspec import Meta
 from servery.domain.accountability import check_accountable
 from servery.domain.candidates import check_room, check_whole
 from servery.domain.manifest import MANIFEST, read_manifest
-from servery.domain.records import ReleaseKind, ReleaseRecord, ReleaseState
+from servery.domain.records import ReleaseKind, ReleaseOrigin, ReleaseRecord, ReleaseState
 from servery.domain.release_order import check_order, current
 from servery.domain.releases import LEASE_SECONDS, ended, release_id, release_lease
 from servery.domain.spec import Mode
@@ -81,6 +81,8 @@ def ask_release(
     queue: ReleaseQueue,
     clock: Clock,
     entropy: Callable[[], str],
+    origin: ReleaseOrigin = ReleaseOrigin.COMMAND,
+    because: str = "",
 ) -> ReleaseRecord:
     """Record a release and start it.
 
@@ -92,6 +94,8 @@ def ask_release(
         queue: Who carries it out.
         clock: The time.
         entropy: A few random characters, for the id.
+        origin: What it is started by.
+        because: Why, in a sentence; empty for one that a person asks for.
 
     Returns:
         The record of the running release.
@@ -120,6 +124,8 @@ def ask_release(
         model=model,
         kind=kind,
         state=ReleaseState.RUNNING,
+        origin=origin,
+        because=because,
         version=version,
         training=training,
         mode=request.mode or "",

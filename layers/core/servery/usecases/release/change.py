@@ -15,7 +15,7 @@ from servery.errors import ConflictError, ServeryError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from servery.usecases.release.journal import Journal, ReleasePorts
+    from servery.usecases.release.journal import Journal, RecordPorts, ReleasePorts
 
 
 TRIES = 5
@@ -26,7 +26,7 @@ def make_change(
     before: Deployment | None,
     make: Callable[[Deployment | None], Deployment],
     journal: Journal,
-    ports: ReleasePorts,
+    ports: RecordPorts,
 ) -> Deployment:
     """Write what `make` makes out of the record as it is now.
 
@@ -54,29 +54,62 @@ def make_change(
     raise AssertionError  # the last try has returned or raised
 
 
+def alter(
+    model: str, make: Callable[[Deployment | None], Deployment | None], ports: RecordPorts
+) -> Deployment | None:
+    """Write what `make` makes of the record, which may have been made already.
+
+    Args:
+        model: Name of the model.
+        make: The change; what it gives back as it was is not written.
+        ports: What the release works with.
+
+    Returns:
+        The deployment as it is now; None where there is none.
+
+    Raises:
+        ConflictError: others go on changing it, or `make` refuses the change.
+    """
+    for left in reversed(range(TRIES)):
+        before = current(model, ports.registry)
+        after = make(before)
+        if after is None or after is before:
+            return before
+        try:
+            return _write(after, ports)
+        except ConflictError:
+            if not left:
+                raise
+    raise AssertionError  # the last try has returned or raised
+
+
 def _served(deployment: Deployment | None) -> list[Served]:
     return [] if deployment is None else deployment.serving()
 
 
-def write_change(deployment: Deployment, journal: Journal, ports: ReleasePorts) -> Deployment:
+def write_change(deployment: Deployment, journal: Journal, ports: RecordPorts) -> Deployment:
     """Write the next revision, without the servers whose time is up.
 
     Raises:
         ConflictError: somebody else has changed the deployment.
         AllInOneError: a server would serve more than one model.
     """
-    check_one_model(deployment, ports.registry.deployments())
-    now = ports.clock.now()
-    deployment = forget(deployment, now=now.timestamp(), grace=GRACE_SECONDS)
-    deployment = msgspec.structs.replace(deployment, changed=now.isoformat())
     try:
-        ports.registry.put_deployment(deployment)
+        return _write(deployment, ports)
     except ConflictError:
         # A write whose answer got lost is ours all the same.
         stored = ports.registry.deployment(deployment.model)
         if stored.reason != journal.reason:
             raise
         return stored
+
+
+def _write(deployment: Deployment, ports: RecordPorts) -> Deployment:
+    check_one_model(deployment, ports.registry.deployments())
+    now = ports.clock.now()
+    deployment = forget(deployment, now=now.timestamp(), grace=GRACE_SECONDS)
+    deployment = msgspec.structs.replace(deployment, changed=now.isoformat())
+    ports.registry.put_deployment(deployment)
     return deployment
 
 

@@ -14,11 +14,11 @@ from servery.domain.release_order import current
 from servery.errors import ConflictError
 
 if TYPE_CHECKING:
-    from servery.usecases.release.journal import ReleasePorts
+    from servery.usecases.release.journal import RecordPorts
     from servery.usecases.release.target import Target
 
 
-def check_kept(before: Deployment | None, target: Target, ports: ReleasePorts) -> None:
+def check_kept(before: Deployment | None, target: Target, ports: RecordPorts) -> None:
     """Let a target become champion only where the policies of the deployment stay good.
 
     Raises:
@@ -39,7 +39,7 @@ def check_kept(before: Deployment | None, target: Target, ports: ReleasePorts) -
         )
 
 
-def _grounds(deployment: Deployment, target: Target, ports: ReleasePorts) -> Grounds:
+def _grounds(deployment: Deployment, target: Target, ports: RecordPorts) -> Grounds:
     def manifest(ref: ModelRef) -> Manifest:
         if ref == target.ref:
             return target.manifest

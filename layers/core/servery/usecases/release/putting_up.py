@@ -12,6 +12,7 @@ from servery.errors import ConflictError
 from servery.usecases.release.placement import place
 
 if TYPE_CHECKING:
+    from servery.domain.deployment import Server
     from servery.usecases.release.journal import Journal, ReleasePorts
     from servery.usecases.release.target import Target
 
@@ -48,6 +49,11 @@ def put_up(
     with suppress(ConflictError):  # registered by an earlier release or attempt
         ports.registry.add_version(target.production)
     journal.did("promote", f"{target.production.version} from {target.production.promoted_from}")
+    return served_on(server, target)
+
+
+def served_on(server: Server, target: Target) -> Served:
+    """A target as the deployment names it, once it has a server."""
     return Served(
         ref=target.ref,
         server=server,

@@ -1,4 +1,4 @@
-"""The release from its first step to its end, whatever happens on the way."""
+"""A release without stages, from its first step to its end, whatever happens on the way."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from servery.errors import (
     RetryableError,
     ServeryError,
 )
-from servery.usecases.release.crowning import release
 from servery.usecases.release.image import image_key
 from servery.usecases.release.journal import FIRST_STEP, Journal
 from servery.usecases.release.rolling import publish_ids, roll
@@ -28,14 +27,15 @@ if TYPE_CHECKING:
 ATTEMPTS = 3
 """Lambda makes an asynchronous call again twice."""
 _KINDS = {
-    ReleaseKind.RELEASE: release,
     ReleaseKind.CANDIDATE: stand,
     ReleaseKind.ROLL: roll,
 }
 
 
 def run_release(model: str, release_id: str, ports: ReleasePorts) -> ReleaseRecord:
-    """Carry out a recorded release; begun again after a crash, it takes up where it stopped.
+    """Carry out a recorded candidate or roll; begun again, it takes up where it stopped.
+
+    A release of kind release is the business of the state machine; see `states`.
 
     Every step can be done twice: what was published is found by the release's id, what was
     promoted by its training, and what was crowned by the deployment's reason. A release that

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from servery.errors import ConflictError, UnavailableError
 
 if TYPE_CHECKING:
-    from servery.usecases.release.journal import ReleasePorts
+    from servery.usecases.release.journal import RecordPorts
 
 WAIT_SECONDS = 90.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 
 
 @contextmanager
-def turn(lease: str, owner: str, ports: ReleasePorts, *, seconds: float) -> Iterator[None]:
+def turn(lease: str, owner: str, ports: RecordPorts, *, seconds: float) -> Iterator[None]:
     """Hold a lease, once others have let go of it.
 
     Args:

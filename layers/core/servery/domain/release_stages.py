@@ -1,0 +1,76 @@
+"""The stages that a release brings its version through before it becomes champion."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from servery.domain.release_rules import ReleaseRules
+from servery.domain.rollout import RolloutStage
+from servery.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from servery.domain.deployment import Deployment
+    from servery.domain.manifest import Manifest, ModelRef
+
+SHORTEST_LOOK, LONGEST_LOOK = 15, 600
+LOOKS = 20
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """One stage.
+
+    Attributes:
+        stage: shadow or canary.
+        share: Of the requests that are copied, or answered.
+        seconds: How long, before it is judged.
+    """
+
+    stage: RolloutStage
+    share: float
+    seconds: int
+
+
+def rules_of(manifest: Manifest) -> ReleaseRules:
+    """How the spec of a model says that it is released.
+
+    Raises:
+        ArtifactError: that cannot be read.
+    """
+    try:
+        return msgspec.convert(manifest.lineage.spec.get("release", {}), ReleaseRules)
+    except msgspec.ValidationError as error:
+        raise ArtifactError(f"the spec in the manifest cannot be read: {error}") from error
+
+
+def planned(rules: ReleaseRules) -> list[Stage]:
+    """The stages that the rules ask for, in their order: the shadow, then the canary's steps."""
+    stages = []
+    if rules.shadow is not None:
+        shadow = rules.shadow
+        stages.append(Stage(stage=RolloutStage.SHADOW, share=shadow.share, seconds=shadow.seconds))
+    steps = (
+        Stage(stage=RolloutStage.CANARY, share=step.share, seconds=step.seconds)
+        for step in rules.canary
+    )
+    return [*stages, *steps]
+
+
+def unstaged(ref: ModelRef, deployment: Deployment | None) -> str:
+    """Why a version can have no stages, whatever its rules ask for; empty where it can."""
+    if ref.part is not None:
+        return f"it is the {ref.part} of a pair, and halves are released together"
+    if deployment is None:
+        return "there is no champion yet that it could be compared with"
+    if deployment.champion.ref.digest == ref.digest:
+        return "the champion is the same model"
+    return ""
+
+
+def next_look(stage: Stage, elapsed: float) -> int:
+    """Seconds until a stage is looked at again; each look is a sign of life."""
+    pause = min(max(stage.seconds // LOOKS, SHORTEST_LOOK), LONGEST_LOOK)
+    left = ceil(stage.seconds - elapsed)
+    return min(pause, left) if left > 0 else pause

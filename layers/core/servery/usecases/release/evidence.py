@@ -1,0 +1,197 @@
+"""What the lake says of a version and of the champion in a while: evidence, bounded in its cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from servery.domain.comparisons import PREFIX as COMPARISONS
+from servery.domain.comparisons import Comparison
+from servery.domain.evidence import Evidence
+from servery.domain.labels import Labels
+from servery.domain.predicted import Predicted, read_predicted
+from servery.domain.rollout import RolloutStage, in_canary
+from servery.domain.sampling import in_sample
+from servery.errors import MalformedError
+from servery.usecases.release.lake_window import Window, labels_of, lines_of
+
+if TYPE_CHECKING:
+    from servery.domain.deployment import Deployment
+    from servery.domain.rollout import Rollout
+    from servery.ports.warming import LakeLog
+
+_PREDICTIONS = "predictions"
+_OK, _REDIRECT, _CALLER_ERROR, _TOO_MANY = 200, 300, 400, 429
+_CANARY, _CHAMPION = "canary", "champion"
+_THROTTLED = "ThrottledError"
+
+
+class _Line(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a line of the prediction log a judgement goes by."""
+
+    request_id: str
+    time: str
+    model: str = ""
+    model_version: str = ""
+    route: str = ""
+    branch: str = ""
+    experiment: str = ""
+    fallback: str = ""
+    cache: str = "off"
+    status: int
+    latency_ms: float
+    model_ms: float = 0.0
+    degraded: bool = False
+    output: msgspec.Raw = msgspec.Raw(b"null")
+
+    @property
+    def own(self) -> bool:
+        """Whether the version itself has answered."""
+        return _OK <= self.status < _REDIRECT and not self.fallback and not self.degraded
+
+    @property
+    def failed(self) -> bool:
+        """Whether it had no answer: it refused, it failed, or something stood in for it.
+
+        What is wrong with a request is wrong with as many of either side.
+        """
+        return self.status >= _CALLER_ERROR or bool(self.fallback)
+
+
+@dataclass
+class Sides:
+    """Both sides of a judgement.
+
+    Attributes:
+        candidate: The version.
+        champion: Who answers now.
+    """
+
+    candidate: Evidence = field(default_factory=Evidence)
+    champion: Evidence = field(default_factory=Evidence)
+
+
+def gather(deployment: Deployment, rollout: Rollout, lake: LakeLog, window: Window) -> Sides:
+    """Evidence on the version of a rollout, and on the champion in the same time.
+
+    Lines count that are of the champion's own traffic, shared out or copied: what a caller, a
+    branch or an experiment sends to either is other traffic.
+    """
+    model = deployment.model
+    gathering = _Gathering(deployment, rollout, labels_of(model, lake, window), window.most)
+    gathering.answers(lines_of(_PREDICTIONS, model, lake, window, _Line))
+    if rollout.stage is RolloutStage.SHADOW:
+        gathering.comparisons(lines_of(COMPARISONS, model, lake, window, Comparison))
+    return gathering.sides
+
+
+class _Gathering:
+    """Counts lines as they come."""
+
+    def __init__(self, deployment: Deployment, rollout: Rollout, labels: Labels, most: int) -> None:
+        self.sides = Sides()
+        self._deployment = deployment
+        self._rollout = rollout
+        self._labels = labels
+        self._most = most
+        self._champion = deployment.champion.ref.version
+        self._seen: set[tuple[str, str]] = set()
+        self._answered: dict[str, list[list[float]]] = {}  # numbers, for what a shadow adds
+
+    def answers(self, lines: Iterable[_Line]) -> None:
+        """Count requests that were answered, or were to be."""
+        for line in lines:
+            if (line.request_id, line.time) in self._seen:
+                continue
+            if not in_sample(line.request_id, self._deployment.log_sample):
+                continue  # failures are logged outside the sample too
+            side = self._side(line)
+            if side is None or side.requests >= self._most:
+                continue
+            self._seen.add((line.request_id, line.time))
+            self._count(side, line)
+
+    def comparisons(self, lines: Iterable[Comparison]) -> None:
+        """Count what a shadow said to copies."""
+        side = self.sides.candidate
+        for line in lines:
+            if (line.id, "") in self._seen or side.requests >= self._most:
+                continue
+            if line.shadow != self._rollout.version or line.version != self._champion:
+                continue
+            if line.error == _THROTTLED:
+                continue  # the platform's, not the version's
+            self._seen.add((line.id, ""))
+            self._compare(side, line)
+
+    def _side(self, line: _Line) -> Evidence | None:
+        """Whose request it was; None for one that says nothing of either."""
+        if line.branch or line.experiment or line.status == _TOO_MANY:
+            return None
+        if line.route == _CANARY:
+            fits = not line.own or line.model_version == self._rollout.version
+            return self.sides.candidate if fits else None
+        if line.route == _CHAMPION:
+            fits = not line.own or line.model_version == self._champion
+            return self.sides.champion if fits else None
+        if not line.fallback:
+            return None
+        canary = self._rollout.stage is RolloutStage.CANARY
+        own = canary and in_canary(line.request_id, self._rollout.share)
+        return self.sides.candidate if own else self.sides.champion
+
+    def _count(self, side: Evidence, line: _Line) -> None:
+        side.requests += 1
+        side.failed += line.failed
+        if not line.own:
+            return
+        if line.cache in {"off", "miss"}:
+            side.timed(line.latency_ms, line.model_ms)
+        predicted = _predicted(line)
+        if predicted is None:
+            return
+        side.says(predicted)
+        side.scored(predicted, self._labels.get(line.request_id, {}))
+        if predicted.numbers is not None and self._rollout.stage is RolloutStage.SHADOW:
+            self._answered[line.request_id] = predicted.numbers
+
+    def _compare(self, side: Evidence, line: Comparison) -> None:
+        side.requests += 1
+        side.failed += bool(line.error)
+        if line.error:
+            return
+        side.timed(line.shadow_latency_ms, line.shadow_model_ms)
+        predicted = self._shadowed(line)
+        if predicted is None:
+            return
+        side.says(predicted)
+        side.scored(predicted, self._labels.get(line.request_id, {}))
+        if predicted.classes is not None:
+            side.compared += line.rows
+            side.agreed += line.agreed
+
+    def _shadowed(self, line: Comparison) -> Predicted | None:
+        """What the shadow predicted; of numbers the lake has how far they are from the answer."""
+        if line.classes is not None:
+            return Predicted(classes=[shadow for _, shadow in line.classes])
+        answered = self._answered.get(line.request_id)
+        if line.differences is None or answered is None or len(answered) != len(line.differences):
+            return None
+        if any(len(numbers) != 1 for numbers in answered):
+            return None
+        added = zip(answered, line.differences, strict=True)
+        return Predicted(numbers=[[numbers[0] + difference] for numbers, difference in added])
+
+
+def _predicted(line: _Line) -> Predicted | None:
+    """What an answer predicted; None where the log has left that out, or it tells nothing."""
+    document = bytes(line.output)
+    if document in {b"", b"null"}:
+        return None
+    try:
+        return read_predicted(document)
+    except MalformedError:
+        return None

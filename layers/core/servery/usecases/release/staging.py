@@ -1,0 +1,136 @@
+"""The stages of a rollout: each is begun, looked at, and in the end judged."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from servery.domain.judging import Judgement, Verdict
+from servery.domain.release_evidence import StageJudgement
+from servery.domain.release_stages import Stage, next_look, planned, rules_of
+from servery.domain.rollout import Rollout
+from servery.domain.rollouts import with_rollout
+from servery.errors import ConflictError
+from servery.usecases.release.beginning import going, opened
+from servery.usecases.release.change import alter
+from servery.usecases.release.messages import Progress, Then
+from servery.usecases.release.target import find_target
+
+if TYPE_CHECKING:
+    from servery.domain.deployment import Deployment
+    from servery.domain.release_rules import ReleaseRules
+    from servery.ports import Judge
+    from servery.usecases.release.journal import Journal, RecordPorts
+    from servery.usecases.release.messages import StateEvent
+
+
+def start_stage(event: StateEvent, ports: RecordPorts) -> Progress:
+    """Give the version the share of the next stage; crown it where there is none left.
+
+    Begun twice, a stage keeps the time at which it was begun first.
+
+    Raises:
+        ConflictError: the release is to stop, or who answers has changed meanwhile.
+    """
+    journal = opened(event, ports)
+    stages = planned(_rules(journal, ports))
+    if journal.record.passed >= len(stages):
+        return going(event, Then.CROWN)
+    stage = stages[journal.record.passed]
+
+    def grown(now: Deployment | None) -> Deployment | None:
+        rollout = _own(now, journal)
+        if (rollout.stage, rollout.share) == (stage.stage, stage.share):
+            return now
+        time = ports.clock.now()
+        new = Rollout(
+            release=rollout.release,
+            version=rollout.version,
+            stage=stage.stage,
+            share=stage.share,
+            since=time.isoformat(),
+        )
+        reason = f"{journal.reason}: {stage.stage} {stage.share:g}"
+        return now and with_rollout(now, new, now=time.timestamp(), reason=reason)
+
+    since = _own(alter(event.model, grown, ports), journal).since
+    said = f"{stage.share:g} of the requests for {stage.seconds} s"
+    if not any((s.name, s.detail) == (stage.stage, said) for s in journal.record.steps):
+        journal.did(str(stage.stage), said)
+    elapsed = (ports.clock.now() - datetime.fromisoformat(since)).total_seconds()
+    return going(event, Then.WAIT, next_look(stage, elapsed))
+
+
+def judge_stage(event: StateEvent, ports: RecordPorts, judge: Judge) -> Progress:
+    """Judge a stage: while it goes on for what is beyond doubt, in full once its time is over.
+
+    Where there is too little evidence it goes on, as long as the patience of its rules lasts.
+
+    Raises:
+        ConflictError: the release is to stop, or who answers has changed meanwhile.
+    """
+    journal = opened(event, ports)
+    rules = _rules(journal, ports)
+    stages = planned(rules)
+    if journal.record.passed >= len(stages):
+        return going(event, Then.CROWN)
+    stage = stages[journal.record.passed]
+    deployment = ports.registry.deployment(event.model)
+    since = datetime.fromisoformat(_own(deployment, journal).since)
+    now = ports.clock.now()
+    elapsed = (now - since).total_seconds()
+    final = elapsed >= stage.seconds
+    judgement = judge(deployment, rules.judging, since=since, until=now, final=final)
+    if judgement.verdict is not Verdict.FAIL and not final:
+        return _goes_on(event, stage, elapsed, journal)
+    if judgement.verdict is Verdict.UNKNOWN and elapsed < stage.seconds + rules.judging.patience_s:
+        return _goes_on(event, stage, elapsed, journal)
+    return going(event, _judged(stage, judgement, journal, ports, left=len(stages)))
+
+
+def _goes_on(event: StateEvent, stage: Stage, elapsed: float, journal: Journal) -> Progress:
+    journal.lives()
+    return going(event, Then.WAIT, next_look(stage, elapsed))
+
+
+def _judged(
+    stage: Stage, judgement: Judgement, journal: Journal, ports: RecordPorts, *, left: int
+) -> Then:
+    """Write the judgement down; where it leads."""
+    record = journal.record
+    passed = record.passed + (judgement.verdict is Verdict.PASS)
+    kept = StageJudgement(
+        stage=stage.stage,
+        share=stage.share,
+        at=ports.clock.now().isoformat(),
+        judgement=judgement,
+    )
+    journal.did(
+        "judge",
+        f"{stage.stage} {stage.share:g}: {judgement.verdict}; {judgement.said}",
+        judgements=[*record.judgements, kept],
+        passed=passed,
+    )
+    if passed == record.passed:
+        return Then.ROLL_BACK
+    return Then.STAGE if passed < left else Then.CROWN
+
+
+def _rules(journal: Journal, ports: RecordPorts) -> ReleaseRules:
+    target = find_target(
+        journal.record,
+        registry=ports.registry,
+        objects=ports.objects,
+        created=ports.clock.now().isoformat(),
+    )
+    return rules_of(target.manifest)
+
+
+def _own(deployment: Deployment | None, journal: Journal) -> Rollout:
+    """The rollout of this very release, beside the champion that it was compared with."""
+    rollout = None if deployment is None else deployment.rollout
+    if deployment is None or rollout is None or rollout.release != journal.record.id:
+        raise ConflictError("somebody else has taken its version out of the traffic")
+    if deployment.champion.ref.version != journal.record.against:
+        raise ConflictError(f"who is served of {deployment.model} has changed meanwhile")
+    return rollout
