@@ -75,7 +75,8 @@ def report(lake: Lake, asked: Question, days: Sequence[str]) -> ExperimentReport
     from servery.usecases.monitoring import UNKNOWN  # noqa: PLC0415 - only where needed
     from servery.usecases.monitoring.experiment_report import experiment_report  # noqa: PLC0415
     from servery.usecases.monitoring.exposures import Exposure, read_labels  # noqa: PLC0415
-    from servery.usecases.monitoring.labelling import PREFIX, LabelLine  # noqa: PLC0415
+    from servery.domain.lake import LABELS  # noqa: PLC0415
+    from servery.usecases.monitoring.labelling import LabelLine  # noqa: PLC0415
 
     told = (
         line

@@ -77,9 +77,14 @@ class TestSize:
         entry = record(body=json.dumps("x" * MOST_LINE_BYTES), answer='{"a":1}')[0]
         assert (entry["input"], entry["output"], entry["truncated"]) == (None, {"a": 1}, True)
 
-    def test_output_is_left_out_too_when_that_is_not_enough(self):
+    def test_output_is_left_out_when_no_line_has_room_for_it(self):
         long = json.dumps("x" * MOST_LINE_BYTES)
         entry = record(body="{}", answer=long)[0]
+        assert (entry["input"], entry["output"], entry["truncated"]) == ({}, None, True)
+
+    def test_output_is_left_out_too_when_that_of_the_input_is_not_enough(self):
+        nearly = json.dumps("x" * (MOST_LINE_BYTES - 10))
+        entry = record(body=nearly, answer=nearly)[0]
         assert (entry["input"], entry["output"], entry["truncated"]) == (None, None, True)
 
     def test_all_is_kept_when_it_fits(self):

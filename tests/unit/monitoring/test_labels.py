@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from fakes.clock import SetClock
+from servery.adapters.firehose_batches import MOST_BATCH_BYTES
 from servery.adapters.firehose_lines import FirehoseLines
-from servery.adapters.firehose_prediction_log import MOST_BATCH_BYTES
 from servery.edge.api import Api
 from servery.edge.cors import Cors
 from servery.edge.labels import LabelsApi

@@ -52,6 +52,7 @@ def put_up(
         ref=target.ref,
         server=server,
         unlogged=target.unlogged,
+        personal=target.personal,
         partner=target.partner,
         figures=target.manifest.figures.get(target.ref.runtime),
     )
