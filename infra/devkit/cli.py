@@ -17,6 +17,7 @@ from devkit.commands import (
     monitoring,
     predict,
     search,
+    sql,
     versions,
 )
 
@@ -32,6 +33,7 @@ for group in (
     lifecycle,
     models,
     search,
+    sql,
     versions,
     deployment,
     predict,

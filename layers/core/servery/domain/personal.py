@@ -151,6 +151,8 @@ def _tensors(
 ) -> list[dict[str, Any]] | None:
     """Tensors by input, or the packed one; None where a field that is looked for is in neither."""
     names = [tensor.get("name") for tensor in tensors]
+    if not all(isinstance(name, str) for name in names):
+        return None
     if names == [PACKED] and PACKED not in personal.inputs:
         packed = _unpacked(tensors[0], personal, hashed)
         return None if packed is None else [packed]
@@ -163,7 +165,9 @@ def _tensors(
 def _unpacked(tensor: dict[str, Any], personal: Personal, hashed: Hash) -> dict[str, Any] | None:
     """A packed tensor as one of one flat list; null where a value is left out."""
     width = len(personal.inputs)
-    if not personal.fields.keys() <= set(personal.inputs) or not isinstance(tensor["data"], list):
+    if not personal.fields.keys() <= set(personal.inputs) or not isinstance(
+        tensor.get("data"), list
+    ):
         return None
     values = _flat(tensor["data"])
     if not width or len(values) % width:

@@ -12,6 +12,7 @@ from servery.ports.graphs import (
     PartTopic,
 )
 from servery.ports.jobs import Caller, DeadJobs, Documents, JobEvents, JobQueue, JobStore
+from servery.ports.lake import LakeFiles
 from servery.ports.limits import Keeper, PlaceTable, TokenTable
 from servery.ports.model import (
     ArtifactSource,
@@ -79,6 +80,7 @@ __all__ = [
     "JobStore",
     "Judged",
     "Keeper",
+    "LakeFiles",
     "LastKnown",
     "LineLog",
     "LoadedModel",

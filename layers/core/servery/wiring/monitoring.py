@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from servery.adapters.sqs_shadow_queue import SqsShadowQueue
     from servery.edge.after_response import AfterResponse
     from servery.edge.shadows import ShadowComparer
-    from servery.ports import Clock, Documents, LineLog
+    from servery.ports import Clock, Documents, LakeFiles, LineLog
     from servery.usecases.monitoring import Recorder
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "clock",
     "event_log",
     "label_log",
+    "lake_files",
     "prediction_log",
     "prediction_recorder",
     "send_shadows",
@@ -184,6 +185,17 @@ def _lines(stream: str) -> LineLog:
 
     client = boto3.client("firehose", config=patience(connect_s=1, read_s=5, attempts=2))
     return FirehoseLines(client, setting(stream))
+
+
+@cache
+def lake_files() -> LakeFiles:
+    """The lake as whoever tidies it sees it."""
+    import boto3
+
+    from servery.adapters.s3_lake_files import AHEAD, S3LakeFiles
+
+    config = patience(connect_s=1, read_s=20, attempts=4, connections=AHEAD)
+    return S3LakeFiles(boto3.client("s3", config=config), setting("LAKE_BUCKET"))
 
 
 @cache

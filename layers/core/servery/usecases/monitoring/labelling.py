@@ -156,7 +156,8 @@ def _check(request: LabelsRequest) -> None:
             (Violation("labels", "has nothing, and neither has events"),),
         )
     values: list[tuple[str, object]] = [
-        (f"labels[{n}].label", label.label) for n, label in enumerate(request.labels)]
+        (f"labels[{n}].label", label.label) for n, label in enumerate(request.labels)
+    ]
     values += [(f"events[{n}].value", event.value) for n, event in enumerate(request.events)]
     endless = [
         Violation(place, "is not finite")
