@@ -169,13 +169,13 @@ def clock() -> Clock:
 @cache
 def label_log() -> LineLog:
     """The stream of labels."""
-    return _lines("LABEL_STREAM")
+    return _lines(setting("LABEL_STREAM"))
 
 
 @cache
 def event_log() -> LineLog:
     """The stream of client events."""
-    return _lines("EVENT_STREAM")
+    return _lines(setting("EVENT_STREAM"))
 
 
 def _lines(stream: str) -> LineLog:
@@ -184,7 +184,7 @@ def _lines(stream: str) -> LineLog:
     from servery.adapters.firehose_lines import FirehoseLines
 
     client = boto3.client("firehose", config=patience(connect_s=1, read_s=5, attempts=2))
-    return FirehoseLines(client, setting(stream))
+    return FirehoseLines(client, stream)
 
 
 @cache
