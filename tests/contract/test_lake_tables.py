@@ -51,3 +51,20 @@ def test_document_has_the_columns(table):
 
 def test_no_column_is_newer_than_the_lines():
     assert max(column.since for column in COLUMNS[PREDICTIONS]) == SCHEMA
+
+
+def test_there_is_an_alarm_for_lost_lines_when_a_function_writes_the_log():
+    resources = template()["Resources"].values()
+    settings = [
+        r["Properties"].get("Environment", {}).get("Variables", {})
+        for r in resources
+        if r["Type"] == "AWS::Serverless::Function"
+    ]
+    writers = {s["POWERTOOLS_SERVICE_NAME"] for s in settings if "PREDICTION_LOG_STREAM" in s}
+    alarms = [r["Properties"] for r in resources if r["Type"] == "AWS::CloudWatch::Alarm"]
+    rung = {
+        alarm["Dimensions"][0]["Value"]
+        for alarm in alarms
+        if alarm.get("MetricName") == "PredictionLogLost"
+    }
+    assert writers == rung
