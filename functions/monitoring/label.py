@@ -1,4 +1,4 @@
-"""Takes labels: what was true of rows that were predicted."""
+"""Takes labels and client events: what was true of predictions, and what came of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from servery.wiring import monitoring as wiring
 
 @cache
 def _api() -> Api:
-    labels = LabelsApi(wiring.label_log(), wiring.clock())
+    labels = LabelsApi(wiring.label_log(), wiring.event_log(), wiring.clock())
     cors = Cors(wiring.allowed_origins())
     return Api(SERVICE, labels.calls(), cors=cors, telemetry=Telemetry(SERVICE))
 

@@ -18,6 +18,7 @@ from devkit.commands import (
     predict,
     releases,
     search,
+    sql,
     versions,
 )
 
@@ -34,6 +35,7 @@ for group in (
     releases,
     models,
     search,
+    sql,
     versions,
     deployment,
     predict,

@@ -72,18 +72,19 @@ def question(api: Api, model: str, name: str | None) -> Question:
 
 def report(lake: Lake, asked: Question, days: Sequence[str]) -> ExperimentReport:
     """What the lake has on an experiment."""
-    from servery.usecases.monitoring import UNKNOWN  # noqa: PLC0415 - only where needed
+    from servery.domain.lake import LABELS, PREDICTIONS  # noqa: PLC0415 - only where needed
+    from servery.usecases.monitoring import UNKNOWN  # noqa: PLC0415
     from servery.usecases.monitoring.experiment_report import experiment_report  # noqa: PLC0415
     from servery.usecases.monitoring.exposures import Exposure, read_labels  # noqa: PLC0415
-    from servery.usecases.monitoring.labelling import PREFIX, LabelLine  # noqa: PLC0415
+    from servery.usecases.monitoring.labelling import LabelLine  # noqa: PLC0415
 
     told = (
         line
         for model in (asked.model, UNKNOWN)
-        for line in lake.read(PREFIX, model, days, LabelLine)
+        for line in lake.read(LABELS, model, days, LabelLine)
     )
     labels = read_labels(told)
-    return experiment_report(asked, lake.read("predictions", asked.model, days, Exposure), labels)
+    return experiment_report(asked, lake.read(PREDICTIONS, asked.model, days, Exposure), labels)
 
 
 def show(screen: Screen, found: ExperimentReport) -> None:

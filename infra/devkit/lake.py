@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from devkit.deployments import Deployed
 
-_LITERAL = "model=!{"
+LITERAL = "model=!{"
 """How the prefix begins where the cloud's Firehose takes it as it is written."""
 
 
@@ -58,19 +58,19 @@ class Lake:
         for prefix in (f"{table}/model={model}/day={day}/" for day in days):
             for line in self._lines(prefix):
                 yield decode(line)
-        for line in self._lines(f"{table}/{_LITERAL}"):
+        for line in self._lines(f"{table}/{LITERAL}"):
             read = decode(line)
             if read.model == model and read.day in wanted:
                 yield read
 
     def _lines(self, prefix: str) -> Iterator[bytes]:
-        pages = self.client.get_paginator("list_objects_v2")
-        for page in pages.paginate(Bucket=self.bucket, Prefix=prefix):
-            for entry in page.get("Contents", []):
-                body = self.client.get_object(Bucket=self.bucket, Key=entry["Key"])["Body"]
-                for line in body.iter_lines(chunk_size=256 * 1024):
-                    if line.strip():
-                        yield line
+        from servery.adapters.lake_objects import LakeObjects  # noqa: PLC0415 - only where needed
+
+        objects = LakeObjects(self.client, self.bucket)
+        for key in reversed(objects.newest(prefix)):
+            for line in objects.lines(key):
+                if line.strip():
+                    yield line
 
 
 def of(deployed: Deployed) -> Lake:

@@ -129,7 +129,9 @@ def test_function_has_a_role_and_a_log_of_its_own_when_deployed(function):
 
     assert function.properties["Role"] == {"Fn::GetAtt": f"{function.logical_id}Role.Arn"}
     assert "Policies" not in function.properties
-    assert role["ManagedPolicyArns"] == [{"Ref": "TracingPolicy"}]
+    logs = "PREDICTION_LOG_KEY" in function.properties["Environment"]["Variables"]
+    shared = ["TracingPolicy", *(["PredictionLogKeyPolicy"] if logs else [])]
+    assert role["ManagedPolicyArns"] == [{"Ref": name} for name in shared]
     log = RESOURCES[f"{function.logical_id}Log"]["Properties"]
     assert function.properties["LoggingConfig"] == {
         "LogGroup": {"Ref": f"{function.logical_id}Log"}

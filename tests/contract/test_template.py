@@ -13,6 +13,8 @@ from servery.domain.graph_jobs import SLOTS, PartState
 from servery.edge.routes import ROUTES
 
 PARAMETERS = {
+    "Sql",
+    "SqlScanLimit",
     "LambdaRuntime",
     "Architecture",
     "AllowedOrigins",
@@ -39,6 +41,8 @@ PARAMETERS = {
     "OwnClasses",
 }
 OUTPUTS = {
+    "SqlDatabaseName",
+    "SqlWorkGroupName",
     "ApiUrl",
     "WebUrl",
     "ApiKeyId",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -13,8 +14,8 @@ class MemoryPredictionLog:
     def __init__(self) -> None:
         self.lines: list[bytes] = []
 
-    def record(self, line: bytes) -> None:
-        self.lines.append(line)
+    def record(self, line: Callable[[], bytes], size: int) -> None:
+        self.lines.append(line())
 
     @property
     def entries(self) -> list[dict[str, Any]]:

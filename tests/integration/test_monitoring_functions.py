@@ -56,20 +56,22 @@ def cloud(monkeypatch, servers):
         create_table(dynamodb, "RegistryTable", "registry")
         boto3.client("s3").create_bucket(Bucket="lake")
         role = boto3.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")
-        boto3.client("firehose").create_delivery_stream(
-            DeliveryStreamName="labels",
-            ExtendedS3DestinationConfiguration={
-                "RoleARN": role["Role"]["Arn"],
-                "BucketARN": "arn:aws:s3:::lake",
-                "Prefix": "labels/",
-            },
-        )
+        for stream in ("labels", "events"):
+            boto3.client("firehose").create_delivery_stream(
+                DeliveryStreamName=stream,
+                ExtendedS3DestinationConfiguration={
+                    "RoleARN": role["Role"]["Arn"],
+                    "BucketARN": "arn:aws:s3:::lake",
+                    "Prefix": f"{stream}/",
+                },
+            )
         url = boto3.client("sqs").create_queue(QueueName="shadows")["QueueUrl"]
         settings = {
             "POWERTOOLS_SERVICE_NAME": "monitoring",
             "REGISTRY_TABLE": "registry",
             "LAKE_BUCKET": "lake",
             "LABEL_STREAM": "labels",
+            "EVENT_STREAM": "events",
             "SHADOW_QUEUE_URL": url,
         }
         for name, value in settings.items():

@@ -198,7 +198,9 @@ class TestLog:
         assert entry["input"] == json.loads(BODY)
         assert entry["output"] == {"predictions": [{"class": "setosa"}]}
         expected = {
-            "schema": 1,
+            "schema": 2,
+            "hashed": [],
+            "omitted": [],
             "request_id": "r-1",
             "time": "2026-03-01T12:00:00.000Z",
             "day": "2026-03-01",

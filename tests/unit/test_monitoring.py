@@ -10,13 +10,16 @@ from fakes.clock import SetClock
 from fakes.prediction_log import MemoryPredictionLog
 from hypothesis import given
 from hypothesis import strategies as st
+from servery.adapters.log_key import LogKey
+from servery.domain.personal import Personal, Treatment, key_hash
+from servery.errors import UnavailableError
 from servery.usecases.monitoring import MOST_LINE_BYTES, Outcome, Recorder, in_sample
 
 
-def record(**changes) -> list[dict]:
+def record(key=None, **changes) -> list[dict]:
     values = {"request_id": "r", "model": "iris", "sample": 1.0, "status": 200, "latency_ms": 1.0}
     log = MemoryPredictionLog()
-    Recorder(log, SetClock()).record(Outcome(**(values | changes)))
+    Recorder(log, SetClock(), key).record(Outcome(**(values | changes)))
     assert all(len(line) + 1 <= MOST_LINE_BYTES for line in log.lines)
     assert not any(b"\n" in line for line in log.lines)
     return log.entries
@@ -72,14 +75,85 @@ class TestInput:
         assert entry["malformed"] is (status == 400)
 
 
+class TestPersonal:
+    ABOUT = Personal(fields={"sex": Treatment.OMIT, "zip": Treatment.HASH}, inputs=["sex", "zip"])
+    BODY = '{"records": [{"sex": 1, "zip": "8001", "age": 30}]}'
+
+    def record(self, key, **changes):
+        values = {"body": self.BODY, "unlogged": ["input"], "personal": self.ABOUT, **changes}
+        return record(key=key, **values)[0]
+
+    @pytest.mark.parametrize("base64_too", [False, True])
+    def test_the_rest_is_kept_when_fields_are_personal(self, base64_too):
+        body = base64.b64encode(self.BODY.encode()).decode() if base64_too else self.BODY
+        entry = self.record(lambda: b"k", body=body, base64=base64_too)
+        assert entry["input"] == {
+            "records": [{"age": 30, "zip": key_hash(b"k")("zip", "8001")}],
+        }
+        assert (entry["hashed"], entry["omitted"]) == (["input.zip"], ["input.sex"])
+
+    def test_fields_are_left_out_when_there_is_no_key(self):
+        def fail():
+            raise UnavailableError("no key")
+
+        for key in (None, fail):
+            entry = self.record(key)
+            assert entry["input"] == {"records": [{"age": 30}]}
+            assert (entry["hashed"], entry["omitted"]) == ([], ["input.sex", "input.zip"])
+
+    def test_all_of_it_is_left_out_when_nobody_says_which_fields(self):
+        entry = self.record(None, personal=None)
+        assert (entry["input"], entry["omitted"]) == (None, ["input"])
+
+    def test_what_was_predicted_is_hashed_when_the_target_is_personal(self):
+        answer = '{"predictions":[{"class":"a","probabilities":{"a":1}}]}'
+        entry = self.record(
+            lambda: b"k",
+            unlogged=["output"],
+            personal=Personal(target=Treatment.HASH),
+            answer=answer,
+        )
+        assert entry["output"] == {"predictions": [{"class": key_hash(b"k")("class", "a")}]}
+        assert (entry["input"]["records"][0]["sex"], entry["hashed"]) == (1, ["output"])
+
+    def test_the_key_is_not_asked_for_when_nothing_is_hashed(self):
+        about = Personal(fields={"sex": Treatment.OMIT}, inputs=["sex"])
+        entry = self.record(lambda: pytest.fail("not needed"), personal=about)
+        assert entry["omitted"] == ["input.sex"]
+
+
+def test_key_is_not_asked_for_again_at_once_when_it_is_not_to_be_had():
+    asked, now = [], [0.0]
+
+    def secret():
+        asked.append(now[0])
+        if len(asked) == 1:
+            raise UnavailableError("no secret")
+        return "s"
+
+    key = LogKey(secret, seconds=lambda: now[0])
+    for second in (0.0, 1.0, 29.0):
+        now[0] = second
+        with pytest.raises(UnavailableError):
+            key.read()
+    now[0] = 31.0
+    assert len(key.read()) == 32
+    assert asked == [0.0, 31.0]
+
+
 class TestSize:
     def test_input_is_left_out_when_the_line_would_be_too_long(self):
         entry = record(body=json.dumps("x" * MOST_LINE_BYTES), answer='{"a":1}')[0]
         assert (entry["input"], entry["output"], entry["truncated"]) == (None, {"a": 1}, True)
 
-    def test_output_is_left_out_too_when_that_is_not_enough(self):
+    def test_output_is_left_out_when_no_line_has_room_for_it(self):
         long = json.dumps("x" * MOST_LINE_BYTES)
         entry = record(body="{}", answer=long)[0]
+        assert (entry["input"], entry["output"], entry["truncated"]) == ({}, None, True)
+
+    def test_output_is_left_out_too_when_that_of_the_input_is_not_enough(self):
+        nearly = json.dumps("x" * (MOST_LINE_BYTES - 10))
+        entry = record(body=nearly, answer=nearly)[0]
         assert (entry["input"], entry["output"], entry["truncated"]) == (None, None, True)
 
     def test_all_is_kept_when_it_fits(self):

@@ -120,8 +120,9 @@ class TestLabels:
             {"status": 504},
             {"output": msgspec.Raw(b"null")},
             {"output": msgspec.Raw(b"{}")},
+            {"hashed": ["output"]},
         ],
-        ids=["fallback", "another version", "failed", "personal", "foreign"],
+        ids=["fallback", "another version", "failed", "personal", "foreign", "hashed"],
     )
     def test_not_scored_when_the_variant_itself_has_not_answered(self, changes):
         assert report([an_exposure(0, **changes)], [a_label(0, "x")]).variants[0].labelled == 0

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from fakes.clock import SetClock
+from servery.adapters.firehose_batches import MOST_BATCH_BYTES
 from servery.adapters.firehose_lines import FirehoseLines
-from servery.adapters.firehose_prediction_log import MOST_BATCH_BYTES
 from servery.edge.api import Api
 from servery.edge.cors import Cors
 from servery.edge.labels import LabelsApi
@@ -37,10 +37,15 @@ def lines():
 
 
 @pytest.fixture
-def post(lines):
+def events():
+    return Lines()
+
+
+@pytest.fixture
+def post(lines, events):
     api = Api(
         "monitoring",
-        LabelsApi(lines, SetClock()).calls(),
+        LabelsApi(lines, events, SetClock()).calls(),
         cors=Cors(""),
         telemetry=Telemetry("monitoring"),
     )
@@ -61,7 +66,7 @@ def post(lines):
 
 def test_each_label_is_a_line_by_model_and_day_when_they_are_taken(post, lines):
     labels = [{"request_id": "r-1", "label": "setosa"}, {"request_id": "r-1", "row": 1, "label": 2}]
-    assert post({"model": "iris", "labels": labels}) == (202, {"accepted": 2})
+    assert post({"model": "iris", "labels": labels}) == (202, {"accepted": 2, "events": 0})
     assert lines.written[1] == {
         "schema": 1,
         "request_id": "r-1",
@@ -71,6 +76,29 @@ def test_each_label_is_a_line_by_model_and_day_when_they_are_taken(post, lines):
         "time": "2026-03-01T12:00:00.000Z",
         "day": "2026-03-01",
     }
+
+
+def test_each_event_is_a_line_by_model_and_day_when_it_is_taken(post, lines, events):
+    bought = {"request_id": "r-1", "name": "bought", "row": 1, "value": 19.9}
+    seen = {"request_id": "r-1", "name": "seen", "time": "2026-02-28T23:00:00+01:00"}
+    labels = [{"request_id": "r-1", "label": "setosa"}]
+    told = post({"model": "iris", "labels": labels, "events": [bought, seen]})
+    assert told == (202, {"accepted": 1, "events": 2})
+    assert len(lines.written) == 1
+    assert events.written[0] == {
+        "schema": 1,
+        **bought,
+        "model": "iris",
+        "time": "2026-03-01T12:00:00.000Z",
+        "day": "2026-03-01",
+    }
+    assert events.written[1]["time"] == "2026-02-28T22:00:00.000Z"
+    assert (events.written[1]["row"], events.written[1]["value"]) == (None, None)
+
+
+def test_503_when_the_stream_does_not_take_events(post, events):
+    events.failure = UnavailableError("1 of 1 lines were not taken")
+    assert post({"events": [{"request_id": "r", "name": "seen"}]})[0] == 503
 
 
 @pytest.mark.parametrize("label", ["setosa", 7, 151.5, True, -1])
@@ -93,6 +121,13 @@ def test_a_thousand_are_taken_when_they_come_at_once(post, lines):
         ({}, 422, "labels"),
         ("", 422, "labels"),
         ({"labels": []}, 422, "labels"),
+        ({"events": []}, 422, "labels"),
+        ({"events": [{"request_id": "r"}]}, 422, "events[0].name"),
+        ({"events": [{"request_id": "r", "name": "a b"}]}, 422, "events[0].name"),
+        ({"events": [{"request_id": "r", "name": "a", "value": [1]}]}, 422, "events[0].value"),
+        ({"events": [{"request_id": "r", "name": "a", "time": "2026-03-01T00:00:00"}]}, 422, None),
+        ({"events": [{"request_id": "r", "name": "a", "row": -1}]}, 422, "events[0].row"),
+        ({"events": [{"request_id": "r", "name": "a"}] * 1001}, 422, "events"),
         ({"labels": [{"request_id": "r"}]}, 422, "labels[0].label"),
         ({"labels": [{"label": 1}]}, 422, "labels[0].request_id"),
         ({"labels": [{"request_id": "a b", "label": 1}]}, 422, "labels[0].request_id"),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from servery.adapters.aws_errors import aws_errors
-from servery.adapters.firehose_prediction_log import MOST_BATCH_BYTES, MOST_BATCH_LINES
+from servery.adapters.firehose_batches import batches
 from servery.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class FirehoseLines:
             UnavailableError: some were not taken; those that were may be written again.
             FaultError: the stream is not there, or may not be written.
         """
-        for some in _batches([line + b"\n" for line in lines]):
+        for some in batches([line + b"\n" for line in lines]):
             self._write(some)
 
     def _write(self, lines: list[bytes]) -> None:
@@ -67,17 +67,3 @@ class FirehoseLines:
             return []
         told = zip(lines, answer["RequestResponses"], strict=True)
         return [line for line, response in told if response.get("ErrorCode")]
-
-
-def _batches(lines: list[bytes]) -> list[list[bytes]]:
-    """The lines in order, as many together as one call takes."""
-    batches: list[list[bytes]] = []
-    size = 0
-    for line in lines:
-        full = not batches or len(batches[-1]) == MOST_BATCH_LINES
-        if full or size + len(line) > MOST_BATCH_BYTES:
-            batches.append([])
-            size = 0
-        batches[-1].append(line)
-        size += len(line)
-    return batches

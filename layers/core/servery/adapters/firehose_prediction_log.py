@@ -8,12 +8,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from servery.adapters.firehose_batches import MOST_BATCH_LINES, MOST_LINE_BYTES, batches
+
 if TYPE_CHECKING:
     from mypy_boto3_firehose import FirehoseClient
 
-MOST_LINE_BYTES = 1000 * 1024  # limits of PutRecordBatch
-MOST_BATCH_LINES = 500
-MOST_BATCH_BYTES = 4 * 1024 * 1024
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
 
@@ -48,26 +47,25 @@ class FirehosePredictionLog:
         self._most_lines = most_lines
         self._most_bytes = most_bytes
         self._pause = pause
-        self._lines: deque[bytes] = deque()
+        self._lines: deque[tuple[Callable[[], bytes], int]] = deque()
         self._bytes = 0
         self._lost = 0
         self._guard = threading.Lock()
         self._flushing = threading.Lock()
 
-    def record(self, line: bytes) -> None:
-        """Queue one JSON line without its newline; what finds no room is counted as lost."""
-        line += b"\n"
+    def record(self, line: Callable[[], bytes], size: int) -> None:
+        """Queue one line; what finds no room is counted as lost.
+
+        Args:
+            line: Writes it as JSON without its newline; called by `flush`.
+            size: About how many bytes are kept until then.
+        """
         with self._guard:
-            full = (
-                len(line) > MOST_LINE_BYTES
-                or len(self._lines) >= self._most_lines
-                or self._bytes + len(line) > self._most_bytes
-            )
-            if full:
+            if len(self._lines) >= self._most_lines or self._bytes + size > self._most_bytes:
                 self._lost += 1
             else:
-                self._lines.append(line)
-                self._bytes += len(line)
+                self._lines.append((line, size))
+                self._bytes += size
 
     def flush(self, seconds: float) -> None:
         """Write what waits, trying again what Firehose refuses, for so many seconds at the most.
@@ -78,25 +76,23 @@ class FirehosePredictionLog:
         until = time.monotonic() + seconds
         with self._flushing:
             missed = 0
-            while batch := self._take():
-                missed += len(batch) - self._write(batch, until)
+            while waiting := self._take():
+                lines = _written(waiting) if time.monotonic() < until else []
+                missed += len(waiting) - len(lines)
+                for batch in batches(lines):
+                    missed += len(batch) - self._write(batch, until)
             with self._guard:
                 lost, self._lost = self._lost + missed, 0
             if lost:
                 self._tell_lost(lost)
 
-    def _take(self) -> list[bytes]:
-        batch: list[bytes] = []
-        size = 0
+    def _take(self) -> list[Callable[[], bytes]]:
+        """As many of those that wait as one call takes."""
         with self._guard:
-            while self._lines and len(batch) < MOST_BATCH_LINES:
-                if size + len(self._lines[0]) > MOST_BATCH_BYTES:
-                    break
-                line = self._lines.popleft()
-                size += len(line)
-                batch.append(line)
-            self._bytes -= size
-        return batch
+            count = min(len(self._lines), MOST_BATCH_LINES)
+            taken = [self._lines.popleft() for _ in range(count)]
+            self._bytes -= sum(size for _, size in taken)
+        return [line for line, _ in taken]
 
     def _write(self, batch: list[bytes], until: float) -> int:
         """Write a batch; how many lines were taken."""
@@ -121,3 +117,16 @@ class FirehosePredictionLog:
             return [line for line, response in told if response.get("ErrorCode")]
         except Exception:  # whatever it is, nobody has said that he took a line
             return lines
+
+
+def _written(waiting: list[Callable[[], bytes]]) -> list[bytes]:
+    """The lines with their ends; those that cannot be written, or are too long, are none."""
+    lines = []
+    for write in waiting:
+        try:
+            line = write() + b"\n"
+        except Exception:  # noqa: S112 - a request must not fail for its line, which is counted
+            continue
+        if len(line) <= MOST_LINE_BYTES:
+            lines.append(line)
+    return lines

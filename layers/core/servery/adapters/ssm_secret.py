@@ -24,12 +24,24 @@ class SsmSecret:
         client: Client of SSM.
         provider: Powertools' provider on that client, with its cache.
         name: Name of the parameter, `/servery/{stack}/callback-secret`.
+        what: What it is, for the sentences of errors.
+        purpose: What it is for, as its owner reads it.
     """
 
-    def __init__(self, client: SSMClient, provider: SSMProvider, name: str) -> None:
+    def __init__(
+        self,
+        client: SSMClient,
+        provider: SSMProvider,
+        name: str,
+        *,
+        what: str = "the callback secret",
+        purpose: str = "Signs the callbacks of finished jobs.",
+    ) -> None:
         self._client = client
         self._provider = provider
         self._name = name
+        self._what = what
+        self._purpose = purpose
         self._guard = threading.Lock()
 
     def read(self) -> str:
@@ -49,7 +61,7 @@ class SsmSecret:
             GetParameterError,
         )
 
-        with aws_errors("reading the callback secret"):
+        with aws_errors(f"reading {self._what}"):
             try:
                 value = self._provider.get(
                     self._name, max_age=MAX_AGE_SECONDS, decrypt=True, force_fetch=fresh
@@ -64,11 +76,11 @@ class SsmSecret:
     def _make(self) -> str:
         """Make it; empty where somebody else was first."""
         value = secrets.token_hex(BYTES)
-        with aws_errors("making the callback secret"):
+        with aws_errors(f"making {self._what}"):
             try:
                 self._client.put_parameter(
                     Name=self._name,
-                    Description="Signs the callbacks of finished jobs.",
+                    Description=self._purpose,
                     Value=value,
                     Type="SecureString",
                     Overwrite=False,
@@ -80,4 +92,4 @@ class SsmSecret:
         return value
 
     def _absent(self) -> str:
-        raise UnavailableError("the callback secret cannot be read yet")
+        raise UnavailableError(f"{self._what} cannot be read yet")

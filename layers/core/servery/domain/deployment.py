@@ -8,6 +8,7 @@ import msgspec
 
 from servery.domain.manifest import ModelRef, RuntimeFigures
 from servery.domain.named_versions import join, named_versions
+from servery.domain.personal import Personal
 from servery.domain.policies import Policies
 from servery.domain.rollout import Rollout
 from servery.domain.spec import Limits, Mode
@@ -42,7 +43,9 @@ class Served(_Record, frozen=True, kw_only=True):
     Attributes:
         ref: Which model.
         server: Where it runs.
-        unlogged: What the prediction log leaves out: `input`, `output`.
+        unlogged: What is about persons, in whole or in part: `input`, `output`.
+        personal: What the prediction log does with the fields of that; None where nobody has
+            said, and all of it is left out.
         partner: Name of the other half's model; empty for a whole model.
         figures: What it measured in the chosen runtime; None where nobody knows.
     """
@@ -50,6 +53,7 @@ class Served(_Record, frozen=True, kw_only=True):
     ref: ModelRef
     server: Server
     unlogged: list[str] = []
+    personal: Personal | None = None
     partner: str = ""
     figures: RuntimeFigures | None = None
 

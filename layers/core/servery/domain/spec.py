@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -10,6 +11,7 @@ from msgspec import Meta
 
 from servery.domain.digest import digest_value
 from servery.domain.keeping_rules import Retirement, Retraining
+from servery.domain.personal import INPUT, OUTPUT, Personal, Treatment
 from servery.domain.pipeline_spec import Pipeline
 from servery.domain.release_rules import ReleaseRules
 from servery.domain.search_spec import Search
@@ -75,8 +77,8 @@ class Column(_Part, frozen=True, kw_only=True):
         range: Lowest and highest allowed value, both inclusive.
         categories: The only allowed values.
         nullable: Whether the value may be missing.
-        personal: Whether the value is about a person; the prediction log then leaves out the
-            input (a feature) or the output (the target) of every request.
+        personal: Whether the value is about a person; `true` leaves it out of the prediction
+            log, `hash` puts a hash with a secret key in its place.
         description: For people.
     """
 
@@ -87,7 +89,7 @@ class Column(_Part, frozen=True, kw_only=True):
     range: tuple[float, float] | None = None
     categories: list[str | int] | None = None
     nullable: bool = False
-    personal: bool = False
+    personal: bool | Literal["hash"] = False
     description: str = ""
 
 
@@ -308,23 +310,49 @@ class ModelSpec(_Part, frozen=True, kw_only=True):
 
 
 class _Marked(msgspec.Struct):
+    name: str = ""
     role: Role = Role.FEATURE
-    personal: bool = False
+    personal: bool | Literal["hash"] = False
 
 
 def unlogged(spec: dict[str, Any]) -> list[str]:
-    """What the prediction log leaves out because it is about persons: `input`, `output`.
+    """What of a request is about persons, in whole or in part: `input`, `output`.
 
     Args:
-        spec: As it is kept with a training; of one that cannot be read, both are left out.
+        spec: As it is kept with a training; of one that cannot be read, both are.
     """
-    try:
-        columns = msgspec.convert(spec.get("data", {}).get("columns", []), list[_Marked])
-    except (msgspec.ValidationError, AttributeError):
-        return ["input", "output"]
+    columns = _marked(spec)
+    if columns is None:
+        return [INPUT, OUTPUT]
     roles = {column.role for column in columns if column.personal}
-    parts = (("input", Role.FEATURE), ("output", Role.TARGET))
+    parts = ((INPUT, Role.FEATURE), (OUTPUT, Role.TARGET))
     return [part for part, role in parts if role in roles]
+
+
+def personal(spec: dict[str, Any], inputs: Sequence[str]) -> Personal:
+    """What becomes of the fields that are about persons, where they are inputs of the model.
+
+    Args:
+        spec: As it is kept with a training.
+        inputs: Of the signature, in its order. Where a marked feature is none of them, as with
+            features of a preprocessor, nobody knows which of them repeat it, and none is named.
+    """
+    marked = [column for column in _marked(spec) or [] if column.personal]
+    fields = {c.name: _treatment(c) for c in marked if c.role is Role.FEATURE}
+    target = next((_treatment(c) for c in marked if c.role is Role.TARGET), None)
+    known = fields.keys() <= set(inputs)
+    return Personal(fields=fields if known else {}, target=target, inputs=list(inputs))
+
+
+def _treatment(column: _Marked) -> Treatment:
+    return Treatment.HASH if column.personal == "hash" else Treatment.OMIT
+
+
+def _marked(spec: dict[str, Any]) -> list[_Marked] | None:
+    try:
+        return msgspec.convert(spec.get("data", {}).get("columns", []), list[_Marked])
+    except (msgspec.ValidationError, AttributeError):
+        return None
 
 
 def spec_json_schema() -> dict[str, Any]:

@@ -118,6 +118,7 @@ def outcome_of(ended: Ended) -> Outcome:
         error=ended.error or _refusal(job.status, ended.answer),
         code=served.server.code if served else "",
         unlogged=served.unlogged if served else (),
+        personal=served.personal if served else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""Labels over HTTP."""
+"""Labels and client events over HTTP."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ class LabelsApi:
     """Answers the route of labels.
 
     Args:
-        log: Where labels go.
+        labels: Where labels go.
+        events: Where client events go.
         clock: When they were told.
     """
 
-    def __init__(self, log: LineLog, clock: Clock) -> None:
-        self._log = log
+    def __init__(self, labels: LineLog, events: LineLog, clock: Clock) -> None:
+        self._labels = labels
+        self._events = events
         self._clock = clock
 
     def calls(self) -> Mapping[str, Call]:
@@ -35,6 +37,7 @@ class LabelsApi:
     def _add(self, request: Request, _parameters: dict[str, str]) -> Answer:
         check_query(request)
         asked = read_body(request, LabelsRequest, most=MOST_BODY)
-        taken = take_labels(asked, self._log, self._clock)
-        emit(SERVICE, {"LabelsAccepted": (taken.accepted, "Count")})
+        taken = take_labels(asked, self._labels, self._events, self._clock)
+        counts = {"LabelsAccepted": taken.accepted, "EventsAccepted": taken.events}
+        emit(SERVICE, {name: (count, "Count") for name, count in counts.items()})
         return Answer(status=ACCEPTED, body=taken)

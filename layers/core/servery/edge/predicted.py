@@ -6,6 +6,7 @@ import msgspec
 
 from servery.domain.deployment import Served
 from servery.domain.pairs import PAIR_HEADER
+from servery.domain.personal import Personal, merged
 from servery.edge.http import JSON, Answer, Request
 from servery.edge.problem import CONTENT_TYPE, error_class
 from servery.edge.telemetry import emit
@@ -59,6 +60,7 @@ class Attempt:
         """What the prediction log is told."""
         target, prediction = self.target, self.prediction
         served = prediction.served if prediction else target.served if target else None
+        about = [one for one in (target and target.served, served) if one]
         return Outcome(
             request_id=self.request.request_id,
             model=target.deployment.model if target else "",
@@ -82,7 +84,8 @@ class Attempt:
             degraded=prediction.degraded if prediction else False,
             error=self.error,
             code=served.server.code if served else "",
-            unlogged=_unlogged(target, served),
+            unlogged=[part for one in about for part in one.unlogged],
+            personal=_personal(about),
         )
 
 
@@ -97,9 +100,11 @@ def _version(target: Target | None, prediction: Prediction | None) -> str:
     return target.version if target else ""
 
 
-def _unlogged(target: Target | None, served: Served | None) -> list[str]:
-    """What is about persons, by who was to answer and by who did."""
-    return [part for one in (target and target.served, served) if one for part in one.unlogged]
+def _personal(about: list[Served]) -> Personal | None:
+    """What is done about persons, by who was to answer and by who did; None: nobody has said."""
+    told = [one.personal for one in about if one.personal is not None]
+    silent = any(one.unlogged and one.personal is None for one in about)
+    return None if silent else merged(told)
 
 
 class _Problem(msgspec.Struct):

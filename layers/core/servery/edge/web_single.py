@@ -56,6 +56,7 @@ class _Attempt:
             degraded=serving.degraded if serving else False,
             error=self.error,
             unlogged=serving.unlogged if serving else (),
+            personal=serving.personal if serving else None,
         )
 
 

@@ -12,6 +12,7 @@ from servery.ports.graphs import (
     PartTopic,
 )
 from servery.ports.jobs import Caller, DeadJobs, Documents, JobEvents, JobQueue, JobStore
+from servery.ports.lake import LakeFiles
 from servery.ports.limits import Keeper, PlaceTable, TokenTable
 from servery.ports.model import (
     ArtifactSource,
@@ -82,6 +83,7 @@ __all__ = [
     "Judge",
     "Judged",
     "Keeper",
+    "LakeFiles",
     "LastKnown",
     "LineLog",
     "LoadedModel",

@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 class PredictionLog(Protocol):
     """Takes one line for each request; never slows the answer, never raises."""
 
-    def record(self, line: bytes) -> None:
-        """Queue one JSON line without its newline; what cannot be kept is counted as lost."""
+    def record(self, line: Callable[[], bytes], size: int) -> None:
+        """Queue one line; what cannot be kept is counted as lost.
+
+        Args:
+            line: Writes it as JSON without its newline; called once the response has left.
+            size: About how many bytes are kept until then.
+        """
         ...
 
 

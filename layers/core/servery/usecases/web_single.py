@@ -12,8 +12,9 @@ from servery.domain.deployment import Deployment, Served
 from servery.domain.digest import digest_bytes
 from servery.domain.manifest import Manifest, ModelRef
 from servery.domain.online_budget import over_budget
+from servery.domain.personal import Personal
 from servery.domain.signature import Field, Output, Task
-from servery.domain.spec import unlogged
+from servery.domain.spec import personal, unlogged
 from servery.errors import FaultError, NotFoundError, OnlineBudgetError, RefusedError
 from servery.ports import Clock, LoadedModel, Registry
 
@@ -69,8 +70,14 @@ class Serving:
 
     @property
     def unlogged(self) -> list[str]:
-        """What the prediction log leaves out: `input`, `output`."""
+        """What is about persons, in whole or in part: `input`, `output`."""
         return unlogged(self.model.manifest.lineage.spec)
+
+    @property
+    def personal(self) -> Personal:
+        """What the prediction log does with the fields of that."""
+        manifest = self.model.manifest
+        return personal(manifest.lineage.spec, [field.name for field in manifest.signature.inputs])
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True):

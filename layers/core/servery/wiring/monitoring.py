@@ -18,17 +18,20 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from servery.adapters.firehose_prediction_log import FirehosePredictionLog
+    from servery.adapters.log_key import LogKey
     from servery.adapters.sqs_shadow_queue import SqsShadowQueue
     from servery.edge.after_response import AfterResponse
     from servery.edge.shadows import ShadowComparer
-    from servery.ports import Clock, Documents, LineLog
+    from servery.ports import Clock, Documents, LakeFiles, LineLog
     from servery.usecases.monitoring import Recorder
 
 __all__ = [
     "after_response",
     "allowed_origins",
     "clock",
+    "event_log",
     "label_log",
+    "lake_files",
     "prediction_log",
     "prediction_recorder",
     "send_shadows",
@@ -66,7 +69,27 @@ def prediction_recorder() -> Recorder:
     """What requests to predict are logged by."""
     from servery.usecases.monitoring import Recorder
 
-    return Recorder(prediction_log(), SystemClock())
+    return Recorder(prediction_log(), SystemClock(), lambda: _log_key().read())
+
+
+@cache
+def _log_key() -> LogKey:
+    """The key that personal fields are hashed with in the prediction log."""
+    import boto3
+    from aws_lambda_powertools.utilities.parameters import SSMProvider
+
+    from servery.adapters.log_key import LogKey
+    from servery.adapters.ssm_secret import SsmSecret
+
+    client = boto3.client("ssm", config=patience(connect_s=1, read_s=2, attempts=1))
+    secret = SsmSecret(
+        client,
+        SSMProvider(boto3_client=client),
+        setting("PREDICTION_LOG_KEY"),
+        what="the key of the prediction log",
+        purpose="Hashes what is about persons in the prediction log; another key, other hashes.",
+    )
+    return LogKey(secret.read)
 
 
 @cache
@@ -146,12 +169,33 @@ def clock() -> Clock:
 @cache
 def label_log() -> LineLog:
     """The stream of labels."""
+    return _lines(setting("LABEL_STREAM"))
+
+
+@cache
+def event_log() -> LineLog:
+    """The stream of client events."""
+    return _lines(setting("EVENT_STREAM"))
+
+
+def _lines(stream: str) -> LineLog:
     import boto3
 
     from servery.adapters.firehose_lines import FirehoseLines
 
     client = boto3.client("firehose", config=patience(connect_s=1, read_s=5, attempts=2))
-    return FirehoseLines(client, setting("LABEL_STREAM"))
+    return FirehoseLines(client, stream)
+
+
+@cache
+def lake_files() -> LakeFiles:
+    """The lake as whoever tidies it sees it."""
+    import boto3
+
+    from servery.adapters.s3_lake_files import AHEAD, S3LakeFiles
+
+    config = patience(connect_s=1, read_s=20, attempts=4, connections=AHEAD)
+    return S3LakeFiles(boto3.client("s3", config=config), setting("LAKE_BUCKET"))
 
 
 @cache

@@ -133,4 +133,5 @@ def _outcome(
         error=error,
         code=light.champion.server.code if light else "",
         unlogged=light.champion.unlogged if light else (),
+        personal=light.champion.personal if light else None,
     )

@@ -11,6 +11,7 @@ import msgspec
 
 from servery.domain.intervals import Sums
 from servery.domain.labels import Labels, read_labels
+from servery.domain.personal import OUTPUT
 from servery.domain.predicted import Predicted, read_predicted
 from servery.domain.sampling import in_sample
 from servery.errors import MalformedError
@@ -39,6 +40,7 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     latency_ms: float
     degraded: bool = False
+    hashed: list[str] = []
     output: msgspec.Raw = msgspec.Raw(b"null")
 
 
@@ -164,7 +166,7 @@ def _own(line: Exposure) -> bool:
 def _predicted(line: Exposure) -> tuple[str, str, Predicted]:
     """Variant, key and predictions of a request with labels; none where it has no answer."""
     nothing = Predicted(classes=[])
-    if not _own(line):
+    if not _own(line) or OUTPUT in line.hashed:  # no label is a hash
         return line.variant, line.key, nothing
     try:
         return line.variant, line.key, read_predicted(bytes(line.output))

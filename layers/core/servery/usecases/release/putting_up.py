@@ -58,6 +58,7 @@ def served_on(server: Server, target: Target) -> Served:
         ref=target.ref,
         server=server,
         unlogged=target.unlogged,
+        personal=target.personal,
         partner=target.partner,
         figures=target.manifest.figures.get(target.ref.runtime),
     )

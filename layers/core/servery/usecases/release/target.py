@@ -11,8 +11,9 @@ from servery.domain.accountability import check_accountable
 from servery.domain.deployment_settings import said_by_spec
 from servery.domain.imports import check_unpickled
 from servery.domain.manifest import MANIFEST, Manifest, ModelRef, Part, Runtime, read_manifest
+from servery.domain.personal import Personal
 from servery.domain.records import VersionRecord
-from servery.domain.spec import Log, Mode, Serving, unlogged
+from servery.domain.spec import Log, Mode, Serving, personal, unlogged
 from servery.domain.versioning import Stage, Version, promoted
 from servery.errors import InvalidInputError, NotFoundError
 
@@ -32,7 +33,8 @@ class Target:
         mode: How the model comes to its server.
         serving: What the spec says about serving.
         log: What the spec says about the prediction log.
-        unlogged: What that log leaves out.
+        unlogged: What is about persons, in whole or in part.
+        personal: What that log does with the fields of that.
         partner: Name of the other half's model; empty for a whole model.
         second_stage: Who answers staged requests later; empty for nobody.
     """
@@ -44,6 +46,7 @@ class Target:
     serving: Serving
     log: Log
     unlogged: list[str]
+    personal: Personal
     partner: str
     second_stage: str
 
@@ -92,6 +95,7 @@ def find_target(
         serving=serving,
         log=log,
         unlogged=_unlogged(manifest),
+        personal=_personal(manifest),
         partner=partner_of(manifest),
         second_stage=_second_stage(manifest, serving),
     )
@@ -103,11 +107,17 @@ def partner_of(manifest: Manifest) -> str:
 
 
 def _unlogged(manifest: Manifest) -> list[str]:
-    """What the prediction log leaves out; features are about persons where their sources are."""
+    """What is about persons; features are where their sources are."""
     parts = unlogged(manifest.lineage.spec)
     if not _prepares(manifest):
         return parts
     return ["input", "output"] if "input" in parts else []
+
+
+def _personal(manifest: Manifest) -> Personal:
+    found = personal(manifest.lineage.spec, [field.name for field in manifest.signature.inputs])
+    # Which of its features repeat what is about persons nobody knows.
+    return msgspec.structs.replace(found, target=None) if _prepares(manifest) else found
 
 
 def _second_stage(manifest: Manifest, serving: Serving) -> str:

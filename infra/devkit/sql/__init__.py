@@ -1,0 +1,1 @@
+"""SQL over the lake: DuckDB on this machine for local clouds, Athena on AWS."""

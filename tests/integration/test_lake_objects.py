@@ -1,0 +1,76 @@
+"""The lake's objects as readers get them: compressed or not, and each line once."""
+
+from __future__ import annotations
+
+import gzip
+
+import boto3
+import msgspec
+import pytest
+from moto import mock_aws
+from servery.adapters.lake_objects import LakeObjects
+from servery.domain.lake import CompactionPlan, day_prefix, done_key, plan_key
+from servery.errors import UnavailableError
+
+DAY = day_prefix("predictions", "iris", "2026-03-01")
+OUTPUT = f"{DAY}compacted-0a.json.gz"
+
+
+@pytest.fixture
+def s3(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    with mock_aws():
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket="lake")
+        yield client
+
+
+@pytest.fixture
+def put(s3):
+    return lambda key, content: s3.put_object(Bucket="lake", Key=key, Body=content)
+
+
+@pytest.fixture
+def lake(s3):
+    return LakeObjects(s3, "lake")
+
+
+def plan(*sources: str) -> bytes:
+    return msgspec.json.encode(CompactionPlan(outputs={OUTPUT: [DAY + name for name in sources]}))
+
+
+def test_lines_are_inflated_when_the_object_is_compressed(put, lake):
+    lines = [b'{"n": %d}' % n for n in range(50_000)]
+    put(OUTPUT, gzip.compress(b"\n".join(lines[:9]) + b"\n") + gzip.compress(b"\n".join(lines[9:])))
+    assert list(lake.lines(OUTPUT)) == lines
+
+
+def test_each_line_is_there_once_when_sources_are_not_deleted_yet(put, lake):
+    put(f"{DAY}a", b"1\n")
+    put(f"{DAY}b", b"2\n")
+    put(plan_key(DAY, 1), plan("a", "b"))
+    assert sorted(lake.day("predictions", "iris", "2026-03-01")) == [b"1", b"2"]
+
+    put(OUTPUT, gzip.compress(b"1\n2\n"))
+    put(f"{DAY}late", b"3\n")
+    assert sorted(lake.newest("predictions/model=iris/")) == [OUTPUT, f"{DAY}late"]
+    assert sorted(lake.day("predictions", "iris", "2026-03-01")) == [b"1", b"2", b"3"]
+
+
+def test_plans_are_not_read_when_they_are_carried_out(put, lake):
+    put(OUTPUT, gzip.compress(b"1\n"))
+    put(plan_key(DAY, 1), b"no plan any more")
+    put(done_key(DAY, 1), b"")
+    assert list(lake.day("predictions", "iris", "2026-03-01")) == [b"1"]
+
+
+def test_it_is_said_to_be_read_again_when_lines_move_meanwhile(s3, put, lake):
+    put(f"{DAY}a", b"1\n")
+    put(f"{DAY}b", b"2\n")
+    found = lake.day("predictions", "iris", "2026-03-01")
+    next(found)
+    for name in ("a", "b"):
+        s3.delete_object(Bucket="lake", Key=f"{DAY}{name}")
+    with pytest.raises(UnavailableError, match="read again"):
+        list(found)
