@@ -58,6 +58,7 @@ def parameters(ground: Ground) -> dict[str, str]:
         # Who waits for a callback beside a local cloud listens on this machine.
         "CallbackAllowedNetworks": f"{kinds.HOST}/32",
         "TablePatience": "10",  # its table is not DynamoDB
+        "LakeDelay": "0",  # its Firehose writes at once
     }
     if not ground.kind.own_packages:
         parameters["Architecture"] = kinds.architecture()
