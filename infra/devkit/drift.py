@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from servery.adapters.html_report.figures import Subject
-    from servery.domain.watching import Look, Measure
+    from servery.domain.watching import Look, Measure, OpenAlarm
     from servery.usecases.monitoring.watch_desk import OpenView, WatchView
 
     from devkit.api import Api
@@ -85,7 +85,8 @@ def page(view: WatchView) -> str:
         raise DevkitError(
             f"There are no figures of {view.model}.", f"Look now: servery drift {view.model} --now"
         )
-    return drawn(view.figures, alarms=_alarms(view), counts=view.hours, playbook=_playbook(view))
+    books = {alarm.finding.kind: alarm.playbook for alarm in view.open}
+    return drawn(view.figures, alarms=_alarms(view), counts=view.hours, playbook=books.__getitem__)
 
 
 def show(screen: Screen, view: WatchView) -> None:
@@ -105,7 +106,9 @@ def show(screen: Screen, view: WatchView) -> None:
         screen.say(note, style="dim")
     if view.last.report:
         screen.say()
-        screen.say(f"The page is in the lake, {view.last.report}.html, and by --html FILE.", style="dim")
+        screen.say(
+            f"The page is in the lake, {view.last.report}.html, and by --html FILE.", style="dim"
+        )
 
 
 def plain(view: WatchView) -> Any:  # noqa: ANN401 - JSON
@@ -113,6 +116,15 @@ def plain(view: WatchView) -> Any:  # noqa: ANN401 - JSON
     import msgspec  # noqa: PLC0415
 
     return msgspec.to_builtins(view)
+
+
+def _alarms(view: WatchView) -> list[OpenAlarm]:
+    from servery.domain.watching import OpenAlarm  # noqa: PLC0415 - only where needed
+
+    return [
+        OpenAlarm(finding=a.finding, version=a.version, since=a.since, told=a.told)
+        for a in view.open
+    ]
 
 
 def _show_head(screen: Screen, view: WatchView) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from servery.adapters.aws_errors import aws_errors
 
@@ -10,11 +10,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from mypy_boto3_cloudwatch import CloudWatchClient
-    from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
-
 _PERIOD = 300
 _SERVICE = "gateway"
+
+
+class MetricsClient(Protocol):
+    """What of CloudWatch's client is used."""
+
+    def get_metric_data(self, **request: Any) -> Any:  # noqa: ANN401 - the client's own types
+        """Values of metrics."""
+        ...
 
 
 class CloudWatchRequests:
@@ -25,7 +30,7 @@ class CloudWatchRequests:
         namespace: Of the metrics.
     """
 
-    def __init__(self, client: CloudWatchClient, namespace: str) -> None:
+    def __init__(self, client: MetricsClient, namespace: str) -> None:
         self._client = client
         self._namespace = namespace
 
@@ -49,7 +54,7 @@ class CloudWatchRequests:
         values = [value for found in answer["MetricDataResults"] for value in found["Values"]]
         return round(sum(values)) if values else None
 
-    def _query(self, name: str, model: str, version: str) -> MetricDataQueryTypeDef:
+    def _query(self, name: str, model: str, version: str) -> dict[str, Any]:
         dimensions = {"service": _SERVICE, "model": model, "model_version": version}
         return {
             "Id": name,

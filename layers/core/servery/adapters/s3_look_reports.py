@@ -9,6 +9,7 @@ import msgspec
 
 from servery.adapters.aws_errors import aws_errors
 from servery.adapters.html_report import page
+from servery.domain.watch_records import playbook_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -43,7 +44,10 @@ class S3LookReports:
         """
         key = report_key(identity, look, lasting=lasting)
         drawn = page(
-            look, alarms=list(state.open.values()), counts=state.hours, playbooks=self._playbooks
+            look,
+            alarms=list(state.open.values()),
+            counts=state.hours,
+            playbook=lambda kind: playbook_of(kind, self._playbooks),
         )
         self._put(f"{key}.html", drawn.encode(), "text/html; charset=utf-8")
         self._put(f"{key}.json", msgspec.json.encode(look), "application/json")

@@ -96,8 +96,12 @@ def _gauges(record: WatchRecord) -> None:
     found = [alarm.finding for alarm in record.state.open.values()]
     severities = Counter(finding.severity for finding in found)
     for severity in Severity:
-        open_now = {"OpenAlarms": (severities[severity], _COUNT)}
-        emit(SERVICE, open_now, {"severity": severity.value}, {"model": record.model})
+        emit(
+            SERVICE,
+            {"OpenAlarms": (severities[severity], _COUNT)},
+            {"severity": severity.value},
+            {"model": record.model},
+        )
     kinds = Counter(finding.kind for finding in found)
     for kind in Kind:
         if kinds[kind] or (record.last is not None and record.last.closed):

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from servery.adapters.html_report import charts, figures, tables
 from servery.adapters.html_report.style import STYLE
-from servery.domain.watch_records import playbook_of, rank
+from servery.domain.watch_records import rank
 from servery.domain.watching import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from servery.adapters.html_report.figures import Subject
-    from servery.domain.watching import HourCounts, Look, OpenAlarm
+    from servery.domain.watching import HourCounts, Kind, Look, OpenAlarm
 
 MOST_CHARTS = 60
 """Features that are drawn, the furthest ones; the table has all of them."""
@@ -28,7 +28,7 @@ def page(
     *,
     alarms: Sequence[OpenAlarm],
     counts: HourCounts | None = None,
-    playbooks: str,
+    playbook: Callable[[Kind], str],
 ) -> str:
     """The page; its policy allows nothing that would come from elsewhere.
 
@@ -36,7 +36,7 @@ def page(
         look: All figures of a look.
         alarms: Those that are open after it.
         counts: Requests by the hour; None where they are not known.
-        playbooks: Where the playbooks are.
+        playbook: Where it is said what to do about a kind of alarm.
     """
     title = f"The watch over {look.model}"
     policy = (
@@ -45,7 +45,7 @@ def page(
     features, answers = figures.features(look), figures.answers(look)
     body = [
         _head(look, alarms),
-        _alarms(alarms, playbooks),
+        _alarms(alarms, playbook),
         _notes(look),
         _section("Answers", _charts(answers), tables.answers(answers) if answers else ""),
         _section("Features", tables.features(features) if features else "", _charts(features)),
@@ -95,14 +95,14 @@ def _head(look: Look, alarms: Sequence[OpenAlarm]) -> str:
     )
 
 
-def _alarms(alarms: Sequence[OpenAlarm], playbooks: str) -> str:
+def _alarms(alarms: Sequence[OpenAlarm], playbook: Callable[[Kind], str]) -> str:
     items = []
     for alarm in sorted(alarms, key=lambda a: (rank(a.finding.severity), a.since)):
         found = alarm.finding
         name = " ".join(
             part for part in (found.kind.value.replace("_", " "), found.subject) if part
         )
-        where = playbook_of(found.kind, playbooks)
+        where = playbook(found.kind)
         linked = where.startswith(_LINKS)
         book = f'<a href="{escape(where)}">playbook</a>' if linked else escape(where)
         items.append(
@@ -120,7 +120,7 @@ def _notes(look: Look) -> str:
 
 
 def _charts(subjects: Sequence[Subject]) -> str:
-    drawn = []
+    drawn: list[str] = []
     for subject in subjects:
         measure = subject.chart
         if measure is None or len(drawn) == MOST_CHARTS:

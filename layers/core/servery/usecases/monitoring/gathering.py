@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -13,8 +15,9 @@ from servery.domain.digest import digest_bytes
 from servery.domain.manifest import MANIFEST, Manifest, read_manifest
 from servery.domain.watch_rules import Monitor
 from servery.errors import ArtifactError, RetryableError
-from servery.usecases.monitoring.watch.question import Asked
-from servery.usecases.monitoring.watching import look
+from servery.usecases.monitoring.labelling import LabelLine
+from servery.usecases.monitoring.recording import UNKNOWN
+from servery.usecases.monitoring.watching import Asked, look
 
 if TYPE_CHECKING:
     from servery.domain.deployment import Deployment
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
 BASELINE = "baseline.json"
 _HISTORY = 50
+
+_read_label = msgspec.json.Decoder(LabelLine).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +65,22 @@ class Gatherer:
         return look(
             asked,
             self.lake.lines("predictions", asked.model, since, asked.until),
-            self.lake.lines("labels", asked.model, since, now),
+            self._labels(asked.model, since, now),
             state,
+            at=now,
         )
+
+    def _labels(self, model: str, since: datetime, until: datetime) -> Iterator[LabelLine]:
+        """Labels that name the model, and those that name none.
+
+        The latter may be of any model, so when they were told says nothing about this one.
+        """
+        for line in self.lake.lines("labels", UNKNOWN, since, until):
+            with suppress(msgspec.MsgspecError):
+                yield msgspec.structs.replace(_read_label(line), time="")
+        for line in self.lake.lines("labels", model, since, until):
+            with suppress(msgspec.MsgspecError):
+                yield _read_label(line)
 
     def _asked(self, deployment: Deployment, until: datetime) -> Asked:
         ref = deployment.champion.ref
