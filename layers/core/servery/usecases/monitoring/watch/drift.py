@@ -119,12 +119,13 @@ class _Drifted:
         return replace(made, severity=severity)
 
     def _said(self, place: int, figures: str, p: float) -> str:
-        what = "answers for " if self._kind is Kind.PREDICTION_DRIFT else ""
-        than = "on the held-out rows" if what else "in the training"
+        answers = self._kind is Kind.PREDICTION_DRIFT
+        what = f"the predicted {self._subject}" if answers else self._subject
+        than = "on the held-out rows" if answers else "in the training"
         size = round(float(self._present[place]))
         return (
-            f"the {what}{self._subject} of {self._windows[place].said} ({size} requests) are not "
-            f"spread as {than}: {figures}{self._moved(place)}, {chance_said(p)}"
+            f"{what} is not spread as {than} in {self._windows[place].said} ({size} requests): "
+            f"{figures}{self._moved(place)}, {chance_said(p)}"
         )
 
     def _moved(self, place: int) -> str:
