@@ -222,15 +222,15 @@ def detections(runs: int, per_hour: int) -> Report:
     report = Report(
         title="Requests until detection",
         notes=[
-            f"{runs} runs each, {QUIET_HOURS} hours without drift before; {per_hour} requests an "
-            "hour on average, a look an hour"
+            f"{runs} runs each, {QUIET_HOURS} hours without drift before",
+            f"{per_hour} requests an hour on average, a look an hour",
         ],
         columns=["change", "seen within a week", "median", "p90", "hours (median)"],
     )
     for change in CHANGES:
         found = [until_seen(change, seed, per_hour) for seed in range(runs)]
         seen = [count for count in found if count is not None]
-        # One that is not seen counts as endless, so that quantiles do not look better than they are.
+        # One that is not seen counts as endless: quantiles must not look better than they are.
         every = sorted(count if count is not None else np.inf for count in found)
         median, p90 = (every[min(runs - 1, int(q * runs))] for q in (0.5, 0.9))
         told = [f"{each:,.0f}" if np.isfinite(each) else "never" for each in (median, p90)]

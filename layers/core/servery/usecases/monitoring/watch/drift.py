@@ -65,10 +65,12 @@ class _Drifted:
     def spread(self) -> Iterator[Evidence]:
         """The stability index of every column, and the KS distance of numbers."""
         labels, baseline, members = self._column.histograms()
+        column = self._column
+        distances = column.distances() if isinstance(column, NumberColumn) else None
         for place in worth_testing(self._present.tolist(), self._rules.min_samples):
             yield self._index(place, labels, baseline, members[place])
-            if isinstance(self._column, NumberColumn):
-                yield self._distance(place, float(self._column.distances()[place]))
+            if distances is not None:
+                yield self._distance(place, float(distances[place]))
 
     def nulls(self) -> Iterator[Evidence]:
         """The share of missing values, both ways."""
