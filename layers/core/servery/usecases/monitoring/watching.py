@@ -173,6 +173,9 @@ def _notes(asked: Asked, tally: Tally) -> list[str]:
         (unread.labels, f"labels are beyond the {MOST_LABELLED} requests that are looked at"),
     ]
     notes = [f"{count} {sentence}" for count, sentence in told if count]
+    if tally.masked:
+        names = ", ".join(sorted(tally.masked))
+        notes.append(f"{names}: about persons, and hashed or left out in the log")
     if asked.baseline.predictions is None:
         notes.append("the training kept no held-out predictions to compare the answers with")
     return notes
