@@ -9,6 +9,7 @@ import sys
 QUICK = ("chunk_speed", "jobs_chaos", "graph_jobs_chaos", "experiment_shares", "cache_latency")
 SLOW = (
     "chunk_memory",
+    "detection",
     "hist_boosting",
     "overload",
     "pipeline_runs",

@@ -35,7 +35,7 @@ from servery.usecases.monitoring.watch.service import errors, latency, repeated
 from servery.usecases.monitoring.watch.tally import Tally
 from servery.usecases.monitoring.watch.windows import Windows, windows_of
 
-__all__ = ["MOST_LABELLED", "Asked", "look"]
+__all__ = ["MOST_LABELLED", "Asked", "concluded", "look"]
 
 MOST_LABELLED = 200_000
 """Requests whose labels are held at the most."""
@@ -75,14 +75,52 @@ def look(
         except (msgspec.MsgspecError, ValueError):
             tally.unread.lines += 1
     tally.whole()
-    labelled = max(state.labelled, newest)
-    evidence = list(_evidence(asked, tally, windows, state, labelled))
-    state = msgspec.structs.replace(state, labelled=labelled)
-    return _concluded(asked, tally, windows, evidence, state, at=_iso(at))
+    state = msgspec.structs.replace(state, labelled=max(state.labelled, newest))
+    return concluded(asked, tally, windows, state, at=at)
+
+
+def concluded(
+    asked: Asked, tally: Tally, windows: Windows, state: WatchState, *, at: datetime
+) -> tuple[Look, WatchState]:
+    """What was counted comes to findings, and to alarms; `look` for who has counted already."""
+    now = _iso(at)
+    evidence = list(_evidence(asked, tally, windows, state))
+    chance = allowed(asked, state)
+    before = state if state.version in {"", asked.version} else _of_another(state)
+    found = found_of(evidence, before, chance)
+    alarms = Alarms(asked, before, now)
+    alarms.look(findings_of(asked, found), evidence)
+    whole = cumulated(tally.slices)[-1]
+    after = msgspec.structs.replace(
+        state,
+        version=asked.version,
+        looked=now,
+        tested=_iso(asked.until) if any(e.p is not None for e in evidence) else state.tested,
+        looks=state.looks + 1,
+        open=alarms.open,
+        told=alarms.told,
+        cleared=alarms.cleared,
+        hours=learn(state.hours, tally.hours, asked, windows.begins[windows.drift - 1]),
+    )
+    seen = Look(
+        model=asked.model,
+        version=asked.version,
+        at=now,
+        since=_iso(datetime.fromtimestamp(windows.begins[-1], UTC)),
+        until=_iso(asked.until),
+        requests=whole.requests,
+        labelled=whole.labelled,
+        chance=chance,
+        findings=worst_first(alarm.finding for alarm in alarms.open.values()),
+        measures=_measures(evidence, found),
+        alarms=alarms.news,
+        notes=_notes(asked, tally),
+    )
+    return seen, after
 
 
 def _evidence(
-    asked: Asked, tally: Tally, windows: Windows, state: WatchState, labelled: str
+    asked: Asked, tally: Tally, windows: Windows, state: WatchState
 ) -> Iterator[Evidence]:
     """All figures, but those of what is not to be looked at."""
     whole = cumulated(tally.slices)
@@ -97,57 +135,12 @@ def _evidence(
         ((Kind.TOO_FEW, Kind.TOO_MANY), lambda: learned_rates(asked, tally, state.hours)),
         ((Kind.ACCURACY,), lambda: quality(asked, whole, windows)),
         ((Kind.NO_DATA,), lambda: log_silence(asked, tally)),
-        ((Kind.NO_DATA,), lambda: label_silence(asked, whole, labelled)),
+        ((Kind.NO_DATA,), lambda: label_silence(asked, whole, state.labelled)),
     ]
     off = set(asked.rules.off)
     for kinds, find in sorts:
         if set(kinds) - off:
             yield from (each for each in find() if each.kind not in off)
-
-
-def _concluded(
-    asked: Asked,
-    tally: Tally,
-    windows: Windows,
-    evidence: list[Evidence],
-    state: WatchState,
-    *,
-    at: str,
-) -> tuple[Look, WatchState]:
-    """What the evidence comes to, and what is remembered of it."""
-    chance = allowed(asked, state)
-    same = state.version in {"", asked.version}
-    before = state if same else _of_another(state)
-    found = found_of(evidence, before, chance)
-    alarms = Alarms(asked, before, at)
-    alarms.look(findings_of(asked, found), evidence)
-    whole = cumulated(tally.slices)[-1]
-    after = msgspec.structs.replace(
-        state,
-        version=asked.version,
-        looked=at,
-        tested=_iso(asked.until) if any(e.p is not None for e in evidence) else state.tested,
-        looks=state.looks + 1,
-        open=alarms.open,
-        told=alarms.told,
-        cleared=alarms.cleared,
-        hours=learn(state.hours, tally.hours, asked, windows.begins[windows.drift - 1]),
-    )
-    seen = Look(
-        model=asked.model,
-        version=asked.version,
-        at=at,
-        since=_iso(datetime.fromtimestamp(windows.begins[-1], UTC)),
-        until=_iso(asked.until),
-        requests=whole.requests,
-        labelled=whole.labelled,
-        chance=chance,
-        findings=worst_first(alarm.finding for alarm in alarms.open.values()),
-        measures=_measures(evidence, found),
-        alarms=alarms.news,
-        notes=_notes(asked, tally),
-    )
-    return seen, after
 
 
 def _of_another(state: WatchState) -> WatchState:
@@ -180,6 +173,9 @@ def _notes(asked: Asked, tally: Tally) -> list[str]:
         (unread.labels, f"labels are beyond the {MOST_LABELLED} requests that are looked at"),
     ]
     notes = [f"{count} {sentence}" for count, sentence in told if count]
+    if tally.masked:
+        names = ", ".join(sorted(tally.masked))
+        notes.append(f"{names}: about persons, and hashed or left out in the log")
     if asked.baseline.predictions is None:
         notes.append("the training kept no held-out predictions to compare the answers with")
     return notes

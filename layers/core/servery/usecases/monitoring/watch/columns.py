@@ -159,6 +159,11 @@ class Table:
         if len(self._places) >= _MOST_FLUSHED:
             self.flush()
 
+    def drop(self, name: str) -> None:
+        """Count a column no more, and forget what was counted of it."""
+        self.columns.pop(name, None)
+        self._values.pop(name, None)
+
     def flush(self) -> None:
         """Count what has been added, so that the columns are whole."""
         places, weights = np.array(self._places, np.intp), np.array(self._weights, np.float64)

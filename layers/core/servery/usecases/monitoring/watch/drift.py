@@ -65,10 +65,12 @@ class _Drifted:
     def spread(self) -> Iterator[Evidence]:
         """The stability index of every column, and the KS distance of numbers."""
         labels, baseline, members = self._column.histograms()
+        column = self._column
+        distances = column.distances() if isinstance(column, NumberColumn) else None
         for place in worth_testing(self._present.tolist(), self._rules.min_samples):
             yield self._index(place, labels, baseline, members[place])
-            if isinstance(self._column, NumberColumn):
-                yield self._distance(place, float(self._column.distances()[place]))
+            if distances is not None:
+                yield self._distance(place, float(distances[place]))
 
     def nulls(self) -> Iterator[Evidence]:
         """The share of missing values, both ways."""
@@ -119,12 +121,13 @@ class _Drifted:
         return replace(made, severity=severity)
 
     def _said(self, place: int, figures: str, p: float) -> str:
-        what = "answers for " if self._kind is Kind.PREDICTION_DRIFT else ""
-        than = "on the held-out rows" if what else "in the training"
+        answers = self._kind is Kind.PREDICTION_DRIFT
+        what = f"the predicted {self._subject}" if answers else self._subject
+        than = "on the held-out rows" if answers else "in the training"
         size = round(float(self._present[place]))
         return (
-            f"the {what}{self._subject} of {self._windows[place].said} ({size} requests) are not "
-            f"spread as {than}: {figures}{self._moved(place)}, {chance_said(p)}"
+            f"{what} is not spread as {than} in {self._windows[place].said} ({size} requests): "
+            f"{figures}{self._moved(place)}, {chance_said(p)}"
         )
 
     def _moved(self, place: int) -> str:

@@ -21,6 +21,8 @@ class WatchLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     status: int
     latency_ms: float
     degraded: bool = False
+    hashed: list[str] = []
+    omitted: list[str] = []
     input: msgspec.Raw = msgspec.Raw(b"null")
     output: msgspec.Raw = msgspec.Raw(b"null")
 
@@ -28,6 +30,11 @@ class WatchLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def answered(self) -> bool:
         """Whether it went well, whoever answered."""
         return 200 <= self.status < 300  # noqa: PLR2004 - HTTP
+
+    @property
+    def masked(self) -> list[str]:
+        """Fields that are hashed or left out, being about persons: `input.name`."""
+        return [*self.hashed, *self.omitted]
 
     @property
     def stood_in(self) -> bool:

@@ -27,6 +27,8 @@ def stated_rates(asked: Asked, whole: Sequence[Slice], windows: Windows) -> Iter
     for place, each in enumerate(whole[: windows.drift]):
         least, most = asked.rules.min_per_hour, asked.rules.max_per_hour
         window = windows[place]
+        if not window.hours or not asked.sample:
+            continue
         if least is not None:
             yield _few(asked, each.every, least, window, "is the least that the spec states")
         if most is not None:
@@ -39,7 +41,7 @@ def learned_rates(asked: Asked, tally: Tally, hours: HourCounts) -> Iterator[Evi
     end = asked.until.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     begin = end - _ONE_HOUR
     usual = usual_count(hours, begin)
-    if factor is None or usual is None or begin < asked.since:
+    if factor is None or usual is None or begin < asked.since or not asked.sample:
         return
     count = tally.hours[begin.strftime(_HOUR)]
     window = Window(begin.timestamp(), 1.0)
@@ -81,7 +83,7 @@ def learn(hours: HourCounts, counted: Mapping[str, int], asked: Asked, since: fl
     begin += _ONE_HOUR if begin < start else timedelta()
     end = asked.until.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     new = max(0, round((end - begin) / _ONE_HOUR))
-    if not new:
+    if not new or not asked.sample:
         return hours
     found = {begin + i * _ONE_HOUR: 0 for i in range(new)}
     counts = {at: round(counted.get(at.strftime(_HOUR), 0) / asked.sample) for at in found}

@@ -18,6 +18,7 @@ from servery.errors import MalformedError
 from servery.usecases.monitoring.recording import in_sample
 from servery.usecases.monitoring.watch.columns import NumberColumn, Table, as_text, column_of
 from servery.usecases.monitoring.watch.lines import Seen, Unread, WatchLine
+from servery.usecases.monitoring.watch.masked import Rows, masked_fields, read_masked
 from servery.usecases.monitoring.watch.question import Asked
 from servery.usecases.monitoring.watch.windows import Windows
 
@@ -79,6 +80,7 @@ class Tally:
         latencies: Answers by window: step of the latency's logarithm to requests.
         hours: Requests for the model by hour, `2026-03-01T12`, in the sample.
         recent: Sampled lines since `no_data_hours`.
+        masked: Features, or the target, that the log has hashed or not at all.
         unread: What could not be read.
     """
 
@@ -100,6 +102,7 @@ class Tally:
         self.latencies: list[Counter[int]] = [Counter() for _ in range(count)]
         self.hours: Counter[str] = Counter()
         self.recent = 0
+        self.masked: set[str] = set()
         self.unread = Unread()
         self._asked, self._windows, self._labels = asked, windows, labels
         self._canonical = Canonical(asked.signature, asked.limits)
@@ -145,7 +148,9 @@ class Tally:
         self._count_input(place, line)
         predicted = _predicted(line)
         values = None if predicted is None else self._comparable(predicted)
-        if values:
+        if any(name.startswith("output") for name in line.masked):
+            self.masked.add(self._asked.signature.output.name)
+        elif values:
             found.predictions += 1
             self.answers.add(place, len(values), {PREDICTION: values})
         else:
@@ -156,19 +161,29 @@ class Tally:
         if content == b"null":
             self.unread.hidden += 1
             return
-        reading = self._canonical.read(content)
-        if reading is None:
+        rows = self._rows(content, masked_fields(line.masked))
+        if rows is None:
             self.unread.inputs += 1
             return
         self.slices[place].inputs += 1
-        self.features.add(place, len(reading.rows), reading.columns)
-        digest = blake2b(digest_size=16)
-        for row in reading.rows:
-            digest.update(row)
+        self.features.add(place, rows.count, rows.columns)
         counted = self.inputs[place]
-        counted[digest.digest()] += 1
+        counted[rows.digest] += 1
         if len(counted) > MOST_INPUTS:
             self.inputs[place] = thinned(counted)
+
+    def _rows(self, content: bytes, masked: list[str]) -> Rows | None:
+        """The rows of a body, in one form for all that the model reads as the same."""
+        if masked:
+            self.masked.update(masked)
+            for name in masked:
+                self.features.drop(name)
+            return read_masked(content, self._asked.signature, masked)
+        reading = self._canonical.read(content)
+        if reading is None:
+            return None
+        digest = blake2b(b"".join(reading.rows), digest_size=16).digest()
+        return Rows(len(reading.rows), reading.columns, digest)
 
     def _comparable(self, predicted: Predicted) -> list[Class] | None:
         """The values that go with the baseline's predictions; None where they are of no kind."""

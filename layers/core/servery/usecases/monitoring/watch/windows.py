@@ -31,11 +31,12 @@ class Window:
     @property
     def said(self) -> str:
         """It in words: `the last 4 hours`."""
-        if self.hours >= 48:  # noqa: PLR2004 - two days
-            return f"the last {self.hours / 24:.3g} days"
-        if self.hours >= 1:
-            return f"the last {self.hours:.3g} hours"
-        return f"the last {self.hours * 60:.3g} minutes"
+        hours = float(f"{self.hours:.3g}")
+        if hours == 1:
+            return "the last hour"
+        if hours >= 48:  # noqa: PLR2004 - two days
+            return f"the last {hours / 24:.3g} days"
+        return f"the last {hours:g} hours" if hours > 1 else f"the last {hours * 60:.3g} minutes"
 
 
 @dataclass(frozen=True, slots=True)
