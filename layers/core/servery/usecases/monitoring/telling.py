@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from servery.errors import ServeryError
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -46,7 +44,7 @@ def _told(
             continue
         try:
             teller.tell(telling)
-        except ServeryError as error:
+        except Exception as error:
             failed(telling.model, error)
         else:
             told.append(teller.name)
