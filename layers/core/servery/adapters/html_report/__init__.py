@@ -165,7 +165,8 @@ def _foot(look: Look) -> str:
         "<footer><p>The training is what the version was made of; now is the window that the look "
         "was at. PSI is the population stability index, KS the Kolmogorov-Smirnov distance. p is "
         "the probability that chance alone brings a figure as far; an alarm needs both a figure "
-        "beyond its bound and a p that all figures together allow.</p>"
+        "beyond its bound and a p that all figures together allow; one that is beyond and may be "
+        "chance is drawn in yellow.</p>"
         f"<p>The same in the terminal: <code>{command}</code></p></footer>"
     )
 

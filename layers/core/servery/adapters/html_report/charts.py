@@ -43,7 +43,7 @@ def histograms(bars: list[Bar], name: str) -> str:
             + "</g>"
         )
         if place % every == 0:
-            label = svg.cut(bar.label, step * every - 4)
+            label = svg.cut(bar.label, min(step * every, _WIDTH - x) - 4)
             parts.append(svg.text(label, x, floor + 15, "tick"))
     return svg.document(_WIDTH, _HEIGHT - 12, parts, _sentence(bars, name))
 
@@ -82,7 +82,8 @@ def gauge(reach: float, *, found: bool) -> str:
     """How far a figure is, with a line at its bound; decoration of a figure that is in words."""
     width = _GAUGE * min(reach / _SHOWN_BOUNDS, 1.0)
     at = _GAUGE / _SHOWN_BOUNDS
-    kind = "far" if found else "near"
+    # What is beyond its bound and may be chance is neither well nor wrong.
+    kind = "far" if found else "near" if reach <= 1 else "maybe"
     return (
         f'<svg class="gauge" viewBox="0 0 {_GAUGE:.0f} 10" aria-hidden="true">'
         f"{svg.box(0, 2, _GAUGE, 6, 'rail')}{svg.box(0, 2, width, 6, kind)}"

@@ -49,6 +49,7 @@ tr.found { background: var(--mark); }
 svg.gauge { display: inline-block; vertical-align: middle; width: 72px; height: 10px;
   margin-left: 8px; }
 .rail { fill: var(--line); } .near { fill: var(--ok); } .far { fill: var(--critical); }
+.maybe { fill: var(--warning); }
 .bound { stroke: var(--text); stroke-width: 1.5; }
 .key { display: inline-block; width: 14px; height: 12px; vertical-align: -1px; margin-right: 4px; }
 .key.was { background: var(--was); border: 1px solid var(--was-edge); }
