@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 
 import msgspec
@@ -22,7 +23,11 @@ from fakes.watched import (
     traffic,
 )
 from servery.domain.watching import HourCounts, Kind, Severity, WatchState
+from servery.usecases.monitoring import watching
 from servery.usecases.monitoring.recording import in_sample
+from servery.usecases.monitoring.watch import tally as counting
+from servery.usecases.monitoring.watch.lines import Seen, WatchLine
+from servery.usecases.monitoring.watch.tally import thinned
 from servery.usecases.monitoring.watch.windows import windows_of
 
 STATE = WatchState(model="rocks")
@@ -471,3 +476,34 @@ class TestWindows:
 def test_question_has_half_of_the_deadline_when_no_latency_is_stated():
     assert asked(deadline_ms=3000).slowest_ms == 1500
     assert asked(rules=rules(latency_p95_ms=80)).slowest_ms == 80
+
+
+class TestBounded:
+    def test_frequent_inputs_are_kept_when_there_are_too_many_others(self):
+        counted = Counter({b"often": 5, b"twice": 2, b"once": 1})
+        assert thinned(counted) == {b"often": 4, b"twice": 1}
+
+    def test_repeated_input_is_found_when_more_inputs_come_than_are_counted(self, monkeypatch):
+        monkeypatch.setattr(counting, "MOST_INPUTS", 50)
+        same = [a_line(5000 + i, at=NOW - timedelta(minutes=i % 200 + 1)) for i in range(600)]
+        look, _ = looked(traffic(400) + same)
+        assert (Kind.REPEATED, "") in wrong(look)
+        assert 0.5 < measure(look, Kind.REPEATED, "repeat_share").value <= 0.65
+
+    def test_lines_are_told_apart_when_they_differ_in_id_or_time(self):
+        seen = Seen()
+        lines = [
+            WatchLine(request_id=f"r-{i}", time=f"t-{j}", status=200, latency_ms=1.0)
+            for i in range(100)
+            for j in range(5)
+        ]
+        assert [seen.again(line) for line in lines] == [False] * 500
+        assert [seen.again(line) for line in lines] == [True] * 500
+
+    def test_labels_are_left_out_when_there_are_more_than_are_held(self, monkeypatch):
+        monkeypatch.setattr(watching, "MOST_LABELLED", 60)
+        lines = traffic(300)
+        labels = [a_label(i, "granite") for i in range(100)]
+        look, _ = looked(lines, labels=labels)
+        assert look.labelled == 60
+        assert look.notes == ["40 labels are beyond the 60 requests that are looked at"]
