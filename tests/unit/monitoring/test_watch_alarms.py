@@ -107,6 +107,17 @@ def test_alarm_stays_when_there_is_too_little_to_see_it_by():
     assert MASS in state.open
 
 
+def test_people_are_reminded_when_it_lasts_and_no_new_chance_is_allowed():
+    """A look at the same time as the one before may spend nothing, and finds nothing anew."""
+    lines = traffic(300, shift=1, hours=(1, 0))
+    given = {"rules": rules(cool_down_hours=0)}
+    first, state = looked(lines, **given)
+    again, state = looked(lines, state=state, **given)
+    assert (again.chance, told(again)) == (0, [(AlarmState.REMINDED, MASS)])
+    assert again.findings == first.findings
+    assert state.open[MASS].since == "2026-03-02T12:00:00.000Z"
+
+
 def test_alarm_closes_when_nobody_wants_it_any_more():
     off = {1: {"rules": rules(off=[Kind.INPUT_DRIFT])}}
     looks, state = hourly([1, 1], per_look=off)

@@ -121,7 +121,8 @@ class Alarms:
                     self._close(key, alarm)
                     self.cleared[key] = _iso(begin)
                     clear.add(key)
-        for key, finding in findings.items():
+        lasting = {key: alarm.finding for key, alarm in self.open.items()}
+        for key, finding in {**lasting, **findings}.items():
             if key not in clear:
                 self._open(key, finding)
 
