@@ -14,6 +14,7 @@ import argparse
 import time
 from collections import Counter
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -153,17 +154,20 @@ def a_look(stream: Stream, state: WatchState) -> tuple[list[tuple[Kind, str]], W
     )
     windows = windows_of(asked.rules, BEGIN, until)
     tally = Tally(asked, windows, {})
-    begins = np.array(windows.begins)
-    for hour in stream.hours[-int(asked.rules.window_hours) :]:
-        # Windows begin at whole hours, so one hour is in the same window from end to end.
-        place = int((begins > hour.times[0]).sum()) if len(hour.times) else 0
-        places, weights = np.full(len(hour.times), place), np.ones(len(hour.times))
-        for name, column in (*tally.features.columns.items(), *tally.answers.columns.items()):
-            column.count(hour.columns[name].tolist(), places, weights)
-        found = tally.slices[place]
+    recent = stream.hours[-int(asked.rules.window_hours) :]
+    times = np.concatenate([hour.times for hour in recent])
+    places = (np.array(windows.begins)[None, :] > times[:, None]).sum(axis=1)
+    for name, column in (*tally.features.columns.items(), *tally.answers.columns.items()):
+        values = np.concatenate([hour.columns[name] for hour in recent])
+        column.count(values.tolist(), places, np.ones(len(values)))
+    for place, count in enumerate(np.bincount(places, minlength=len(tally.slices)).tolist()):
         for part in ("requests", "answered", "inputs", "predictions", "every"):
-            setattr(found, part, getattr(found, part) + len(hour.times))
-        tally.inputs[place] += Counter({b"same": hour.repeated, b"other": 1})
+            setattr(tally.slices[place], part, count)
+    at = 0
+    for hour in recent:  # windows begin at whole hours, so an hour is in one from end to end
+        if len(hour.times):
+            tally.inputs[places[at]] += Counter({b"same": hour.repeated, b"other": 1})
+        at += len(hour.times)
     for at, hour in enumerate(stream.hours):
         tally.hours[(BEGIN + timedelta(hours=at)).strftime("%Y-%m-%dT%H")] = len(hour.times)
     seen, after = concluded(asked, tally, windows, state, at=until)
@@ -181,12 +185,17 @@ def quiet_week(seed: int, per_hour: int) -> list[int]:
     return opened
 
 
-def until_seen(change: Change, seed: int, per_hour: int) -> int | None:
-    """Requests from a change until the right alarm; None where a week is not enough."""
+def quiet_days(seed: int, per_hour: int) -> tuple[Stream, WatchState]:
+    """What every change of a run comes after."""
     stream, state = Stream((2, seed), per_hour), WatchState(model="simulated")
     for _ in range(QUIET_HOURS):
         stream.go_on(QUIET)
         _, state = a_look(stream, state)
+    return stream, state
+
+
+def until_seen(change: Change, stream: Stream, state: WatchState) -> int | None:
+    """Requests from a change until the right alarm; None where a week is not enough."""
     requests = 0
     for _ in range(WEEK_HOURS):
         stream.go_on(change)
@@ -227,8 +236,9 @@ def detections(runs: int, per_hour: int) -> Report:
         ],
         columns=["change", "seen within a week", "median", "p90", "hours (median)"],
     )
+    before = [quiet_days(seed, per_hour) for seed in range(runs)]
     for change in CHANGES:
-        found = [until_seen(change, seed, per_hour) for seed in range(runs)]
+        found = [until_seen(change, deepcopy(stream), state) for stream, state in before]
         seen = [count for count in found if count is not None]
         # One that is not seen counts as endless: quantiles must not look better than they are.
         every = sorted(count if count is not None else np.inf for count in found)

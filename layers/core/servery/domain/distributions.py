@@ -13,6 +13,7 @@ from statistics import NormalDist
 _TINY = 1e-300
 _CLOSE = 1e-14
 _ROUNDS = 10_000
+_FURTHEST = 5.0
 _SURE = 0.2  # scaled distance below which Kolmogorov's distribution is 1 to 20 digits
 _NORMAL = 1e7  # degrees of freedom from which t is the normal distribution, to seven digits
 
@@ -103,7 +104,8 @@ def kolmogorov_above(distance: float, size: float) -> float:
     scaled = (root + 0.12 + 0.11 / root) * distance
     if scaled < _SURE:
         return 1.0
-    terms = ((-1) ** (j - 1) * math.exp(-2 * (j * scaled) ** 2) for j in range(1, 101))
+    last = math.ceil(_FURTHEST / scaled)  # what comes after it is below 1e-21
+    terms = ((-1) ** (j - 1) * math.exp(-2 * (j * scaled) ** 2) for j in range(1, last + 1))
     return min(1.0, max(0.0, 2 * math.fsum(terms)))
 
 

@@ -7,7 +7,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from servery.domain.signature import Task
 from servery.domain.watching import Kind, Severity
+from servery.errors import Violation
 
 Share = Annotated[float, Meta(gt=0, le=1)]
 Hours = Annotated[float, Meta(gt=0, le=24 * 31)]
@@ -83,3 +85,18 @@ class Monitor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     cool_down_hours: Annotated[float, Meta(ge=0, le=24 * 31)] = 24.0
     off: list[Kind] = []
     severity: dict[Kind, Severity] = {}
+
+
+def monitor_violations(monitor: Monitor, task: Task) -> list[Violation]:
+    """What does not go together in the section, or with the task."""
+    found: list[Violation] = []
+    if monitor.shortest_hours > monitor.window_hours:
+        found.append(Violation("monitor.shortest_hours", "is longer than monitor.window_hours"))
+    least, most = monitor.min_per_hour, monitor.max_per_hour
+    if least is not None and most is not None and least >= most:
+        found.append(Violation("monitor.min_per_hour", "is not below monitor.max_per_hour"))
+    if monitor.accuracy is not None and task is not Task.CLASSIFICATION:
+        found.append(Violation("monitor.accuracy", "is for classification; state monitor.rmse"))
+    if monitor.rmse is not None and task is not Task.REGRESSION:
+        found.append(Violation("monitor.rmse", "is for regression; state monitor.accuracy"))
+    return found

@@ -104,22 +104,27 @@ class Alarms:
         self.news: list[Alarm] = []
 
     def look(self, findings: Mapping[str, Finding], evidence: Sequence[Evidence]) -> None:
-        """Close what is clear, open what is new, remind of what is not told any more."""
+        """Close what is clear, open what is new, remind of what was not told for long.
+
+        What is clear in the window that an alarm was of is closed, though longer windows go on
+        to hold what was wrong before.
+        """
+        clear = set()
         for key, alarm in list(self.open.items()):
-            if key in findings:
-                continue
-            if alarm.version != self._asked.version and alarm.finding.kind not in OF_THE_MODEL:
+            kind = alarm.finding.kind
+            before = alarm.version != self._asked.version and kind not in OF_THE_MODEL
+            if kind in self._asked.rules.off or (before and key not in findings):
                 self._close(key, alarm)
-                self.cleared.pop(key, None)
-            elif alarm.finding.kind in self._asked.rules.off:
-                self._close(key, alarm)
-            else:
+            elif not before:
                 begin = _clear_since(alarm.finding, [e for e in evidence if e.identity == key])
                 if begin is not None:
                     self._close(key, alarm)
                     self.cleared[key] = _iso(begin)
-        for key, finding in findings.items():
-            self._open(key, finding)
+                    clear.add(key)
+        lasting = {key: alarm.finding for key, alarm in self.open.items()}
+        for key, finding in {**lasting, **findings}.items():
+            if key not in clear:
+                self._open(key, finding)
 
     def _open(self, key: str, finding: Finding) -> None:
         before = self.open.get(key)

@@ -185,6 +185,8 @@ def column_of(baseline: NumericBaseline | CategoricalBaseline, windows: int) -> 
 
 def as_text(value: object) -> str:
     """A category as the baseline has it: true and false for a bool, 5 for 5.0."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return str(value).lower()
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
