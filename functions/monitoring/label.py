@@ -1,4 +1,4 @@
-"""Takes labels and client events: what was true of predictions, and what came of them."""
+"""Takes labels and client events, what was true and what came of it; tells of the watch."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from servery.edge.cors import Cors
 from servery.edge.http import Response
 from servery.edge.labels import SERVICE, LabelsApi
 from servery.edge.telemetry import Telemetry
+from servery.edge.watch_api import WatchApi
 from servery.wiring import monitoring as wiring
 
 
 @cache
 def _api() -> Api:
     labels = LabelsApi(wiring.label_log(), wiring.event_log(), wiring.clock())
+    calls = {**labels.calls(), **WatchApi(wiring.watch_desk).calls()}
     cors = Cors(wiring.allowed_origins())
-    return Api(SERVICE, labels.calls(), cors=cors, telemetry=Telemetry(SERVICE))
+    return Api(SERVICE, calls, cors=cors, telemetry=Telemetry(SERVICE))
 
 
 def handler(event: dict[str, Any], context: object) -> Response:

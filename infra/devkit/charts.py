@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 WIDTH = 40
 _EIGHTHS = " ▏▎▍▌▋▊▉"
+_HEIGHTS = " ▁▂▃▄▅▆▇█"
+_MOST_BARS = 16
 
 
 def bar(share: float, width: int = WIDTH) -> str:
@@ -17,6 +19,23 @@ def bar(share: float, width: int = WIDTH) -> str:
     eighths = round(min(1.0, max(0.0, share)) * width * 8)
     full, rest = divmod(eighths, 8)
     return "█" * full + (_EIGHTHS[rest] if rest else "")
+
+
+def spark(values: Sequence[float], most: float, width: int = _MOST_BARS) -> str:
+    """Values as bars of one character each; of more than there is room for, neighbours together.
+
+    Args:
+        values: None below 0.
+        most: What a full bar stands for, before any are taken together.
+        width: The most characters.
+    """
+    together = max(1, -(-len(values) // width))
+    sums = [sum(values[n : n + together]) for n in range(0, len(values), together)]
+    full = most * together or 1.0
+    steps = len(_HEIGHTS) - 1
+    # What is there at all is seen.
+    heights = (max(min(steps, round(v / full * steps)), int(v > 0)) for v in sums)
+    return "".join(_HEIGHTS[height] for height in heights)
 
 
 @dataclass(frozen=True)

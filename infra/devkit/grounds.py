@@ -59,6 +59,7 @@ def parameters(ground: Ground) -> dict[str, str]:
         "CallbackAllowedNetworks": f"{kinds.HOST}/32",
         "TablePatience": "10",  # its table is not DynamoDB
         "Sql": "false",  # DuckDB answers on this machine
+        "LakeDelay": "0",  # its Firehose writes at once
     }
     if not ground.kind.own_packages:
         parameters["Architecture"] = kinds.architecture()

@@ -109,7 +109,13 @@ def test_nothing_else_reaches_everything_when_something_is_allowed():
         if statement["Effect"] == "Allow" and statement.get("Resource") == "*"
     }
 
-    assert everything == {"DeliverLogs", "FindModelLayers", "FollowJobs", "SendTraces"}
+    assert everything == {
+        "CountRequests",
+        "DeliverLogs",
+        "FindModelLayers",
+        "FollowJobs",
+        "SendTraces",
+    }
 
 
 def _statements(node):

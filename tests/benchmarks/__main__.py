@@ -21,6 +21,7 @@ SLOW = (
     "cold_start",
     "cost_growth",
     "front_start",
+    "detection",
     "hist_boosting",
     "many_rows",
     "overload",

@@ -1,12 +1,13 @@
-"""`servery compare`, `servery experiment`: how versions do beside each other."""
+"""`servery drift`, `compare`, `experiment`: how a model does, and versions beside each other."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from devkit import comparisons, experiments, lake
+from devkit import comparisons, drift, experiments, lake
 from devkit.command import command
 from devkit.commands import options
 from devkit.commands.options import Debug, Instance, Json, Model
@@ -14,6 +15,28 @@ from devkit.commands.options import Debug, Instance, Json, Model
 app = typer.Typer()
 
 Days = Annotated[int, typer.Option(min=1, max=400, help="How far back, today included.")]
+
+
+@app.command("drift")
+def show_drift(
+    model: Model,
+    *,
+    now: Annotated[bool, typer.Option("--now", help="Look now, and wait for it.")] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write the page with the charts to this file.")
+    ] = None,
+    instance: Instance = "demo",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show what the watch says of a model: open alarms, and inputs and answers then and now."""
+    with command(machine=as_json, debug=debug) as screen, options.api_of(instance) as http:
+        found = drift.look_now(http, model) if now else drift.read(http, model)
+        drift.show(screen, found)
+        if html is not None:
+            html.write_text(drift.page(found), encoding="utf-8")
+            screen.done("Page", str(html))
+        screen.result(drift.plain(found))
 
 
 @app.command()

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from servery.domain.spec import Log, Monitor
+from servery.domain.spec import Log
+from servery.domain.watch_rules import Monitor
 from servery.errors import ArtifactError, InvalidInputError, Violation
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from servery.domain.pipeline_spec import Pipeline
 from servery.domain.release_rules import ReleaseRules
 from servery.domain.search_spec import Search
 from servery.domain.signature import Dtype, Task
+from servery.domain.watch_rules import Monitor
 
 # In Python `$` also matches before a line break at the end; what follows it here shuts that out.
 MODEL_NAME = r"^[a-z][a-z0-9-]{0,47}$(?!\n)"
@@ -187,18 +188,6 @@ class Log(_Part, frozen=True, kw_only=True):
     """
 
     sample: Annotated[float, Meta(ge=0, le=1)] = 1.0
-
-
-class Monitor(_Part, frozen=True, kw_only=True):
-    """What the monitoring judges the model by.
-
-    Attributes:
-        production_metric: The figure that says whether the model does its job in production.
-        min_samples: Requests below which nothing is said about drift.
-    """
-
-    production_metric: str = ""
-    min_samples: Annotated[int, Meta(ge=1)] = 200
 
 
 class Schedule(_Part, frozen=True, kw_only=True):

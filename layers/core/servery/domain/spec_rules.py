@@ -15,6 +15,7 @@ from servery.domain.metrics import HIGHER_IS_BETTER, higher_is_better
 from servery.domain.search_rules import search_violations
 from servery.domain.signature import Dtype, Task
 from servery.domain.spec import SPOKEN, Column, Mode, ModelSpec, OnFault, Role, Step
+from servery.domain.watch_rules import monitor_violations
 from servery.errors import InvalidSpecError, RejectedError, Violation
 
 _AT = re.compile(r"^(?P<message>.*?)(?: - at `\$\.?(?P<field>.*)`)?$", re.DOTALL)
@@ -48,6 +49,7 @@ def read_spec(value: Any) -> ModelSpec:  # noqa: ANN401 - anything that JSON or 
         *_task(spec),
         *_servers(spec),
         *search_violations(spec, _steps),
+        *monitor_violations(spec.monitor, spec.task),
     ]
     if violations:
         first = violations[0]

@@ -107,7 +107,12 @@ ROUTES: tuple[Route, ...] = (
         ("get_job", "GET", "/jobs/{job}"),
         ("cancel_job", "DELETE", "/jobs/{job}"),
     ),
-    *_routes("monitoring", ("add_labels", "POST", "/labels")),
+    *_routes(
+        "monitoring",
+        ("add_labels", "POST", "/labels"),
+        ("get_watch", "GET", "/models/{model}/watch"),
+        ("ask_look", "POST", "/models/{model}/looks"),
+    ),
     *_routes("multi_stage", ("staged", "POST", "/v2/models/{model}/staged")),
     *_routes(
         "batch",

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import deployments, model_servers, patience
+from servery.wiring.aws import deployments, model_servers, object_store, patience, registry
 from servery.wiring.settings import SystemClock, allowed_origins, optional_setting, setting
 
 if TYPE_CHECKING:
     from mypy_boto3_firehose import FirehoseClient
     from mypy_boto3_sqs import SQSClient
 
+    from servery.adapters.dynamodb_watches import DynamoDbWatches
     from servery.adapters.firehose_prediction_log import FirehosePredictionLog
     from servery.adapters.log_key import LogKey
     from servery.adapters.sqs_shadow_queue import SqsShadowQueue
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from servery.edge.shadows import ShadowComparer
     from servery.ports import Clock, Documents, LakeFiles, LineLog
     from servery.usecases.monitoring import Recorder
+    from servery.usecases.monitoring.gathering import Gatherer
+    from servery.usecases.monitoring.keeping_watch import WatchPorts
+    from servery.usecases.monitoring.watch_desk import WatchDesk
 
 __all__ = [
     "after_response",
@@ -37,6 +41,8 @@ __all__ = [
     "send_shadows",
     "shadow_comparer",
     "shadow_queue",
+    "watch_desk",
+    "watch_ports",
 ]
 
 _NAME_BYTES = 12
@@ -216,3 +222,92 @@ def shadow_comparer() -> ShadowComparer:
     )
     sqs = boto3.client("sqs", config=patience(connect_s=1, read_s=3, attempts=2))
     return ShadowComparer(ports, SqsVisibility(sqs, setting("SHADOW_QUEUE_URL")).hide)
+
+
+# The watch
+
+
+@cache
+def watch_desk() -> WatchDesk:
+    """What tells of the watch, and takes requests for looks."""
+    import boto3
+
+    from servery.adapters.lambda_look_queue import LambdaLookQueue
+    from servery.usecases.monitoring.watch_desk import WatchDesk
+
+    client = boto3.client("lambda", config=patience(connect_s=2, read_s=5, attempts=3))
+    return WatchDesk(
+        registry=registry(),
+        store=_watches(),
+        reports=_lake(),
+        queue=LambdaLookQueue(client, setting("WATCH_FUNCTION")),
+        clock=SystemClock(),
+        entropy=_short,
+        playbooks=setting("PLAYBOOKS"),
+    )
+
+
+@cache
+def watch_ports() -> WatchPorts:
+    """What the watch works with."""
+    import boto3
+
+    from servery.adapters.eventbridge_alarm_events import EventBridgeAlarmEvents
+    from servery.adapters.s3_look_reports import S3LookReports
+    from servery.adapters.sns_alarm_topic import SnsAlarmTopic
+    from servery.edge.watch import AlarmMetrics
+    from servery.usecases.monitoring.keeping_watch import WatchPorts
+
+    config = patience(connect_s=2, read_s=10, attempts=3)
+    lake, playbooks = setting("LAKE_BUCKET"), setting("PLAYBOOKS")
+    return WatchPorts(
+        registry=registry(),
+        store=_watches(),
+        look=_gatherer().look,
+        reports=S3LookReports(boto3.client("s3", config=config), lake, playbooks),
+        tellers=[
+            EventBridgeAlarmEvents(boto3.client("events", config=config)),
+            SnsAlarmTopic(boto3.client("sns", config=config), setting("ALERTS_TOPIC_ARN")),
+            AlarmMetrics(),
+        ],
+        clock=SystemClock(),
+        entropy=_short,
+        playbooks=playbooks,
+    )
+
+
+@cache
+def _gatherer() -> Gatherer:
+    """What a look is made of; numpy is imported here, in the function that looks alone."""
+    import boto3
+
+    from servery.adapters.cloudwatch_requests import CloudWatchRequests
+    from servery.adapters.lake_window import LakeWindow
+    from servery.edge.telemetry import NAMESPACE
+    from servery.usecases.monitoring.gathering import Gatherer
+
+    config = patience(connect_s=2, read_s=20, attempts=4)
+    return Gatherer(
+        registry=registry(),
+        objects=object_store(),
+        lake=LakeWindow(boto3.client("s3", config=config), setting("LAKE_BUCKET")),
+        requests=CloudWatchRequests(boto3.client("cloudwatch", config=config), NAMESPACE),
+        delay_seconds=float(setting("LAKE_DELAY")),
+    )
+
+
+@cache
+def _watches() -> DynamoDbWatches:
+    """What is kept of the watch."""
+    import boto3
+
+    from servery.adapters.dynamodb_watches import DynamoDbWatches
+
+    client = boto3.client("dynamodb", config=patience(connect_s=2, read_s=5, attempts=4))
+    return DynamoDbWatches(client, setting("REGISTRY_TABLE"), SystemClock())
+
+
+def _short() -> str:
+    import secrets
+
+    return secrets.token_hex(4)

@@ -1,9 +1,10 @@
-"""What was true of what was predicted."""
+"""What was true of what was predicted, and the watch over models in service."""
 
 from __future__ import annotations
 
-from servery.edge.operations.describing import Operation
+from servery.edge.operations.describing import PAGE, READING, Operation
 from servery.usecases.monitoring.labelling import LabelsRequest, LabelsTaken
+from servery.usecases.monitoring.watch_desk import LookAsked, WatchView
 
 OPERATIONS: dict[str, Operation] = {
     "add_labels": Operation(
@@ -22,5 +23,18 @@ OPERATIONS: dict[str, Operation] = {
             },
             "values": {"labels": [{"request_id": "2f0c8a6e-3", "label": 151.5}]},
         },
+    ),
+    "get_watch": Operation(
+        "What the watch says of a model: the last look with its figures, open alarms, the looks",
+        (WatchView,),
+        errors=READING,
+        query=PAGE,
+    ),
+    "ask_look": Operation(
+        "Have a model looked at now; the watch tells when it is done, by the id of the look",
+        (LookAsked,),
+        status=202,
+        errors=READING,
+        sends=("location", "retry-after"),
     ),
 }
