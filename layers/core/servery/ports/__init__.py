@@ -12,6 +12,8 @@ from servery.ports.graphs import (
     PartTopic,
 )
 from servery.ports.jobs import Caller, DeadJobs, Documents, JobEvents, JobQueue, JobStore
+from servery.ports.keeping import Evaluations, Retirements, Retrainings
+from servery.ports.lake_tables import LakeTables
 from servery.ports.limits import Keeper, PlaceTable, TokenTable
 from servery.ports.model import (
     ArtifactSource,
@@ -62,6 +64,7 @@ __all__ = [
     "Documents",
     "EntityReader",
     "EntityStore",
+    "Evaluations",
     "Files",
     "FoldFitter",
     "Footer",
@@ -79,6 +82,7 @@ __all__ = [
     "JobStore",
     "Judged",
     "Keeper",
+    "LakeTables",
     "LastKnown",
     "LineLog",
     "LoadedModel",
@@ -94,6 +98,8 @@ __all__ = [
     "Registry",
     "ReleaseQueue",
     "Reply",
+    "Retirements",
+    "Retrainings",
     "RowGroups",
     "RowReader",
     "RowReaders",
