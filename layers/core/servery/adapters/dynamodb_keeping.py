@@ -3,7 +3,7 @@
 | pk | sk | document |
 | --- | --- | --- |
 | MODEL#name | EVALUATION#version | Evaluation, the newest |
-| MODEL#name | RETIRED#version | Retired, the last one |
+| MODEL#name | RETIRED#version | RetiredVersion, the last one |
 | MODEL#name | RETRAINED#alarm | Retrained; alarms sort by time |
 | MODEL#name | RETRAINING | the alarm that started the last training, and when |
 """
@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from servery.adapters.aws_errors import aws_errors, code_of
 from servery.adapters.dynamodb_table import DynamoDbTable
 from servery.domain.evaluations import Evaluation
-from servery.domain.retirements import Retired
+from servery.domain.retirements import RetiredVersion
 from servery.domain.retrainings import Retrained
 from servery.errors import ConflictError
 
@@ -64,15 +64,15 @@ class DynamoDbKeeping:
         except ConflictError:
             return
 
-    def retirements(self, model: str) -> list[Retired]:
+    def retirements(self, model: str) -> list[RetiredVersion]:
         """All of a model, those that are over included."""
-        return self._table.query(_of(model), "RETIRED#", Retired)
+        return self._table.query(_of(model), "RETIRED#", RetiredVersion)
 
-    def retirement(self, model: str, version: str) -> Retired | None:
+    def retirement(self, model: str, version: str) -> RetiredVersion | None:
         """The last one of a version; None where there is none."""
-        return self._table.get((_of(model), f"RETIRED#{version}"), Retired)
+        return self._table.get((_of(model), f"RETIRED#{version}"), RetiredVersion)
 
-    def put_retirement(self, record: Retired) -> None:
+    def put_retirement(self, record: RetiredVersion) -> None:
         """Write the next revision; `ConflictError` unless the stored one is exactly one lower."""
         first = record.revision == 1
         self._table.put(

@@ -44,7 +44,7 @@ class Stage(StrEnum):
         return self in (Stage.GONE, Stage.KEPT)
 
 
-class Retired(msgspec.Struct, frozen=True, kw_only=True):
+class RetiredVersion(msgspec.Struct, frozen=True, kw_only=True):
     """The retirement of one version.
 
     Attributes:
@@ -87,12 +87,12 @@ class Retired(msgspec.Struct, frozen=True, kw_only=True):
         return not last or now - datetime.fromisoformat(last) >= timedelta(hours=self.grace_hours)
 
 
-def went(record: Retired, stage: Stage, **known: object) -> Retired:
+def went(record: RetiredVersion, stage: Stage, **known: object) -> RetiredVersion:
     """The next revision, at another stage."""
     return msgspec.structs.replace(record, revision=record.revision + 1, stage=stage, **known)
 
 
-def why_gone(record: Retired) -> str:
+def why_gone(record: RetiredVersion) -> str:
     """What is said to whoever wants a version whose artifact is gone."""
     return (
         f"{record.version} of {record.model} was retired ({record.why}: {record.because}), and its "

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from servery.domain.evaluations import Evaluation
-    from servery.domain.retirements import Retired
+    from servery.domain.retirements import RetiredVersion
     from servery.domain.retrainings import Retrained
 
 
@@ -29,15 +29,15 @@ class Evaluations(Protocol):
 class Retirements(Protocol):
     """What goes, and how far it has gone."""
 
-    def retirements(self, model: str) -> list[Retired]:
+    def retirements(self, model: str) -> list[RetiredVersion]:
         """All of a model, those that are over included."""
         ...
 
-    def retirement(self, model: str, version: str) -> Retired | None:
+    def retirement(self, model: str, version: str) -> RetiredVersion | None:
         """The last one of a version; None where there is none."""
         ...
 
-    def put_retirement(self, record: Retired) -> None:
+    def put_retirement(self, record: RetiredVersion) -> None:
         """Write the next revision; `ConflictError` unless the stored one is exactly one lower."""
         ...
 

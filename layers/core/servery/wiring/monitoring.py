@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import deployments, model_servers, patience
+from servery.wiring.aws import deployments, model_servers, patience, registry
 from servery.wiring.settings import SystemClock, allowed_origins, optional_setting, setting
 
 if TYPE_CHECKING:
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from servery.edge.shadows import ShadowComparer
     from servery.ports import Clock, Documents, LineLog
     from servery.usecases.monitoring import Recorder
+    from servery.usecases.monitoring.evaluating import EvaluationPorts
 
 __all__ = [
     "after_response",
     "allowed_origins",
     "clock",
+    "evaluation_ports",
     "label_log",
     "prediction_log",
     "prediction_recorder",
@@ -172,3 +174,21 @@ def shadow_comparer() -> ShadowComparer:
     )
     sqs = boto3.client("sqs", config=patience(connect_s=1, read_s=3, attempts=2))
     return ShadowComparer(ports, SqsVisibility(sqs, setting("SHADOW_QUEUE_URL")).hide)
+
+
+@cache
+def evaluation_ports() -> EvaluationPorts:
+    """What evaluating versions works with."""
+    import boto3
+
+    from servery.adapters.dynamodb_keeping import DynamoDbKeeping
+    from servery.adapters.s3_lake_tables import S3LakeTables
+    from servery.usecases.monitoring.evaluating import EvaluationPorts
+
+    patient = patience(connect_s=2, read_s=20, attempts=4)
+    return EvaluationPorts(
+        registry=registry(),
+        lake=S3LakeTables(boto3.client("s3", config=patient), setting("LAKE_BUCKET")),
+        kept=DynamoDbKeeping(boto3.client("dynamodb", config=patient), setting("REGISTRY_TABLE")),
+        clock=SystemClock(),
+    )
