@@ -9,6 +9,7 @@ from servery.edge.api import Api
 from servery.edge.cors import Cors
 from servery.edge.http import Response
 from servery.edge.registry import RegistryApi
+from servery.edge.registry_keeping import KeepingApi
 from servery.edge.registry_versions import VersionsApi
 from servery.edge.telemetry import Telemetry
 from servery.wiring import registry as wiring
@@ -25,9 +26,11 @@ def _api() -> Api:
         clock=wiring.SystemClock(),
         entropy=wiring.entropy,
     )
+    versions = VersionsApi(wiring.version_reader())
+    keeping = KeepingApi(wiring.retire_ports, wiring.keeping)
     return Api(
         "registry",
-        {**registry.calls(), **VersionsApi(wiring.version_reader()).calls()},
+        {**registry.calls(), **versions.calls(), **keeping.calls()},
         cors=Cors(wiring.allowed_origins()),
         telemetry=Telemetry("registry"),
     )

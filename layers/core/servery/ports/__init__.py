@@ -45,7 +45,7 @@ from servery.ports.policies import (
     TakenJob,
 )
 from servery.ports.prediction_log import LineLog, PredictionLog
-from servery.ports.queues import ReleaseQueue, TrainingQueue
+from servery.ports.queues import ReleaseQueue, RunningTrainings, TrainingQueue
 from servery.ports.registry import Deployments, Registry
 from servery.ports.search import FoldFitter, Halt, Judged, Sampler, SearchQueue, SearchStore
 
@@ -105,6 +105,7 @@ __all__ = [
     "RowReaders",
     "RowWriter",
     "RowWriters",
+    "RunningTrainings",
     "RuntimeFactory",
     "Sampler",
     "SearchQueue",

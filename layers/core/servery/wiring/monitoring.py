@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import deployments, model_servers, patience, registry
+from servery.wiring.aws import deployments, keeping, model_servers, patience, registry
 from servery.wiring.settings import SystemClock, allowed_origins, optional_setting, setting
 
 if TYPE_CHECKING:
@@ -181,14 +181,13 @@ def evaluation_ports() -> EvaluationPorts:
     """What evaluating versions works with."""
     import boto3
 
-    from servery.adapters.dynamodb_keeping import DynamoDbKeeping
     from servery.adapters.s3_lake_tables import S3LakeTables
     from servery.usecases.monitoring.evaluating import EvaluationPorts
 
-    patient = patience(connect_s=2, read_s=20, attempts=4)
+    lake = boto3.client("s3", config=patience(connect_s=2, read_s=20, attempts=4))
     return EvaluationPorts(
         registry=registry(),
-        lake=S3LakeTables(boto3.client("s3", config=patient), setting("LAKE_BUCKET")),
-        kept=DynamoDbKeeping(boto3.client("dynamodb", config=patient), setting("REGISTRY_TABLE")),
+        lake=S3LakeTables(lake, setting("LAKE_BUCKET")),
+        kept=keeping(),
         clock=SystemClock(),
     )
