@@ -53,7 +53,7 @@ OUTPUTS = {
     "PredictorFunctionName",
     "ReleaseFunctionName",
     "MonitoringEvaluateFunctionName",
-    "RegistryRetireFunctionName",
+    "MonitoringRetireFunctionName",
     "PredictionLogStreamName",
     "AlertsTopicArn",
     "CoreLayerArn",

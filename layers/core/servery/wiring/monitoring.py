@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from servery.wiring.aws import deployments, keeping, model_servers, patience, registry
+from servery.wiring.retiring import removal, retire_ports
 from servery.wiring.settings import SystemClock, allowed_origins, optional_setting, setting
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ __all__ = [
     "label_log",
     "prediction_log",
     "prediction_recorder",
+    "removal",
+    "retire_ports",
     "send_shadows",
     "shadow_comparer",
     "shadow_queue",

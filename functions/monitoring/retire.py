@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from servery.edge.steps import step
 from servery.usecases.registry.retire_due import RetireEvent, RetireReport, retire_due
-from servery.wiring import registry as wiring
+from servery.wiring import monitoring as wiring
 
 
 @step(RetireEvent)
