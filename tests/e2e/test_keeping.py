@@ -34,21 +34,33 @@ def invoke(stack: Stack, output: str, event: dict[str, Any]) -> dict[str, Any]:
     return dict(content)
 
 
-@pytest.fixture(scope="module")
-def kept(stack: Stack) -> Kept:
-    name = f"kept-{uuid.uuid4().hex[:6]}"
+def a_spec(stack: Stack) -> dict[str, Any]:
     rules = {"unused_days": AT_ONCE_DAYS, "grace_hours": 0}
-    spec = {**stack.spec("iris", name=name), "retire": rules}
-    spec["retrain"] = {"on": ["drift"], "at_most_every_hours": 24}
+    retrain = {"on": ["drift"], "at_most_every_hours": 24}
+    spec = stack.spec("iris", name=f"kept-{uuid.uuid4().hex[:6]}")
+    return {**spec, "retire": rules, "retrain": retrain}
+
+
+def two_versions(stack: Stack) -> Kept:
+    spec = a_spec(stack)
     params = {"strategy": "constant", "constant": "virginica"}
     dummy = {"class": "sklearn.dummy.DummyClassifier", "params": params}
-    good = stack.train(spec)
-    poor = stack.train({**spec, "estimator": dummy, "gates": {}})
+    trained = stack.train(spec), stack.train({**spec, "estimator": dummy, "gates": {}})
     champion, candidate = (
-        str(stack.release(name, version=trained["version"], **{"as": place})["released_as"])
-        for trained, place in ((good, "champion"), (poor, "candidate"))
+        str(stack.release(spec["name"], version=t["version"], **{"as": place})["released_as"])
+        for t, place in zip(trained, ("champion", "candidate"), strict=True)
     )
-    return Kept(name, spec, champion, candidate)
+    return Kept(spec["name"], spec, champion, candidate)
+
+
+@pytest.fixture(scope="module")
+def kept(stack: Stack) -> Kept:
+    return two_versions(stack)
+
+
+@pytest.fixture
+def leaving(stack: Stack) -> Kept:
+    return two_versions(stack)
 
 
 def test_versions_are_evaluated_when_labels_come(stack: Stack, kept: Kept) -> None:
@@ -104,29 +116,29 @@ def test_version_is_refused_when_a_route_or_a_graph_names_it_or_it_is_the_champi
 
 
 def test_server_goes_and_then_the_artifact_when_nobody_asks_a_version(
-    stack: Stack, kept: Kept
+    stack: Stack, leaving: Kept
 ) -> None:
-    server = stack.deployment(kept.name)["candidates"][0]
+    server = stack.deployment(leaving.name)["candidates"][0]
     s3, bucket = stack.client("s3"), stack.status["outputs"]["ArtifactsBucketName"]
     # The second release makes the first champion the last good one, which stays as well.
-    again = stack.train({**kept.spec, "split": {**kept.spec.get("split", {}), "seed": 11}})
-    second = str(stack.release(kept.name, version=again["version"])["released_as"])
-    invoke(stack, "MonitoringEvaluateFunctionName", {"model": kept.name})
+    again = stack.train({**leaving.spec, "split": {**leaving.spec.get("split", {}), "seed": 11}})
+    second = str(stack.release(leaving.name, version=again["version"])["released_as"])
+    invoke(stack, "MonitoringEvaluateFunctionName", {"model": leaving.name})
 
     def retired() -> Any:
-        invoke(stack, "MonitoringRetireFunctionName", {"model": kept.name})
-        plan = stack.json("retire", kept.name, "--dry-run")["versions"]
+        invoke(stack, "MonitoringRetireFunctionName", {"model": leaving.name})
+        plan = stack.json("retire", leaving.name, "--dry-run")["versions"]
         found = {v["version"]: v["retired"] for v in plan}
-        record = found[kept.candidate]
+        record = found[leaving.candidate]
         return record if record and record["stage"] == "gone" else None
 
-    record = wait_until(retired, seconds=60, what=f"{kept.candidate} is gone")
+    record = wait_until(retired, seconds=60, what=f"{leaving.candidate} is gone")
     assert record["why"] == "unused"
     assert record["out"] <= record["unserved"] <= record["gone"]
     assert server["server"]["function"] in record["removed"]
-    deployment = stack.deployment(kept.name)
+    deployment = stack.deployment(leaving.name)
     assert deployment["champion"]["ref"]["version"] == second
-    assert deployment["last_good"]["ref"]["version"] == kept.champion
+    assert deployment["last_good"]["ref"]["version"] == leaving.champion
     assert deployment["candidates"] == []
     functions = stack.client("lambda")
     with pytest.raises(functions.exceptions.ResourceNotFoundException):
@@ -134,21 +146,24 @@ def test_server_goes_and_then_the_artifact_when_nobody_asks_a_version(
     listed = s3.list_objects_v2(Bucket=bucket, Prefix=server["ref"]["prefix"] + "/")["Contents"]
     names = {entry["Key"].rpartition("/")[2] for entry in listed}
     assert names == {"manifest.json", "retired.json"}
-    assert stack.infer(kept.name, {"records": rows_of("iris", 1)[0]}).status_code == 200
-    refused = stack.http.post(f"/models/{kept.name}/releases", json={"version": kept.candidate})
+    assert stack.infer(leaving.name, {"records": rows_of("iris", 1)[0]}).status_code == 200
+    refused = stack.http.post(
+        f"/models/{leaving.name}/releases", json={"version": leaving.candidate}
+    )
     assert refused.status_code == 409
     assert "was retired (unused" in refused.text
-    traced = stack.http.get(f"/models/{kept.name}/versions/{kept.candidate}/lineage")
+    traced = stack.http.get(f"/models/{leaving.name}/versions/{leaving.candidate}/lineage")
     assert traced.status_code == 200, traced.text
 
 
-def test_one_training_starts_when_two_alarms_come(stack: Stack, kept: Kept) -> None:
+def test_one_training_starts_when_two_alarms_come(stack: Stack) -> None:
     bus = stack.client("events")
-    before = {t["training_id"] for t in stack.listed(f"/models/{kept.name}/trainings")}
+    spec = a_spec(stack)
+    name, by_hand = spec["name"], stack.train(spec)["training_id"]
 
     def alarm(at: str) -> None:
         detail = {
-            "model": kept.name, "version": kept.champion, "kind": "input_drift",
+            "model": name, "version": "", "kind": "input_drift",
             "subject": "petal_length", "severity": "critical", "said": "petal_length has moved",
             "at": at, "value": 0.6, "bound": 0.2,
         }  # fmt: skip
@@ -157,7 +172,7 @@ def test_one_training_starts_when_two_alarms_come(stack: Stack, kept: Kept) -> N
         assert not bus.put_events(Entries=[entry])["FailedEntryCount"]
 
     def decided(count: int) -> Any:
-        found = stack.http.get(f"/models/{kept.name}/retrainings").json()["retrainings"]
+        found = stack.http.get(f"/models/{name}/retrainings").json()["retrainings"]
         return found if len(found) >= count else None
 
     alarm("2026-11-23T10:00:00+00:00")
@@ -165,8 +180,8 @@ def test_one_training_starts_when_two_alarms_come(stack: Stack, kept: Kept) -> N
     assert first["decision"] == "started"
 
     def over() -> Any:
-        runs = stack.listed(f"/models/{kept.name}/trainings")
-        return [t for t in runs if t["training_id"] not in before] or None
+        runs = stack.listed(f"/models/{name}/trainings")
+        return [t for t in runs if t["training_id"] != by_hand] or None
 
     (run,) = wait_until(over, seconds=120, what="the training is over")
     assert run["training_id"] == first["training_id"]
@@ -174,4 +189,4 @@ def test_one_training_starts_when_two_alarms_come(stack: Stack, kept: Kept) -> N
     alarm("2026-11-23T10:05:00+00:00")
     found = wait_until(lambda: decided(2), seconds=60, what="the second alarm is decided about")
     assert found[0]["decision"] in ("limited", "busy")
-    assert stack.json("retrainings", kept.name)[0]["training_id"] == ""
+    assert stack.json("retrainings", name)[0]["training_id"] == ""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from servery.domain.steps import Means
     from servery.domain.table import TableReader
     from servery.ports import ModelRuntime, ObjectStore, TrainingQueue
+    from servery.usecases.training.collect import Labelled
     from servery.usecases.training.messages import TrainEvent
     from servery.usecases.training.products import Code
     from servery.usecases.training.retrain import RetrainPorts
@@ -40,6 +41,7 @@ __all__ = [
     "export_tools",
     "graph_reader",
     "has_batch",
+    "labelled",
     "object_store",
     "onnx_tools",
     "pickle_reader",
@@ -69,6 +71,18 @@ def datasets_in(store: ObjectStore) -> DataSets:
     from servery.adapters.npz_datasets import NpzDataSets
 
     return NpzDataSets(store)
+
+
+@cache
+def labelled() -> Labelled:
+    """Where labelled rows come from."""
+    import boto3
+
+    from servery.adapters.s3_lake_tables import S3LakeTables
+    from servery.usecases.training.collect import Labelled
+
+    client = boto3.client("s3", config=patience(connect_s=2, read_s=20, attempts=4))
+    return Labelled(S3LakeTables(client, setting("LAKE_BUCKET")), SystemClock())
 
 
 def table_reader(data_format: str) -> TableReader:
