@@ -9,6 +9,7 @@ from servery.edge.api import Api
 from servery.edge.cors import Cors
 from servery.edge.http import Response
 from servery.edge.registry import RegistryApi
+from servery.edge.registry_keeping import KeepingApi
 from servery.edge.registry_releases import ReleasesApi
 from servery.edge.registry_versions import VersionsApi
 from servery.edge.telemetry import Telemetry
@@ -33,9 +34,10 @@ def _api() -> Api:
         wiring.SystemClock(),
     )
     versions = VersionsApi(wiring.version_reader())
+    keeping = KeepingApi(wiring.retire_ports, wiring.keeping)
     return Api(
         "registry",
-        {**registry.calls(), **releases.calls(), **versions.calls()},
+        {**registry.calls(), **releases.calls(), **versions.calls(), **keeping.calls()},
         cors=Cors(wiring.allowed_origins()),
         telemetry=Telemetry("registry"),
     )

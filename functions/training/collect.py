@@ -16,7 +16,11 @@ def handler(event: CollectEvent) -> Collected:
     return wiring.steps().run(
         event,
         lambda store: collect(
-            event, store=store, datasets=wiring.datasets_in(store), reader=wiring.table_reader
+            event,
+            store=store,
+            datasets=wiring.datasets_in(store),
+            reader=wiring.table_reader,
+            labelled=wiring.labelled,
         ),
         valid=lambda known: describes(known, event, store=wiring.object_store()),
     )

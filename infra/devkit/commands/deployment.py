@@ -1,4 +1,4 @@
-"""`servery deployment ...`, `servery retire`: who is served, and the policies in front of them."""
+"""`servery deployment ...`: who is served, and the policies in front of them."""
 
 from __future__ import annotations
 
@@ -93,23 +93,6 @@ def edit(
             "give_up_online": give_up_online,
         }
         screen.result(_sent(http, screen, current, body, kept))
-
-
-@app.command()
-def retire(
-    model: Model,
-    version: Annotated[str, typer.Argument(help="Of a candidate.")],
-    instance: Instance = "demo",
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Take a candidate out; refused while a policy names it."""
-    with command(machine=as_json, debug=debug) as screen, options.api_of(instance) as http:
-        path = f"/models/{quote(model, safe='')}/candidates/{quote(version, safe='')}"
-        with screen.phase(f"Retire {version}") as phase:
-            _, deployment = http.send("DELETE", path)
-            phase.detail = f"revision {deployment['revision']}"
-        screen.result(deployment)
 
 
 def _sent(

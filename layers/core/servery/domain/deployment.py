@@ -59,10 +59,17 @@ class Served(_Record, frozen=True, kw_only=True):
 
 
 class Retired(_Record, frozen=True, kw_only=True):
-    """A server that nobody is sent to any more, and since when (seconds since the epoch)."""
+    """A server that nobody is sent to any more.
+
+    Attributes:
+        server: Which.
+        since: Since when, seconds since the epoch.
+        grace: How many seconds it is kept; None for as long as any that falls out of use.
+    """
 
     server: Server
     since: float
+    grace: float | None = None
 
 
 class Deployment(_Record, frozen=True, kw_only=True):
@@ -226,8 +233,10 @@ def roll_back(deployment: Deployment, *, reason: str) -> Deployment:
 
 
 def forget(deployment: Deployment, *, now: float, grace: float) -> Deployment:
-    """Leave out the servers that have been retired for `grace` seconds or more."""
-    retired = [r for r in deployment.retired if now - r.since < grace]
+    """Leave out the servers that have been retired for `grace` seconds, or for their own."""
+    retired = [
+        r for r in deployment.retired if now - r.since < (grace if r.grace is None else r.grace)
+    ]
     return msgspec.structs.replace(deployment, retired=retired)
 
 

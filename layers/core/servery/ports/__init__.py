@@ -12,7 +12,9 @@ from servery.ports.graphs import (
     PartTopic,
 )
 from servery.ports.jobs import Caller, DeadJobs, Documents, JobEvents, JobQueue, JobStore
+from servery.ports.keeping import Evaluations, Retirements, Retrainings
 from servery.ports.lake import LakeFiles
+from servery.ports.lake_tables import LakeTables
 from servery.ports.limits import Keeper, PlaceTable, TokenTable
 from servery.ports.model import (
     ArtifactSource,
@@ -44,7 +46,7 @@ from servery.ports.policies import (
     TakenJob,
 )
 from servery.ports.prediction_log import LineLog, PredictionLog
-from servery.ports.queues import ReleaseQueue, TrainingQueue
+from servery.ports.queues import ReleaseQueue, RunningTrainings, TrainingQueue
 from servery.ports.registry import Deployments, Registry
 from servery.ports.releases import HeldOut, Judge, ReleaseExecutions, ReleaseSignals
 from servery.ports.search import FoldFitter, Halt, Judged, Sampler, SearchQueue, SearchStore
@@ -64,6 +66,7 @@ __all__ = [
     "Documents",
     "EntityReader",
     "EntityStore",
+    "Evaluations",
     "Files",
     "FoldFitter",
     "Footer",
@@ -84,6 +87,7 @@ __all__ = [
     "Judged",
     "Keeper",
     "LakeFiles",
+    "LakeTables",
     "LastKnown",
     "LineLog",
     "LoadedModel",
@@ -101,11 +105,14 @@ __all__ = [
     "ReleaseQueue",
     "ReleaseSignals",
     "Reply",
+    "Retirements",
+    "Retrainings",
     "RowGroups",
     "RowReader",
     "RowReaders",
     "RowWriter",
     "RowWriters",
+    "RunningTrainings",
     "RuntimeFactory",
     "Sampler",
     "SearchQueue",

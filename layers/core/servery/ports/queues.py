@@ -25,3 +25,11 @@ class TrainingQueue(Protocol):
         `ConflictError` where a training of that name exists.
         """
         ...
+
+
+class RunningTrainings(Protocol):
+    """Tells what is under way."""
+
+    def of(self, model: str) -> list[str]:
+        """Names of the trainings of a model that run at the moment."""
+        ...

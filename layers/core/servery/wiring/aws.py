@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from mypy_boto3_lambda import LambdaClient
 
+    from servery.adapters.dynamodb_keeping import DynamoDbKeeping
     from servery.adapters.kept_deployments import KeptDeployments
     from servery.adapters.lambda_model_servers import LambdaModelServers
     from servery.adapters.lambda_server_publisher import LambdaServerPublisher
@@ -91,6 +92,17 @@ def release_executions() -> ReleaseExecutions:
     from servery.adapters.stepfunctions_releases import StepFunctionsReleaseExecutions
 
     return StepFunctionsReleaseExecutions(boto3.client("stepfunctions"))
+
+
+@cache
+def keeping() -> DynamoDbKeeping:
+    """Evaluations, retirements and retrainings."""
+    import boto3
+
+    from servery.adapters.dynamodb_keeping import DynamoDbKeeping
+
+    config = patience(connect_s=2, read_s=5, attempts=4)
+    return DynamoDbKeeping(boto3.client("dynamodb", config=config), setting("REGISTRY_TABLE"))
 
 
 def credentials() -> Credentials:

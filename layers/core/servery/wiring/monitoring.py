@@ -10,7 +10,15 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import deployments, model_servers, object_store, patience, registry
+from servery.wiring.aws import (
+    deployments,
+    keeping,
+    model_servers,
+    object_store,
+    patience,
+    registry,
+)
+from servery.wiring.retiring import removal, retire_ports
 from servery.wiring.settings import SystemClock, allowed_origins, optional_setting, setting
 
 if TYPE_CHECKING:
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
     from servery.edge.shadows import ShadowComparer
     from servery.ports import Clock, Documents, LakeFiles, LineLog
     from servery.usecases.monitoring import Recorder
+    from servery.usecases.monitoring.evaluating import EvaluationPorts
     from servery.usecases.monitoring.gathering import Gatherer
     from servery.usecases.monitoring.keeping_watch import WatchPorts
     from servery.usecases.monitoring.watch_desk import WatchDesk
@@ -33,11 +42,14 @@ __all__ = [
     "after_response",
     "allowed_origins",
     "clock",
+    "evaluation_ports",
     "event_log",
     "label_log",
     "lake_files",
     "prediction_log",
     "prediction_recorder",
+    "removal",
+    "retire_ports",
     "send_shadows",
     "shadow_comparer",
     "shadow_queue",
@@ -311,3 +323,20 @@ def _short() -> str:
     import secrets
 
     return secrets.token_hex(4)
+
+
+@cache
+def evaluation_ports() -> EvaluationPorts:
+    """What evaluating versions works with."""
+    import boto3
+
+    from servery.adapters.s3_lake_tables import S3LakeTables
+    from servery.usecases.monitoring.evaluating import EvaluationPorts
+
+    lake = boto3.client("s3", config=patience(connect_s=2, read_s=20, attempts=4))
+    return EvaluationPorts(
+        registry=registry(),
+        lake=S3LakeTables(lake, setting("LAKE_BUCKET")),
+        kept=keeping(),
+        clock=SystemClock(),
+    )

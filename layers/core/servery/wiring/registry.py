@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from servery.wiring.aws import (
+    keeping,
     model_servers,
     object_store,
     registry,
@@ -13,6 +14,7 @@ from servery.wiring.aws import (
     release_signals,
     server_publisher,
 )
+from servery.wiring.retiring import entropy, retire_ports
 from servery.wiring.settings import SystemClock, allowed_origins, optional_setting, setting
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ __all__ = [
     "SystemClock",
     "allowed_origins",
     "entropy",
+    "keeping",
     "model_servers",
     "object_store",
     "registry",
@@ -31,6 +34,7 @@ __all__ = [
     "release_executions",
     "release_queue",
     "release_signals",
+    "retire_ports",
     "version_reader",
 ]
 
@@ -41,7 +45,11 @@ def registry_reader() -> RegistryReader:
     from servery.usecases.registry.reading import RegistryReader
 
     return RegistryReader(
-        registry(), object_store(), code=server_publisher().code, clock=SystemClock()
+        registry(),
+        object_store(),
+        code=server_publisher().code,
+        clock=SystemClock(),
+        kept=keeping(),
     )
 
 
@@ -72,10 +80,3 @@ def release_queue() -> ReleaseQueue:
         setting("TRAINING_TO_SERVING_ARN"),
         LambdaReleaseQueue(boto3.client("lambda"), setting("RELEASE_FUNCTION")),
     )
-
-
-def entropy() -> str:
-    """A few random characters that make an id unique within a microsecond."""
-    import secrets
-
-    return secrets.token_hex(4)

@@ -7,7 +7,7 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import object_store, registry
+from servery.wiring.aws import keeping, object_store, patience, registry
 from servery.wiring.importing import (
     graph_reader,
     onnx_tools,
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from servery.domain.steps import Means
     from servery.domain.table import TableReader
     from servery.ports import ModelRuntime, ObjectStore, TrainingQueue
+    from servery.usecases.training.collect import Labelled
     from servery.usecases.training.messages import TrainEvent
     from servery.usecases.training.products import Code
+    from servery.usecases.training.retrain import RetrainPorts
     from servery.usecases.training.steps import Machine, Steps
     from servery.usecases.training.tools import Tools
     from servery.usecases.training.train import Trainer
@@ -39,11 +41,13 @@ __all__ = [
     "export_tools",
     "graph_reader",
     "has_batch",
+    "labelled",
     "object_store",
     "onnx_tools",
     "pickle_reader",
     "pipeline_queue",
     "registry",
+    "retrain_ports",
     "runtime_loader",
     "sklearn_tools",
     "skops_reader",
@@ -67,6 +71,18 @@ def datasets_in(store: ObjectStore) -> DataSets:
     from servery.adapters.npz_datasets import NpzDataSets
 
     return NpzDataSets(store)
+
+
+@cache
+def labelled() -> Labelled:
+    """Where labelled rows come from."""
+    import boto3
+
+    from servery.adapters.s3_lake_tables import S3LakeTables
+    from servery.usecases.training.collect import Labelled
+
+    client = boto3.client("s3", config=patience(connect_s=2, read_s=20, attempts=4))
+    return Labelled(S3LakeTables(client, setting("LAKE_BUCKET")), SystemClock())
 
 
 def table_reader(data_format: str) -> TableReader:
@@ -184,3 +200,22 @@ def _queue(state_machine: str) -> TrainingQueue:
     )
 
     return StepFunctionsTrainingQueue(boto3.client("stepfunctions"), state_machine)
+
+
+@cache
+def retrain_ports() -> RetrainPorts:
+    """What an alarm starts a training with."""
+    import boto3
+
+    from servery.adapters.stepfunctions_running_trainings import StepFunctionsRunningTrainings
+    from servery.usecases.training.retrain import RetrainPorts
+
+    client = boto3.client("stepfunctions", config=patience(connect_s=2, read_s=5, attempts=4))
+    machines = [setting("BATCH_TRAINING_ARN"), setting("PIPELINE_TRAINING_ARN")]
+    return RetrainPorts(
+        registry=registry(),
+        kept=keeping(),
+        running=StepFunctionsRunningTrainings(client, machines),
+        queue=training_queue(),
+        clock=SystemClock(),
+    )

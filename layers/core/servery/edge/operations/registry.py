@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from servery.domain.deployment import Deployment
 from servery.domain.records import ReleaseRecord
+from servery.domain.retirements import RetiredVersion
 from servery.domain.version_diff import VersionDiff
 from servery.edge.operations.describing import PAGE, READING, Operation
 from servery.usecases.registry.aborting import AbortRequest
@@ -12,7 +13,9 @@ from servery.usecases.registry.asking import ReleaseRequest
 from servery.usecases.registry.auditing import Audit
 from servery.usecases.registry.editing import PoliciesRequest
 from servery.usecases.registry.fitting import FitList
+from servery.usecases.registry.keeping_views import EvaluationList, RetrainingList
 from servery.usecases.registry.lineage_views import LineageView
+from servery.usecases.registry.retire_plan import RetirePlan
 from servery.usecases.registry.returning import RollBackRequest
 from servery.usecases.registry.views import (
     DeploymentView,
@@ -54,6 +57,23 @@ OPERATIONS: dict[str, Operation] = {
         "Whether every artifact is registered and every registration there",
         (Audit,),
         errors=READING,
+    ),
+    "list_evaluations": Operation(
+        "What the versions that are served are worth, by the labels that came",
+        (EvaluationList,),
+        errors=READING,
+    ),
+    "list_retirements": Operation(
+        "Which versions are retired, would be, or stay, and why", (RetirePlan,), errors=READING
+    ),
+    "list_retrainings": Operation(
+        "What became of alarms that may start a training", (RetrainingList,), errors=READING
+    ),
+    "retire_version": Operation(
+        "Retire a version that nobody wants: out of the routes, then its server, then its artifact",
+        (RetiredVersion,),
+        status=202,
+        errors=(404, 409, 422, 503),
     ),
     "list_trainings": Operation("Runs of training", (RunList,), errors=READING, query=PAGE),
     "get_deployment": Operation(

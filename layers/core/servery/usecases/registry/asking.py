@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from servery.domain.accountability import check_accountable
 from servery.domain.candidates import check_room, check_whole
+from servery.domain.gone import check_there
 from servery.domain.manifest import MANIFEST, read_manifest
 from servery.domain.records import ReleaseKind, ReleaseOrigin, ReleaseRecord, ReleaseState
 from servery.domain.release_order import check_order, current
@@ -104,8 +105,8 @@ def ask_release(
         NotFoundError: there is no such model.
         InvalidInputError: there is no such version or training, a roll names one, or production
             could not judge the version.
-        ConflictError: another change of the deployment is under way, or there is nothing to
-            release or to roll.
+        ConflictError: another change of the deployment is under way, there is nothing to release
+            or to roll, or the version was retired and its artifact is gone.
         ReleaseOrderError: half of a pair that another change has to come before.
         RetryableError: it could not be started; nothing is left of it.
     """
@@ -155,9 +156,10 @@ def _give_up(record: ReleaseRecord, error: ServeryError, registry: Registry, clo
 def _check_accountable(
     version: VersionRecord, training: str, registry: Registry, objects: ObjectStore
 ) -> None:
-    """Refuse at once what the release would: no owner, no unit, no log, no production metric."""
+    """Refuse at once what the release would: no owner, unit, log or production metric; retired."""
     trainings = registry.trainings(version.model, version.promoted_from or version.version)
     for ref in (t.ref for t in trainings if t.ref.training == training):
+        check_there(ref.prefix, objects)
         try:
             check_accountable(read_manifest(objects.get(f"{ref.prefix}/{MANIFEST}"), ref))
         except ArtifactError:

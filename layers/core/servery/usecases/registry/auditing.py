@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from servery.domain.manifest import MANIFEST, Manifest, read_manifest
+from servery.domain.retirements import TOMBSTONE
 from servery.domain.versioning import Stage
 from servery.errors import ArtifactError
 
@@ -99,7 +100,8 @@ def _stray(prefix: str, names: list[str], objects: ObjectStore) -> Finding:
 
 
 def _registered(ref: ModelRef, names: list[str], objects: ObjectStore) -> list[Finding]:
-    wanted = {ref.runtime.filename, MANIFEST}
+    # Of a version that was retired the manifest stays, and what says so.
+    wanted = {MANIFEST} if TOMBSTONE in names else {ref.runtime.filename, MANIFEST}
     absent = sorted(wanted - set(names))
     if absent:
         said = f"{ref.version} {ref.training} is registered, and {' and '.join(absent)} not there"

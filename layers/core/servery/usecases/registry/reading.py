@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from servery.domain.deployment import Deployment
     from servery.domain.records import ModelRecord, ReleaseRecord
     from servery.ports import Clock, ObjectStore, Registry
+    from servery.usecases.registry.retire_ports import Keeping
 
 T = TypeVar("T")
 Code = Callable[[Runtime, Part | None], str]
@@ -47,6 +48,7 @@ class RegistryReader:
         code: Identity of the code that a server of a runtime, of a half of a pair too, would run
             if published now.
         clock: The time, by which a release counts as given up.
+        kept: Evaluations and retirements; without, nothing is told of them.
     """
 
     def __init__(
@@ -56,11 +58,13 @@ class RegistryReader:
         *,
         code: Code,
         clock: Clock,
+        kept: Keeping | None = None,
     ) -> None:
         self._registry = registry
         self._objects = objects
         self._code = code
         self._clock = clock
+        self._kept = kept
 
     def models(self, limit: int, after: str) -> ModelList:
         """A page of models by name; `after` is where the last page ended."""
@@ -106,6 +110,8 @@ class RegistryReader:
             trainings=trainings,
             manifest=self._manifest(chosen[-1]) if chosen else None,
             served=role_of(deployment, version),
+            evaluation=self._kept.evaluation(model, version) if self._kept else None,
+            retired=self._kept.retirement(model, version) if self._kept else None,
         )
 
     def runs(self, model: str, limit: int, after: str) -> RunList:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from servery.domain.deployment import Deployment
+from servery.domain.evaluations import Evaluation
 from servery.domain.manifest import Lineage, Pair, Parity, Part, Runtime, RuntimeFigures
 from servery.domain.records import (
     ModelRecord,
@@ -16,6 +17,7 @@ from servery.domain.records import (
     TrainingRecord,
     VersionRecord,
 )
+from servery.domain.retirements import RetiredVersion
 from servery.domain.signature import Signature
 from servery.domain.spec import Limits
 
@@ -183,12 +185,16 @@ class VersionView(_View, frozen=True, kw_only=True):
         trainings: Of the development version that it is or was made from.
         manifest: Of the training that was released, else of the last one.
         served: Who serves it now: champion, last_good, candidate or nobody.
+        evaluation: What it is worth by the labels that came; None where it never was served.
+        retired: How far its retirement is; None where there is none.
     """
 
     version: VersionRecord
     trainings: list[RegisteredTraining]
     manifest: ManifestSummary | None = None
     served: str = ""
+    evaluation: Evaluation | None = None
+    retired: RetiredVersion | None = None
 
 
 def run_view(record: TrainingRecord) -> RunView:

@@ -9,6 +9,7 @@ import msgspec
 
 from servery.domain.accountability import check_accountable
 from servery.domain.deployment_settings import said_by_spec
+from servery.domain.gone import check_there
 from servery.domain.imports import check_unpickled
 from servery.domain.manifest import MANIFEST, Manifest, ModelRef, Part, Runtime, read_manifest
 from servery.domain.personal import Personal
@@ -66,6 +67,7 @@ def find_target(
         NotFoundError: there is no such version or training.
         InvalidInputError: a foreign artifact would have to be unpickled, the model would be
             its own second stage, or production could not judge it.
+        ConflictError: the version was retired, and its artifact is gone.
         ArtifactError: the artifact is not the one that was registered.
     """
     asked = registry.version(record.model, record.version)
@@ -79,6 +81,7 @@ def find_target(
     )
     if trained is None:
         raise NotFoundError(f"{source.version} of {record.model} has no training {name}")
+    check_there(trained.ref.prefix, objects)
     manifest = read_manifest(objects.get(f"{trained.ref.prefix}/{MANIFEST}"), trained.ref)
     if trained.ref.runtime is Runtime.JOBLIB:
         check_unpickled(source.origin, manifest.lineage.spec)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from servery.domain.columns import DataSets, digest_columns
+from servery.domain.columns import Columns, DataSets, digest_columns
 from servery.domain.digest import digest_bytes
 from servery.domain.imports import check_trainable
 from servery.domain.spec import ModelSpec, Role
 from servery.domain.spec_rules import read_spec
 from servery.errors import ArtifactError, DataQualityError, InvalidInputError, InvalidSpecError
 from servery.usecases.training import keys
+from servery.usecases.training.labelled_rows import add_labelled
 from servery.usecases.training.messages import Collected, CollectEvent
 from servery.usecases.training.rows import RowFilter
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from servery.domain.table import TableReader
-    from servery.ports import ObjectStore
+    from servery.ports import Clock, LakeTables, ObjectStore
 
 
 class DatasetRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +32,8 @@ class DatasetRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         digest: SHA-256 of the good rows, columns by name.
-        rows: Good rows.
+        rows: Good rows of the raw data.
+        labelled: Rows beside them that were predicted, and labelled since.
         rejected: Bad rows.
         reasons: Reason to the number of bad rows.
         columns: Column to reason to the number of bad rows; the empty name is the row as a whole.
@@ -45,6 +48,15 @@ class DatasetRecord(msgspec.Struct, frozen=True, kw_only=True):
     columns: dict[str, dict[str, int]]
     source_uri: str
     source_digest: str
+    labelled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Where rows come from that were predicted, and labelled since."""
+
+    lake: LakeTables
+    clock: Clock
 
 
 def collect(
@@ -53,6 +65,7 @@ def collect(
     store: ObjectStore,
     datasets: DataSets,
     reader: Callable[[str], TableReader],
+    labelled: Callable[[], Labelled] | None = None,
 ) -> Collected:
     """Store the good rows of the raw data as typed columns under the digest of their content.
 
@@ -63,6 +76,7 @@ def collect(
         store: The artifacts bucket; it also fetches the raw data.
         datasets: Writes typed columns.
         reader: Gives the reader of a format.
+        labelled: Gives where labelled rows come from, for specs that want them trained on.
 
     Raises:
         InvalidSpecError: the spec does not hold together.
@@ -78,7 +92,10 @@ def collect(
     if rows.read == 0:
         raise InvalidInputError("the data has a header and no rows")
     good = rows.good()
-    record = _record(rows, digest_columns(good), spec, digest_bytes(raw))
+    if spec.retrain.add_labelled and labelled is not None:
+        source = labelled()
+        good = add_labelled(good, spec, source.lake, source.clock.now())
+    record = _record(rows, good, spec, digest_bytes(raw))
     store.put(keys.dataset(record.digest, "rejects.csv"), _rejects(rows))
     _check_quality(record, spec)
     datasets.write(keys.dataset(record.digest, "data.npz"), good)
@@ -115,15 +132,17 @@ def _read_spec(event: CollectEvent) -> ModelSpec:
         raise InvalidSpecError(f"the spec is not valid: {told}", error.violations) from error
 
 
-def _record(rows: RowFilter, digest: str, spec: ModelSpec, source: str) -> DatasetRecord:
+def _record(rows: RowFilter, good: Columns, spec: ModelSpec, source: str) -> DatasetRecord:
     reasons: dict[str, int] = {}
     columns: dict[str, dict[str, int]] = {}
     for (column, reason), count in sorted(rows.counts.items()):
         reasons[reason.value] = reasons.get(reason.value, 0) + count
         columns.setdefault(column, {})[reason.value] = count
+    count = rows.read - rows.rejected
     return DatasetRecord(
-        digest=digest,
-        rows=rows.read - rows.rejected,
+        digest=digest_columns(good),
+        rows=count,
+        labelled=len(next(iter(good.values())).values) - count,
         rejected=rows.rejected,
         reasons=reasons,
         columns=columns,

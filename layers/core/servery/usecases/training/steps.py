@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
+from servery.domain.pipeline_spec import StepName
 from servery.domain.records import StepRecord, StepState
 from servery.domain.spec_rules import read_spec
 from servery.domain.steps import Means, Memo, step_digest
@@ -19,7 +20,6 @@ from servery.usecases.training.kept import Kept
 from servery.usecases.training.noted_store import NotedStore
 
 if TYPE_CHECKING:
-    from servery.domain.pipeline_spec import StepName
     from servery.domain.spec import ModelSpec
     from servery.ports import Clock, ObjectStore
     from servery.usecases.training.inputs import AnyResult
@@ -164,6 +164,8 @@ class Steps:
         name = step_of(event)
         try:
             spec = read_spec(event.spec)
+            if name is StepName.COLLECT and spec.retrain.add_labelled:
+                return spec, ""  # what the lake has come to is known by reading it only
             inputs = inputs_of(event, spec.data.uri, self._store)
         except InvalidSpecError:
             return None, ""

@@ -14,8 +14,8 @@ import msgspec
 from servery.domain.baseline import CategoricalBaseline, NumericBaseline
 from servery.domain.canonical import Canonical
 from servery.domain.predicted import Class, Predicted, read_predicted
+from servery.domain.sampling import in_sample
 from servery.errors import MalformedError
-from servery.usecases.monitoring.recording import in_sample
 from servery.usecases.monitoring.watch.columns import NumberColumn, Table, as_text, column_of
 from servery.usecases.monitoring.watch.lines import Seen, Unread, WatchLine
 from servery.usecases.monitoring.watch.masked import Rows, masked_fields, read_masked
