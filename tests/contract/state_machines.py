@@ -198,6 +198,8 @@ def place(held: Schema, path: str | None, result: Schema) -> Schema:
         return held
     if path == "$":
         return result
+    if _bare(held) is Any:
+        return Any
     name = path.removeprefix("$.")
     return {**fields(held), name: result}
 
