@@ -14,6 +14,7 @@ import argparse
 import math
 import random
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
 from servery.domain.evidence import Evidence
@@ -28,6 +29,7 @@ REQUESTS = (50, 200, 1000)
 CHAMPION = 4
 """Requests of the champion for each of the version."""
 LOOKS = 20
+WORKERS = 4
 RULES = Judging()
 CLASSES = ("a", "b", "c")
 
@@ -133,8 +135,9 @@ def again_and_again(one: Truth, other: Truth, requests: int, source: random.Rand
     return last
 
 
-def failed(run: Run, truths: tuple[Truth, Truth], requests: int, runs: int) -> float:
-    """The share of runs that fail."""
+def failed(job: tuple[Run, tuple[Truth, Truth], int, int]) -> float:
+    """The share of so many runs that fail, each with so many requests."""
+    run, truths, requests, runs = job
     source = random.Random(requests)  # noqa: S311 - the same figures every time
     verdicts = (run(*truths, requests, source).verdict for _ in range(runs))
     return sum(verdict is Verdict.FAIL for verdict in verdicts) / runs
@@ -147,8 +150,11 @@ def report(title: str, cases: dict[str, tuple[Truth, Truth]], run: Run, runs: in
         notes=[f"{runs:,} runs of each; requests of the version, and {CHAMPION} times as many"],
         columns=["what is different", *(f"{requests:,}" for requests in REQUESTS)],
     )
-    for name, truths in cases.items():
-        shares = [failed(run, truths, requests, runs) for requests in REQUESTS]
+    jobs = [(run, truths, count, runs) for truths in cases.values() for count in REQUESTS]
+    with ProcessPoolExecutor(WORKERS) as pool:
+        every = list(pool.map(failed, jobs))
+    for place, name in enumerate(cases):
+        shares = every[place * len(REQUESTS) : (place + 1) * len(REQUESTS)]
         made.rows.append([name, *(f"{share:.1%}" for share in shares)])
         made.figures[name] = dict(zip(map(str, REQUESTS), shares, strict=True))
     return made
