@@ -7,6 +7,7 @@ times are short, so that a life takes minutes; nothing else is unlike a model sp
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,7 @@ import yaml
 from devkit import specs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping
 
 EXAMPLE = "wine"
 SHIFT = {"proline": 0.6, "color_intensity": 0.6, "flavanoids": 0.6}
@@ -28,11 +28,11 @@ Wines = list[tuple[dict[str, float], str]]
 _RELEASE: dict[str, Any] = {
     "automatic": True,
     "shadow": {"share": 1.0, "seconds": 6},
-    "canary": [{"share": 0.25, "seconds": 8}, {"share": 0.5, "seconds": 6}],
+    "canary": [{"share": 0.25, "seconds": 10}, {"share": 0.5, "seconds": 6}],
     # A retrained version answers otherwise than a champion that has drifted, and it should: the
     # distance between their answers alone is no reason, errors and labels are.
     "judging": {
-        "min_requests": 15,
+        "min_requests": 12,
         "min_labels": 10,
         "patience_s": 600,
         "latency_ratio": 20.0,
@@ -48,7 +48,8 @@ _MONITOR: dict[str, Any] = {
     "min_labels": 30,
     "label_hours": 0.01,
 }
-_HOURS = 1 / 3600
+_SECOND = 1 / 3600
+"""In hours."""
 _KEEPING: dict[str, Any] = {
     "retrain": {
         "on": ["drift", "accuracy"],
@@ -56,7 +57,7 @@ _KEEPING: dict[str, Any] = {
         "add_labelled": True,
         "labelled_days": 1,
     },
-    "retire": {"unused_days": 20 * _HOURS / 24, "grace_hours": 2 * _HOURS},
+    "retire": {"unused_days": 45 * _SECOND / 24, "grace_hours": 2 * _SECOND},
 }
 
 
@@ -70,6 +71,7 @@ class Role:
         estimator: Class of scikit-learn.
         params: Of it.
         data: Cultivar to what its data says instead.
+        shadow: Whether its release begins with a shadow.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Role:
     estimator: str
     params: Mapping[str, int]
     data: Mapping[str, str] = field(default_factory=dict)
+    shadow: bool = True
 
 
 _FOREST = ("sklearn.ensemble.RandomForestClassifier", {"n_estimators": 60, "min_samples_leaf": 2})
@@ -87,9 +90,11 @@ FOREST = Role("forest", "a forest of 60 trees", *_FOREST)
 STUMP = Role("stump", "a decision tree with one question", _TREE, {"max_depth": 1})
 MIXED_UP = Role(
     "mixed up",
-    "the same forest, on an export that has two cultivars mixed up, held-out rows and all",
+    "the same forest, on an export in which two cultivars are mixed up, held-out rows and all; "
+    "released in a hurry, without a shadow",
     *_FOREST,
     _MIXED_UP,
+    shadow=False,
 )
 RETRAINED = "retrained"
 
@@ -110,34 +115,39 @@ def base() -> dict[str, Any]:
     return spec
 
 
-def spec_of(role: Role, model: str, data: str) -> dict[str, Any]:
+def spec_of(role: Role, model: str, uri: str) -> dict[str, Any]:
     """The spec of a version.
 
     Args:
         role: Which.
         model: Name of the model in this run of the story.
-        data: File that it is trained on, as `write` names it.
+        uri: Where the export is.
     """
     spec = base()
+    stages = _RELEASE if role.shadow else {k: v for k, v in _RELEASE.items() if k != "shadow"}
     return {
         **spec,
         "name": model,
         "description": f"The story of a model's life: {role.about}.",
-        "data": {**spec["data"], "uri": data, "format": "csv"},
+        "data": {**spec["data"], "uri": uri, "format": "csv"},
         "estimator": {"class": role.estimator, "params": dict(role.params)},
         "gates": {"minimum": 0.4, "latency_p99_ms": 50, "size_mb": 5},
         "monitor": _MONITOR,
-        "release": _RELEASE,
+        "release": stages,
         **_KEEPING,
     }
 
 
-def write(role: Role, rows: Sequence[tuple[Mapping[str, float], str]], folder: Path) -> str:
-    """Write the data of a version; the name of the file."""
-    target = base()["data"]["target"]
-    name = f"{role.name.replace(' ', '-')}.csv"
-    with (folder / name).open("w", newline="") as content:
-        table = csv.DictWriter(content, [*rows[0][0], target])
-        table.writeheader()
-        table.writerows({**row, target: role.data.get(truth, truth)} for row, truth in rows)
-    return name
+def export(rows: Wines, instead: Mapping[str, str] | None = None) -> bytes:
+    """The wines as the export of a laboratory, CSV.
+
+    Args:
+        rows: The wines.
+        instead: Cultivar to what the export says instead.
+    """
+    target, content = base()["data"]["target"], io.StringIO(newline="")
+    table = csv.DictWriter(content, [*rows[0][0], target])
+    table.writeheader()
+    for row, truth in rows:
+        table.writerow({**row, target: (instead or {}).get(truth, truth)})
+    return content.getvalue().encode()

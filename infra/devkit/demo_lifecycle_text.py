@@ -45,8 +45,8 @@ def lines(timeline: Timeline, cells: int = _CELLS) -> Iterator[Text]:
     _put_signs(everybody, timeline, "", cells)
     if any(sign for sign, _ in everybody):
         yield _line("", [(sign or " ", look) for sign, look in everybody])
-    yield _line("requests", _requests(timeline, cells))
-    yield _line("failed", _failed(timeline, cells))
+    yield _line(*_requests(timeline, cells))
+    yield _line(f"failed: {timeline.failed:,}", _failed(timeline, cells))
     yield _line("right answers", _right(timeline, cells))
     yield _line("", _axis(timeline, cells))
     yield Text("█ champion   ▂▄ canary, by its share   ░ shadow   · stands by", style="dim")
@@ -116,15 +116,16 @@ def _columns(timeline: Timeline, cells: int) -> list[range]:
     return [range(min(start, count - 1), max(end, start + 1)) for start, end in pairwise(ends)]
 
 
-def _requests(timeline: Timeline, cells: int) -> list[tuple[str, str]]:
+def _requests(timeline: Timeline, cells: int) -> tuple[str, list[tuple[str, str]]]:
+    """Their rate as label and drawing."""
     if not timeline.seconds:
-        return []
+        return "requests", []
     counts = [sum(each.answered.values()) + each.failed for each in timeline.seconds]
     known = [counts[seconds.start : seconds.stop] for seconds in _columns(timeline, cells)]
     means = [sum(each) / len(each) if each else 0.0 for each in known]
     most = max(means) or 1.0
     drawn = [(_level(mean / most) if mean else " ", "cyan") for mean in means]
-    return [*drawn, (f"  {most:.0f}/s at most", "dim")]
+    return f"requests <={most:.0f}/s", drawn
 
 
 def _failed(timeline: Timeline, cells: int) -> list[tuple[str, str]]:
@@ -134,7 +135,7 @@ def _failed(timeline: Timeline, cells: int) -> list[tuple[str, str]]:
     for seconds in _columns(timeline, cells):
         failed = sum(each.failed for each in timeline.seconds[seconds.start : seconds.stop])
         drawn.append((str(min(failed, 9)), "bold red") if failed else ("·", "dim"))
-    return [*drawn, (f"  {timeline.failed} of {timeline.requests:,}", "dim")]
+    return drawn
 
 
 def _right(timeline: Timeline, cells: int) -> list[tuple[str, str]]:
