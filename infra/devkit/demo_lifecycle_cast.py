@@ -132,6 +132,8 @@ def spec_of(role: Role, model: str, uri: str) -> dict[str, Any]:
         "data": {**spec["data"], "uri": uri, "format": "csv"},
         "estimator": {"class": role.estimator, "params": dict(role.params)},
         "gates": {"minimum": 0.4, "latency_p99_ms": 50, "size_mb": 5},
+        # Long, since a busy laptop takes its time to start a second process of a server.
+        "serving": {"mode": "load", "deadline_ms": 25_000},
         "monitor": _MONITOR,
         "release": stages,
         **_KEEPING,

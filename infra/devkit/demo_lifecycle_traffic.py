@@ -77,7 +77,7 @@ class Traffic:
         rows: Rows,
         *,
         per_second: float = 8.0,
-        callers: int = 4,
+        callers: int = 3,
     ) -> None:
         self.rows = rows
         self._http, self._labels, self._model = http, labels, model
