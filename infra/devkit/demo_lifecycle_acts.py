@@ -116,7 +116,7 @@ def retired(stage: Stage) -> None:
 def _keep(stage: Stage) -> None:
     """Have the retirements looked at now, which a schedule does otherwise."""
     client = stage.deployed.target.client("lambda")
-    name = stage.deployed.functions["RegistryRetireFunction"]
+    name = stage.deployed.functions["MonitoringRetireFunction"]
     client.invoke(FunctionName=name, Payload=json.dumps({"model": stage.model}))
 
 
@@ -136,7 +136,7 @@ def _alarm(stage: Stage) -> dict[str, Any]:
     def look() -> dict[str, Any] | None:
         nonlocal asked_at
         if stage.now - asked_at >= _LOOK_SECONDS:
-            stage.http.post(f"{stage.path}/watch", {})
+            stage.http.post(f"{stage.path}/looks", {})
             asked_at = stage.now
         view = stage.http.get(f"{stage.path}/watch")
         return next((a for a in view["open"] if a["finding"]["kind"] in _DRIFT), None)
