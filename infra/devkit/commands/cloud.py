@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from devkit import aws, choice, demo, demo_stage, deployments, instances, logs, status, up, views
+from devkit import (
+    aws,
+    choice,
+    demo,
+    demo_lifecycle,
+    demo_stage,
+    deployments,
+    instances,
+    logs,
+    status,
+    up,
+    views,
+)
 from devkit.api import api
 from devkit.command import command
 from devkit.commands import options
@@ -86,14 +98,25 @@ def demo_command(
     stage: Annotated[
         bool, typer.Option("--stage", help="Two stages: a light answer now, a heavy one later.")
     ] = False,
+    lifecycle: Annotated[
+        bool, typer.Option("--lifecycle", help="The life of a model under constant requests.")
+    ] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Train, release and ask two models, from nothing; then a job and a batch."""
     with command(machine=as_json, debug=debug) as screen:
+        if stage and lifecycle:
+            raise UsageError("--stage and --lifecycle are two demonstrations.", "Name one of them.")
         started = time.monotonic()
         wish = choice.Wish(cloud, endpoint, stack_name)
         deployed, name = _up(instance, wish, screen, port, force=False)
+        if lifecycle:
+            lived = demo_lifecycle.run(deployed, screen, instances.find(name).folder)
+            took = time.monotonic() - started
+            demo_lifecycle.summary(screen, lived, seconds=took, instance=name)
+            screen.result(status.summary(deployed) | demo_lifecycle.as_values(lived))
+            return
         if stage:
             shown = demo_stage.run(deployed, screen)
             took = time.monotonic() - started
