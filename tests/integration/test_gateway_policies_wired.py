@@ -225,7 +225,7 @@ def test_last_known_answer_is_given_when_the_cache_was_purged_and_nobody_may_be_
     deployment = aws.registry().deployment(model)
     purged = Policies(circuit=circuit, cache=CachePolicy(generation=1))
     aws.registry().put_deployment(replace(deployment, revision=2, policies=purged))
-    aws.deployments().forget(model)
+    aws.lean_deployments().forget(model)
     status, headers, body = send(model, RECORDS)
 
     assert (status, headers["x-served-by"]) == (200, "fallback:last_known")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 
 import pytest
@@ -150,3 +151,25 @@ def test_signed_as_botocore_signs_when_the_path_has_a_colon():
         auth.string_to_sign(request, auth.canonical_request(request)), request
     )
     assert ours["authorization"].endswith(f"Signature={signature}")
+
+
+def test_call_belongs_to_its_trace_when_there_is_one(stub, monkeypatch):
+    sent = []
+    api = dataclasses.replace(lean(stub.url), trace=lambda: "Root=1-5;Sampled=1 ")
+    urlopen = api.pool.urlopen
+
+    def note(*args, headers, **more):
+        sent.append(headers)
+        return urlopen(*args, headers=headers, **more)
+
+    monkeypatch.setattr(api.pool, "urlopen", note)
+
+    call(LambdaModelServers(api.within, times=TIMES))
+
+    assert sent[0]["x-amzn-trace-id"] == "Root=1-5;Sampled=1%20"
+    assert "x-amzn-trace-id" not in sent[0]["authorization"]
+
+
+def test_call_names_no_trace_when_there_is_none(stub, servers):
+    assert "x-amzn-trace-id" not in lean(stub.url)._signed("/", b"")
+    assert call(servers) == b"{}"

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import re
+from typing import Protocol
 
 from servery.adapters.kept_records import FRESH_SECONDS, KeptRecords
 from servery.domain.deployment import Deployment
 from servery.domain.spec import MODEL_NAME
 from servery.errors import NotFoundError, UnavailableError
-from servery.ports import Clock, Registry
+from servery.ports import Clock
 
 MOST_NAMES = 512
 
 _PROBE = "readiness-probe"  # the registry is there when it can say that this is not
 _is_name = re.compile(MODEL_NAME).fullmatch
+
+
+class DeploymentRecords(Protocol):
+    """What of the registry is kept."""
+
+    def deployment(self, model: str) -> Deployment:
+        """Who answers for a model; `NotFoundError` where nothing is released."""
+        ...
 
 
 class KeptDeployments:
@@ -27,7 +36,7 @@ class KeptDeployments:
         clock: What the age goes by.
     """
 
-    def __init__(self, registry: Registry, clock: Clock) -> None:
+    def __init__(self, registry: DeploymentRecords, clock: Clock) -> None:
         self._registry = registry
         self._clock = clock
         self._records = KeptRecords(registry.deployment, clock, most=MOST_NAMES)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlsplit
@@ -79,6 +79,7 @@ class LeanLambda:
         credentials: Who calls; None where nobody is known.
         pool: The connections.
         clock: What requests are signed by.
+        trace: Gives the trace that a call belongs to, as Lambda names it; empty for none.
     """
 
     endpoint: str
@@ -86,6 +87,7 @@ class LeanLambda:
     credentials: KeySource | None
     pool: urllib3.PoolManager
     clock: Clock
+    trace: Callable[[], str] = str
 
     def within(self, seconds: float) -> Invoker:
         """What calls and waits for so many seconds."""
@@ -94,6 +96,9 @@ class LeanLambda:
     def post(self, path: str, content: bytes, seconds: float) -> urllib3.BaseHTTPResponse:
         """Send a signed request, once; botocore's exceptions where there is no answer."""
         headers = self._signed(path, content)
+        trace = self.trace()
+        if trace:
+            headers["x-amzn-trace-id"] = quote(trace, safe="-=;:+&[]{}\"',")  # as botocore does
         connect = min(CONNECT_SECONDS, seconds)
         try:
             return self.pool.urlopen(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from servery.wiring.settings import SystemClock, optional_setting, setting
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from servery.adapters.lambda_model_servers import LambdaModelServers
     from servery.adapters.lambda_server_publisher import LambdaServerPublisher
     from servery.adapters.lean_dynamodb import LeanDynamoDb
+    from servery.adapters.lean_firehose import LeanFirehose
     from servery.adapters.sigv4 import Credentials
     from servery.ports import ObjectStore, Registry, ReleaseExecutions, ReleaseSignals
 
@@ -156,6 +158,86 @@ def model_servers() -> LambdaModelServers:
         return boto3.client("lambda", config=config)
 
     return LambdaModelServers(client)
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    access_key: str
+    secret_key: str
+    token: str
+
+
+class _OfTheEnvironment:
+    """The credentials that Lambda sets, as the adapter asks for them."""
+
+    def get_frozen_credentials(self) -> _Keys:
+        now = credentials()
+        return _Keys(now.access_key, now.secret_key, now.session_token)
+
+
+def _address(service: str) -> str:
+    """Where a service is, without an SDK to ask."""
+    place = region()
+    ending = "amazonaws.com.cn" if place.startswith("cn-") else "amazonaws.com"
+    return (endpoint(service.upper()) or f"https://{service}.{place}.{ending}").rstrip("/")
+
+
+@cache
+def lean_model_servers() -> LambdaModelServers:
+    """The model servers, without boto3: a client of it takes longer to make than a cold start."""
+    import urllib3
+
+    from servery.adapters.lambda_model_servers import LambdaModelServers
+    from servery.adapters.lean_lambda import LeanLambda
+
+    api = LeanLambda(
+        endpoint=_address("lambda"),
+        region=region(),
+        credentials=_OfTheEnvironment(),
+        pool=urllib3.PoolManager(maxsize=MOST_CONNECTIONS),
+        clock=SystemClock(),
+        trace=lambda: optional_setting("_X_AMZN_TRACE_ID"),
+    )
+
+    def client(seconds: float) -> LambdaClient:
+        return cast("LambdaClient", api.within(seconds))
+
+    return LambdaModelServers(client)
+
+
+@cache
+def lean_deployments() -> KeptDeployments:
+    """Who answers for which model, at most two seconds old, without boto3."""
+    import urllib3
+
+    from servery.adapters.kept_deployments import KeptDeployments
+    from servery.adapters.lean_deployments import LeanDeployments
+    from servery.adapters.lean_dynamodb import LeanDynamoDb
+
+    api = LeanDynamoDb(
+        region=region(),
+        credentials=credentials,
+        clock=SystemClock(),
+        pool=urllib3.PoolManager(maxsize=MOST_CONNECTIONS),
+        endpoint=_address("dynamodb"),
+    )
+    return KeptDeployments(LeanDeployments(api, setting("REGISTRY_TABLE")), SystemClock())
+
+
+@cache
+def lean_firehose() -> LeanFirehose:
+    """Firehose, without boto3."""
+    import urllib3
+
+    from servery.adapters.lean_firehose import LeanFirehose
+
+    return LeanFirehose(
+        endpoint=_address("firehose"),
+        region=region(),
+        credentials=credentials,
+        pool=urllib3.PoolManager(maxsize=1),
+        clock=SystemClock(),
+    )
 
 
 @cache

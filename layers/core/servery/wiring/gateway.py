@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import deployments, model_servers
+from servery.wiring.aws import lean_deployments, lean_model_servers
 from servery.wiring.monitoring import after_response, prediction_recorder
 from servery.wiring.policies import guards, settle
 from servery.wiring.settings import SystemClock, allowed_origins, in_lambda
@@ -29,6 +29,6 @@ def gateway() -> Gateway:
     from servery.domain.spec import Serving
     from servery.usecases.gateway import Gateway
 
-    servers = model_servers()
+    servers = lean_model_servers()
     servers.prepare(Serving().deadline_ms / 1000)
-    return Gateway(deployments(), servers, SystemClock(), guards())
+    return Gateway(lean_deployments(), servers, SystemClock(), guards())

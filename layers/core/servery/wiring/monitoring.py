@@ -8,18 +8,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from servery.wiring.aws import (
     deployments,
     keeping,
+    lean_firehose,
     model_servers,
     object_store,
     patience,
     registry,
 )
 from servery.wiring.retiring import removal, retire_ports
-from servery.wiring.settings import SystemClock, allowed_origins, optional_setting, setting
+from servery.wiring.settings import (
+    SystemClock,
+    allowed_origins,
+    in_lambda,
+    optional_setting,
+    setting,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_firehose import FirehoseClient
@@ -62,17 +69,22 @@ _NAME_BYTES = 12
 
 @cache
 def prediction_log() -> FirehosePredictionLog:
-    """The prediction log; what it loses becomes a metric of this function."""
-    import boto3
+    """The prediction log; what it loses becomes a metric of this function.
 
+    In Lambda it is written without boto3, which takes longer than the request that it is about.
+    """
     from servery.adapters.firehose_prediction_log import FirehosePredictionLog
     from servery.edge.telemetry import emit
 
     service = setting("POWERTOOLS_SERVICE_NAME")
-    config = patience(connect_s=1, read_s=2, attempts=1)
 
     @cache
     def client() -> FirehoseClient:
+        if in_lambda():
+            return cast("FirehoseClient", lean_firehose())
+        import boto3
+
+        config = patience(connect_s=1, read_s=2, attempts=1)
         return boto3.client("firehose", config=config)
 
     return FirehosePredictionLog(

@@ -1,0 +1,65 @@
+"""Firehose without an SDK: what is put arrives, what is refused is told."""
+
+from __future__ import annotations
+
+import pytest
+import urllib3
+from fakes.aws_stub import AwsStub
+from fakes.clock import SetClock
+from servery.adapters.firehose_prediction_log import FirehosePredictionLog
+from servery.adapters.lean_firehose import LeanFirehose
+from servery.adapters.sigv4 import Credentials
+from servery.errors import UnavailableError
+
+
+@pytest.fixture
+def stub():
+    stub = AwsStub()
+    yield stub
+    stub.close()
+
+
+def lean(address):
+    return LeanFirehose(
+        endpoint=address,
+        region="eu-central-1",
+        credentials=lambda: Credentials("testing", "testing", "token"),
+        pool=urllib3.PoolManager(),
+        clock=SetClock(),
+    )
+
+
+def put(firehose, *lines):
+    records = [{"Data": line} for line in lines]
+    return firehose.put_record_batch(DeliveryStreamName="predictions", Records=records)
+
+
+def test_records_arrive_as_they_are_when_they_are_put(stub):
+    answer = put(lean(stub.url), b'{"a": 1}\n', b"\xff\n")
+
+    assert stub.records == [b'{"a": 1}\n', b"\xff\n"]
+    assert answer["FailedPutCount"] == 0
+
+
+def test_lines_that_are_refused_are_put_again_when_the_log_is_flushed(stub):
+    stub.refused = [1]
+    lost = []
+    log = FirehosePredictionLog(lambda: lean(stub.url), "predictions", lost=lost.append)
+    for line in (b"1", b"2"):
+        log.record(line)
+
+    log.flush(5)
+
+    assert (sorted(stub.records), lost) == ([b"1\n", b"2\n"], [])
+
+
+def test_unavailable_when_firehose_fails(stub):
+    stub.broken = True
+
+    with pytest.raises(UnavailableError):
+        put(lean(stub.url), b"1\n")
+
+
+def test_unavailable_when_nobody_listens():
+    with pytest.raises(UnavailableError):
+        put(lean("http://127.0.0.1:1"), b"1\n")
