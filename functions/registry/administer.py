@@ -9,6 +9,7 @@ from servery.edge.api import Api
 from servery.edge.cors import Cors
 from servery.edge.http import Response
 from servery.edge.registry import RegistryApi
+from servery.edge.registry_releases import ReleasesApi
 from servery.edge.registry_versions import VersionsApi
 from servery.edge.telemetry import Telemetry
 from servery.wiring import registry as wiring
@@ -25,9 +26,16 @@ def _api() -> Api:
         clock=wiring.SystemClock(),
         entropy=wiring.entropy,
     )
+    releases = ReleasesApi(
+        wiring.registry(),
+        wiring.release_signals(),
+        wiring.release_executions(),
+        wiring.SystemClock(),
+    )
+    versions = VersionsApi(wiring.version_reader())
     return Api(
         "registry",
-        {**registry.calls(), **VersionsApi(wiring.version_reader()).calls()},
+        {**registry.calls(), **releases.calls(), **versions.calls()},
         cors=Cors(wiring.allowed_origins()),
         telemetry=Telemetry("registry"),
     )

@@ -16,6 +16,7 @@ from devkit.commands import (
     models,
     monitoring,
     predict,
+    releases,
     search,
     versions,
 )
@@ -30,6 +31,7 @@ app = typer.Typer(
 for group in (
     cloud,
     lifecycle,
+    releases,
     models,
     search,
     versions,

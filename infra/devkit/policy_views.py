@@ -22,6 +22,8 @@ def show(screen: Screen, current: Mapping[str, Any]) -> None:
     """Who is served of a model, and its policies as YAML."""
     screen.say(f"{current['model']}  revision {current['revision']}", style="bold")
     screen.show(_served(current))
+    if share := _rollout(current):
+        screen.say(f"release {share}")
     screen.say(f"deadline {current['deadline_ms']} ms, log {current['log_sample']:.4g} of requests")
     screen.say()
     screen.say(plain_yaml.dump(editable(current.get("policies", {}))).rstrip())
@@ -59,6 +61,8 @@ def _told(one: Mapping[str, Any], before: Mapping[str, Any] | None) -> str:
     old, new = _candidates(before), _candidates(one)
     lines += [f"candidate {version}" for version in new if version not in old]
     lines += [f"no candidate {version}" for version in old if version not in new]
+    if (share := _rollout(one)) != _rollout(before):
+        lines.append(f"release: {share or 'over'}")
     lines += changes(editable(before.get("policies", {})), editable(one.get("policies", {})))
     return "\n".join(lines) or "servers"
 
@@ -73,6 +77,14 @@ def _served(current: Mapping[str, Any]) -> Table:
         for role, one in named
     ]
     return table(["served as", "version", "runtime", "mode"], rows)
+
+
+def _rollout(deployment: Mapping[str, Any]) -> str:
+    """What share a release has for its version; empty where none is under way."""
+    rollout = deployment.get("rollout")
+    if not rollout:
+        return ""
+    return f"{rollout['stage']} {100 * rollout['share']:g} % {rollout['version']}"
 
 
 def _candidates(deployment: Mapping[str, Any]) -> list[str]:

@@ -6,7 +6,14 @@ import argparse
 import subprocess
 import sys
 
-QUICK = ("chunk_speed", "jobs_chaos", "graph_jobs_chaos", "experiment_shares", "cache_latency")
+QUICK = (
+    "chunk_speed",
+    "jobs_chaos",
+    "graph_jobs_chaos",
+    "experiment_shares",
+    "judging",
+    "cache_latency",
+)
 SLOW = (
     "chunk_memory",
     "hist_boosting",

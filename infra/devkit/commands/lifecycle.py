@@ -1,4 +1,4 @@
-"""`servery train`, `release`, `rollback`, `roll`: a model from its data to its server."""
+"""`servery train`, `rollback`, `roll`: a model from its data to its server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ from devkit.commands.options import Debug, Instance, Json, Model
 from devkit.errors import UsageError
 
 app = typer.Typer()
-_PLACES = {"champion": "release", "candidate": "candidate"}
 
 
 @app.command()
@@ -90,45 +89,6 @@ def _spec(name: str, deployed: deployments.Deployed) -> dict[str, Any]:
     bucket = deployed.outputs["ArtifactsBucketName"]
     put = training.uploader(deployed)
     return specs.upload_data(specs.load(path), path.parent, bucket, put)
-
-
-@app.command()
-def release(
-    model: Model,
-    version: Annotated[str | None, typer.Argument(help="The newest when left out.")] = None,
-    *,
-    trained: Annotated[
-        str | None, typer.Option("--training", help="Which training of it, such as tr0.")
-    ] = None,
-    mode: Annotated[str | None, typer.Option(help="image or load; else as the spec says.")] = None,
-    place: Annotated[
-        str, typer.Option("--as", help="champion, or candidate: served beside it, for policies.")
-    ] = "champion",
-    instance: Instance = "demo",
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Make a registered version answer; nothing changes for callers unless it proves ready.
-
-    Of a pair, the preprocessor that was trained with it is released first.
-    """
-    with command(machine=as_json, debug=debug) as screen:
-        if mode not in (None, "image", "load"):
-            raise UsageError(f"There is no mode {mode!r}.", "Say image or load.")
-        if place not in _PLACES:
-            raise UsageError(f"Nothing is released as {place!r}.", "Say champion or candidate.")
-        with options.api_of(instance) as http, screen.phase(f"Release {model}") as phase:
-            record = releases.release(
-                http,
-                model,
-                version=version,
-                training=trained,
-                mode=mode,
-                kind=_PLACES[place],
-                step=lambda step: releases.say(screen, step),
-            )
-            phase.detail = f"as {record.get('released_as', '')}"
-        screen.result(record)
 
 
 @app.command()

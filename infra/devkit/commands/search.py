@@ -7,33 +7,22 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from typer.core import TyperGroup
 
 from devkit import search_views, search_watch, searches
 from devkit.api import api
 from devkit.command import command
 from devkit.commands import options
+from devkit.commands.groups import Started
 from devkit.commands.options import Debug, Instance, Json, Limit, Model
 from devkit.screen import Screen
 from devkit.search_page import page
 from devkit.search_reading import read
 
-_HELP = ("-h", "--help")
 _SHOWN = 10
 
 
-class _Started(TyperGroup):
-    """A group whose first word may be what `start` takes: `servery search diabetes-search`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - click's, of typer
-        """Put `start` before what is neither a command of the group nor a call for help."""
-        if args and args[0] not in self.commands and args[0] not in _HELP:
-            args = ["start", *args]
-        return super().parse_args(ctx, args)
-
-
 group = typer.Typer(
-    cls=_Started,
+    cls=Started,
     help="Search for an estimator and its parameters: servery search SPEC.",
     no_args_is_help=True,
 )

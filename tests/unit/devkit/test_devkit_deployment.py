@@ -16,6 +16,7 @@ from devkit.errors import DevkitError, UsageError
 from fakes.records import a_deployment, a_ref, a_server
 from servery.domain.deployment import Served
 from servery.domain.policies import Policies
+from servery.domain.rollout import Rollout, RolloutStage
 from typer.testing import CliRunner
 
 PLAIN = msgspec.to_builtins(Policies())
@@ -176,6 +177,19 @@ def test_what_changed_is_told_when_the_history_is_shown(stack):
     shown = run("deployment", "history", "iris").output
     assert "candidate 2.1.0-d1.s1" in shown
     assert "release 7" in shown
+
+
+def test_share_of_a_release_is_told_when_one_is_under_way(stack):
+    rollout = Rollout(
+        release="r1",
+        version="2.1.0-d1.s1",
+        stage=RolloutStage.CANARY,
+        share=0.25,
+        since="2026-03-02T12:00:00+00:00",
+    )
+    stack.current = msgspec.structs.replace(stack.current, rollout=rollout)
+    for words in (("show",), ("history",)):
+        assert "canary 25 % 2.1.0-d1.s1" in run("deployment", *words, "iris").output
 
 
 def test_whole_policies_are_sent_with_the_revision_when_one_is_set(stack):

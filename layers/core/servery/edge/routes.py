@@ -65,6 +65,8 @@ ROUTES: tuple[Route, ...] = (
         ("list_releases", "GET", "/models/{model}/releases"),
         ("start_release", "POST", "/models/{model}/releases"),
         ("get_release", "GET", "/models/{model}/releases/{release}"),
+        ("answer_approval", "POST", "/models/{model}/releases/{release}/approval"),
+        ("abort_release", "POST", "/models/{model}/releases/{release}/abort"),
         ("roll_back", "POST", "/models/{model}/rollback"),
     ),
     *_routes(

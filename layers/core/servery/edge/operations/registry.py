@@ -6,6 +6,8 @@ from servery.domain.deployment import Deployment
 from servery.domain.records import ReleaseRecord
 from servery.domain.version_diff import VersionDiff
 from servery.edge.operations.describing import PAGE, READING, Operation
+from servery.usecases.registry.aborting import AbortRequest
+from servery.usecases.registry.approving import ApprovalRequest
 from servery.usecases.registry.asking import ReleaseRequest
 from servery.usecases.registry.auditing import Audit
 from servery.usecases.registry.editing import PoliciesRequest
@@ -90,6 +92,24 @@ OPERATIONS: dict[str, Operation] = {
         body_required=False,
     ),
     "get_release": Operation("How far a release is", (ReleaseRecord,), errors=READING),
+    "answer_approval": Operation(
+        "Approve a release that waits for a person, or decline it",
+        (ReleaseRecord,),
+        (ApprovalRequest,),
+        errors=(400, 404, 409, 413, 415, 422, 503),
+        examples={
+            "approve": {"approve": True, "comment": "the new data explains it"},
+            "decline": {"approve": False, "comment": "worse on the night shift"},
+        },
+    ),
+    "abort_release": Operation(
+        "Stop a release: the champion answers alone from now on",
+        (ReleaseRecord,),
+        (AbortRequest,),
+        errors=(400, 404, 409, 413, 415, 422, 503),
+        examples={"reason": {"reason": "the labels of Monday are wrong"}},
+        body_required=False,
+    ),
     "roll_back": Operation(
         "Make the last good version the champion again",
         (Deployment,),
