@@ -144,9 +144,10 @@ def by_job(stack: Stack) -> Callable[[], Answer]:
 
 def by_batch(stack: Stack) -> Answer:
     """Who predicts a file that is dropped now."""
-    flowers = [{"flower": str(place), **row} for place, row in enumerate(rows())]
+    name = uuid.uuid4().hex  # the same rows again would be skipped
+    flowers = [{"flower": f"{name}-{place}", **row} for place, row in enumerate(rows())]
     named = {"servery-id-columns": '["flower"]'}
-    source = drop(stack, MODEL, f"{uuid.uuid4().hex}.csv", as_csv(flowers), **named)
+    source = drop(stack, MODEL, f"{name}.csv", as_csv(flowers), **named)
     batch = batch_ended(stack, source)
     assert batch["state"] == "succeeded", batch
     said = tuple(row["prediction"] for row in outputs(stack, batch))
