@@ -109,7 +109,14 @@ def test_nothing_else_reaches_everything_when_something_is_allowed():
         if statement["Effect"] == "Allow" and statement.get("Resource") == "*"
     }
 
-    assert everything == {"DeliverLogs", "FindModelLayers", "FollowJobs", "SendTraces"}
+    assert everything == {
+        "AnswerApprovals",
+        "DeliverLogs",
+        "FindModelLayers",
+        "FollowJobs",
+        "SendTraces",
+        "WakeReleases",
+    }
 
 
 def _statements(node):
@@ -334,7 +341,7 @@ def test_preprocessor_reaches_models_and_published_predictors_only_when_it_runs(
 
 
 def test_release_cannot_delete_the_function_itself_when_it_retires_versions():
-    (resource,) = _grants("ReleaseFunction", "lambda")["lambda:DeleteFunction"]
+    (resource,) = _grants("ReleaseRunFunction", "lambda")["lambda:DeleteFunction"]
 
     assert resource == VERSIONS
 
@@ -342,4 +349,4 @@ def test_release_cannot_delete_the_function_itself_when_it_retires_versions():
 def test_registry_reaches_published_versions_only_when_it_asks_a_last_good_server():
     grants = _grants("RegistryFunction", "lambda")
 
-    assert grants["lambda:InvokeFunction"] == {'{"Fn::GetAtt": "ReleaseFunction.Arn"}', VERSIONS}
+    assert grants["lambda:InvokeFunction"] == {'{"Fn::GetAtt": "ReleaseRunFunction.Arn"}', VERSIONS}

@@ -12,6 +12,7 @@ import re
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -197,6 +198,8 @@ def place(held: Schema, path: str | None, result: Schema) -> Schema:
         return held
     if path == "$":
         return result
+    if _bare(held) is Any:
+        return Any
     name = path.removeprefix("$.")
     return {**fields(held), name: result}
 
@@ -229,6 +232,8 @@ def fit(wanted: Any, given: Schema, where: str) -> None:
                 fit(hint, inside[each.encode_name], f"{where}.{each.encode_name}")
             elif each.required:
                 raise ContractError(f"{where} lacks {each.encode_name}")
+    elif isinstance(wanted, type) and issubclass(wanted, StrEnum) and given is str:
+        return  # a word of it, which a run of the machine shows to be known
     elif isinstance(wanted, type) and isinstance(given, type) and not issubclass(given, wanted):
         raise ContractError(f"{where} is {given.__name__} and should be {wanted.__name__}")
 

@@ -18,6 +18,7 @@ PARAMETERS = {
     "AllowedOrigins",
     "WebModel",
     "WebModelLayer",
+    "ReleaseSweepSchedule",
     "TrainingSchedule",
     "TrainingImage",
     "TrainingSubnets",
@@ -46,6 +47,7 @@ OUTPUTS = {
     "LakeBucketName",
     "RegistryTableName",
     "BatchTrainingStateMachineArn",
+    "TrainingToServingStateMachineArn",
     "PipelineTrainingStateMachineArn",
     "ModelImportStateMachineArn",
     "SearchStateMachineArn",
@@ -170,7 +172,7 @@ def test_everything_rings_the_topic_when_it_is_an_alarm():
 
 
 def test_failed_release_is_kept_when_it_was_given_up():
-    release = RESOURCES["ReleaseFunction"]["Properties"]["EventInvokeConfig"]
+    release = RESOURCES["ReleaseRunFunction"]["Properties"]["EventInvokeConfig"]
 
     assert release["DestinationConfig"]["OnFailure"] == {
         "Type": "SQS",
@@ -243,7 +245,7 @@ def test_somebody_is_told_when_a_last_stop_is_not_empty():
 def test_event_is_kept_when_a_function_that_is_called_asynchronously_fails():
     called = {name for kind in ("EventBridgeRule", "S3", "SNS") for name, _ in _events(kind)}
 
-    for name in called | {"ReleaseFunction"}:
+    for name in called | {"ReleaseRunFunction"}:
         config = FUNCTIONS[name]["Properties"]["EventInvokeConfig"]
         assert config["DestinationConfig"]["OnFailure"]["Type"] == "SQS", name
 

@@ -9,13 +9,14 @@ import pytest
 from fakes.execution import STARTED, Execution, StateError
 from fakes.training import Training, as_csv, flower_spec, flowers
 from servery.edge.steps import step
-from servery.errors import ConflictError, FaultError, ThrottledError
+from servery.errors import ConflictError, FaultError, RejectedError, ThrottledError
 from servery.usecases.training import messages
 from servery.usecases.training.record import record
 
 MACHINE = Path(__file__).parents[3] / "state_machines" / "batch_training.asl.yaml"
 STEPS = ["Collect", "Preprocess", "Train", "Export", "Evaluate", "Register"]
-WELL = ["Collect", "Preprocess", "Train", "Export", "Evaluate", "Gate", "Register", "Record"]
+ENDING = ["Record", "Automatic", "Done"]
+WELL = ["Collect", "Preprocess", "Train", "Export", "Evaluate", "Gate", "Register", *ENDING]
 ALERT = "arn:aws:states:::sns:publish"
 
 
@@ -25,11 +26,13 @@ class Cloud:
     def __init__(self, spec=None, data=None):
         self.training = Training(spec or flower_spec(), data or as_csv(flowers(60)))
         self.alerts = []
+        self.released = []
         self.errors = {}
 
     def execute(self):
         resources = {f"${{Training{name}FunctionArn}}": self._step(name) for name in STEPS}
         resources["${TrainingRecordFunctionArn}"] = self._step("Record")
+        resources["${ReleaseStartFunctionArn}"] = self._release
         resources[ALERT] = self._alert
         return Execution.of(MACHINE, resources).run(self.training.state.copy())
 
@@ -49,6 +52,13 @@ class Cloud:
     def _record(self, event):
         training = self.training
         return record(event, registry=training.registry, store=training.store, clock=training.clock)
+
+    def _release(self, event):
+        self.released.append(event)
+        errors = self.errors.get("Release", [])
+        if errors:
+            raise errors.pop(0)
+        return {"release": "r", "said": "a training"}
 
     def _alert(self, event):
         errors = self.errors.get("Alert", [])
@@ -94,7 +104,7 @@ def test_execution_succeeds_with_a_refusal_when_a_gate_fails():
     execution = cloud.execute()
 
     assert execution.status == "SUCCEEDED"
-    assert execution.passed == [*WELL[:6], "Record"]
+    assert execution.passed == [*WELL[:6], *ENDING]
     assert execution.output["outcome"] == "refused"
     assert "below the minimum of 1.01" in execution.output["reasons"][0]
     assert not cloud.training.registry.versions("flower")
@@ -121,7 +131,7 @@ def test_execution_succeeds_with_a_refusal_when_a_step_rejects(spec, rows, state
     execution = Cloud(flower_spec(**spec), as_csv(rows)).execute()
 
     assert execution.status == "SUCCEEDED"
-    assert execution.passed == [*states, "Record"]
+    assert execution.passed == [*states, *ENDING]
     assert execution.calls[states[-1]] == 1
     assert execution.output["outcome"] == "refused"
     assert sentence in execution.output["reasons"][0]
@@ -268,3 +278,16 @@ def test_every_task_has_a_timeout_when_it_runs():
     states = Execution.of(MACHINE, {}).definition["States"]
 
     assert all(state["TimeoutSeconds"] for state in states.values() if state["Type"] == "Task")
+
+
+@pytest.mark.parametrize("errors", [[], [RejectedError("no unit")]], ids=["asked", "refused"])
+def test_release_is_asked_for_and_the_record_stays_the_output_when_it_is_automatic(errors):
+    cloud = Cloud(flower_spec(release={"automatic": True}))
+    cloud.errors["Release"] = errors
+
+    execution = cloud.execute()
+
+    assert (execution.status, execution.passed[-2:]) == ("SUCCEEDED", ["Release", "Done"])
+    assert cloud.released == [{"model": "flower", "training_id": "flower-1"}]
+    assert execution.output["outcome"] == "registered"
+    assert "said" not in execution.output

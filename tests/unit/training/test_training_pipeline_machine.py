@@ -23,6 +23,7 @@ ALERT = "arn:aws:states:::sns:publish"
 WELL = [
     *("Collect", "Collected", "Preprocess", "Preprocessed"),
     *("Train", "Trained", "Export", "Exported", "Evaluate", "Gate", "Register", "Record"),
+    *("Automatic", "Done"),
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -110,3 +110,21 @@ class ReleaseRules(_Part, frozen=True, kw_only=True):
     )
     unstable_after: Annotated[int, Meta(ge=2, le=20)] = 3
     approval_hours: Annotated[int, Meta(ge=1, le=24 * 30)] = 72
+
+
+def is_automatic(event: dict[str, Any]) -> bool:
+    """Whether what a training makes is released by itself.
+
+    One that an alarm started is, or its alarm would go on; any other where its spec says so.
+
+    Args:
+        event: What started the training: `origin`, and the `spec` as it was given.
+    """
+    if event.get("origin") == "alarm":
+        return True
+    spec = event.get("spec")
+    section = spec.get("release", {}) if isinstance(spec, dict) else {}
+    try:
+        return msgspec.convert(section, ReleaseRules).automatic
+    except msgspec.ValidationError:
+        return False

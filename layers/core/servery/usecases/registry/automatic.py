@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from servery.domain.records import ReleaseOrigin
-from servery.domain.release_rules import ReleaseRules
 from servery.errors import ConflictError, UnavailableError
 from servery.usecases.registry.asking import ReleaseRequest, ask_release
 
@@ -82,18 +81,6 @@ def release_trained(
     except ConflictError as error:
         raise UnavailableError(str(error)) from error
     return Started(release=record.id, said=record.because)
-
-
-def is_automatic(event: dict[str, object]) -> bool:
-    """Whether what a training makes is released by itself, by the event that started it."""
-    if event.get("origin") == ReleaseOrigin.ALARM:
-        return True
-    spec = event.get("spec")
-    section = spec.get("release", {}) if isinstance(spec, dict) else {}
-    try:
-        return msgspec.convert(section, ReleaseRules).automatic
-    except msgspec.ValidationError:
-        return False
 
 
 def _asked_before(run: TrainingRecord, registry: Registry) -> ReleaseRecord | None:

@@ -251,6 +251,7 @@ class Recorded(_Message, frozen=True, kw_only=True):
         rows: read, rejected, train, test, where it came so far.
         rejects: Key of the list of bad rows in the artifacts bucket, where there are some.
         runtime: What will serve (registered only), and `runtime_reason` why.
+        release: Whether it is released by itself (registered only).
         alert: Whether somebody wants to be told (failed only).
         started: ISO 8601, UTC.
         finished: ISO 8601, UTC.
@@ -270,6 +271,7 @@ class Recorded(_Message, frozen=True, kw_only=True):
     rejects: str = ""
     runtime: str = ""
     runtime_reason: str = ""
+    release: bool = False
     alert: bool = False
     started: str = ""
     finished: str = ""

@@ -8,6 +8,7 @@ import msgspec
 
 from servery.domain.pipeline_spec import StepName
 from servery.domain.records import Outcome, StepRecord, StepState, TrainingRecord
+from servery.domain.release_rules import is_automatic
 from servery.domain.spec import OnFault
 from servery.errors import ArtifactError, ConflictError, UnavailableError
 from servery.usecases.training import keys
@@ -75,6 +76,7 @@ def record(event: RecordEvent, *, registry: Registry, store: ObjectStore, clock:
         rejects=_rejects(collected),
         runtime=exported.runtime.value if exported and done else "",
         runtime_reason=exported.runtime_reason if exported and done else "",
+        release=outcome is Outcome.REGISTERED and is_automatic(event.run),
         alert=outcome is Outcome.FAILED and _wants_alert(event.run.get("spec")),
         started=event.started,
         finished=clock.now().isoformat(timespec="milliseconds"),
