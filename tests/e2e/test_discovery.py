@@ -197,8 +197,8 @@ class Figures:
         return (
             f"found after {statistics.median(self.found):.2f} s (median), "
             f"{max(self.found):.2f} s (most); answered after "
-            f"{statistics.median(self.answered):.2f} s, {max(self.answered):.2f} s; the last request that went to the old one was sent "
-            f"after {max(self.late, default=0.0):.2f} s"
+            f"{statistics.median(self.answered):.2f} s, {max(self.answered):.2f} s; the last "
+            f"request that went to the old one was sent after {max(self.late, default=0.0):.2f} s"
         )
 
 
