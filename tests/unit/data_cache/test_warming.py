@@ -121,6 +121,14 @@ def test_what_no_cache_could_answer_is_counted_when_the_log_has_it() -> None:
     assert done.coverage.rows == 1
 
 
+def test_masked_requests_are_left_out_when_the_log_has_them_hashed() -> None:
+    warm_plant = a_plant()
+    warm_plant.log(records(1), hashed=["input.sepal_length"])
+    warm_plant.log(records(2), omitted=["input.name"])
+    warm_plant.log(records(3), hashed=["output"])
+    assert warm_plant.warm().distinct == 1
+
+
 def test_older_days_are_left_out_when_fewer_are_asked_for() -> None:
     warm_plant = a_plant()
     warm_plant.log(records(1))

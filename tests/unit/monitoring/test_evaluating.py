@@ -167,9 +167,24 @@ def test_row_counts_for_nobody_when_the_version_did_not_answer_itself(room, chan
     assert (champion.rows, champion.requests) == (0, 1)
 
 
+@pytest.mark.parametrize("masked", [{"hashed": ["output"]}, {"omitted": ["output"]}])
+@pytest.mark.parametrize(
+    "output",
+    [
+        {"predictions": [{"class": "h:0a"}]},
+        {"outputs": [{"name": "value", "shape": [1], "data": ["h:0a"]}]},
+    ],
+    ids=["class", "value"],
+)
+def test_answer_is_not_scored_when_the_log_has_not_got_it_as_it_was(room, masked, output):
+    room.ask(CHAMPION, ["a"], ["a"], output=output, **masked)
+    champion = room.evaluations()[CHAMPION]
+    assert (champion.rows, champion.requests) == (0, 1)
+
+
 def test_line_counts_once_when_the_lake_has_it_twice(room):
     room.ask(CHAMPION, ["a"], ["a"])
-    for lines in room.lake.written.values():
+    for lines in room.lake.objects.values():
         lines.extend(list(lines))
     assert room.evaluations()[CHAMPION].rows == 1
 

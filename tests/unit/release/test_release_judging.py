@@ -211,6 +211,28 @@ class TestCanary:
         assert judgement.verdict is Verdict.PASS
         assert Aspect.DRIFT not in [each.name for each in judgement.measures]
 
+    @pytest.mark.parametrize("masked", [{"hashed": ["output"]}, {"omitted": ["output"]}])
+    @pytest.mark.parametrize(
+        "output",
+        [
+            {"predictions": [{"class": "h:0a"}]},
+            {"outputs": [{"name": "value", "shape": [1], "data": ["h:0a"]}]},
+        ],
+        ids=["class", "value"],
+    )
+    def test_hashed_predictions_are_neither_drift_nor_wrong(self, lake, fill, look, masked, output):
+        fill(output=output, **masked)
+        told = {"row": 0, "label": "a", "model": "iris", "time": stamp(120)}
+        sides = (("canary", 100), ("champion", 300))
+        labels = [
+            told | {"request_id": f"{side}-{n}"} for side, count in sides for n in range(count)
+        ]
+        lake.put("labels/model=iris/day=2026-03-02/1", *labels)
+        judgement = look()
+        assert judgement.verdict is Verdict.PASS
+        assert counts(judgement) == (100, 300)
+        assert {Aspect.DRIFT, Aspect.QUALITY}.isdisjoint(m.name for m in judgement.measures)
+
     def test_an_answer_that_says_nothing_is_no_prediction(self, fill, look):
         fill(output={"outputs": [{"name": "probabilities", "shape": [1, 2], "data": [0.1, 0.9]}]})
         assert Aspect.DRIFT not in [each.name for each in look().measures]
