@@ -169,15 +169,15 @@ def test_row_counts_for_nobody_when_the_version_did_not_answer_itself(room, chan
 
 @pytest.mark.parametrize("masked", [{"hashed": ["output"]}, {"omitted": ["output"]}])
 @pytest.mark.parametrize(
-    "output",
+    ("output", "truth"),
     [
-        {"predictions": [{"class": "h:0a"}]},
-        {"outputs": [{"name": "value", "shape": [1], "data": ["h:0a"]}]},
+        ({"predictions": [{"class": "h:0a"}]}, "a"),
+        ({"outputs": [{"name": "value", "shape": [1], "data": ["h:0a"]}]}, 1.0),
     ],
     ids=["class", "value"],
 )
-def test_answer_is_not_scored_when_the_log_has_not_got_it_as_it_was(room, masked, output):
-    room.ask(CHAMPION, ["a"], ["a"], output=output, **masked)
+def test_answer_is_not_scored_when_the_log_has_not_got_it_as_it_was(room, masked, output, truth):
+    room.ask(CHAMPION, ["a"], [truth], output=output, **masked)
     champion = room.evaluations()[CHAMPION]
     assert (champion.rows, champion.requests) == (0, 1)
 

@@ -213,16 +213,18 @@ class TestCanary:
 
     @pytest.mark.parametrize("masked", [{"hashed": ["output"]}, {"omitted": ["output"]}])
     @pytest.mark.parametrize(
-        "output",
+        ("output", "truth"),
         [
-            {"predictions": [{"class": "h:0a"}]},
-            {"outputs": [{"name": "value", "shape": [1], "data": ["h:0a"]}]},
+            ({"predictions": [{"class": "h:0a"}]}, "a"),
+            ({"outputs": [{"name": "value", "shape": [1], "data": ["h:0a"]}]}, 1.0),
         ],
         ids=["class", "value"],
     )
-    def test_hashed_predictions_are_neither_drift_nor_wrong(self, lake, fill, look, masked, output):
+    def test_masked_predictions_are_neither_drift_nor_wrong(
+        self, lake, fill, look, masked, output, truth
+    ):
         fill(output=output, **masked)
-        told = {"row": 0, "label": "a", "model": "iris", "time": stamp(120)}
+        told = {"row": 0, "label": truth, "model": "iris", "time": stamp(120)}
         sides = (("canary", 100), ("champion", 300))
         labels = [
             told | {"request_id": f"{side}-{n}"} for side, count in sides for n in range(count)
