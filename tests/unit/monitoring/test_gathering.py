@@ -13,11 +13,10 @@ from fakes.registry import MemoryRegistry
 from fakes.rocks_in_service import MONITOR, in_service
 from fakes.watched import MODEL, NOW, VERSION, a_label, traffic
 from msgspec.structs import replace
-from servery.domain.lake import day_prefix
+from servery.domain.lake import UNKNOWN, day_prefix
 from servery.domain.watching import Kind, Look, WatchState
 from servery.errors import ArtifactError, UnavailableError
 from servery.usecases.monitoring.gathering import Gatherer
-from servery.usecases.monitoring.recording import UNKNOWN
 
 TODAY = str(NOW.date())
 DAY_AGO = NOW - timedelta(days=1)

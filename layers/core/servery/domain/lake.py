@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
@@ -18,6 +19,8 @@ T = TypeVar("T")
 
 PREDICTIONS, LABELS, EVENTS = "predictions", "labels", "events"
 TABLES = (PREDICTIONS, LABELS, EVENTS)
+UNKNOWN = "unknown"
+"""The model of lines that name none that there is."""
 
 LITERAL = "model=!{"
 """How the prefix of a table begins where a cloud takes that of the stream as it is written."""
@@ -36,6 +39,11 @@ class CompactionPlan(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     outputs: dict[str, list[str]]
+
+
+def said(at: datetime) -> str:
+    """A time as lines have it: two of them compare as the texts that they are."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def readable(lines: Iterable[bytes], kind: type[T]) -> Iterator[T]:

@@ -12,14 +12,13 @@ from servery.domain.comparisons import PREFIX as COMPARISONS
 from servery.domain.comparisons import Comparison
 from servery.domain.evaluations import Evaluation
 from servery.domain.keeping_rules import Retirement
-from servery.domain.lake import LABELS, PREDICTIONS, readable
+from servery.domain.lake import LABELS, PREDICTIONS, UNKNOWN, readable
 from servery.domain.log_lines import LogLine
 from servery.domain.release_order import current
 from servery.domain.signature import Task
 from servery.usecases.monitoring.exposures import read_labels
 from servery.usecases.monitoring.judged_rows import Judged, JudgedRows
 from servery.usecases.monitoring.labelling import LabelLine
-from servery.usecases.monitoring.recording import UNKNOWN
 from servery.usecases.monitoring.scoring import Scoring, beside, scored
 
 if TYPE_CHECKING:

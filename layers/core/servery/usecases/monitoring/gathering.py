@@ -11,12 +11,11 @@ import msgspec
 
 from servery.domain.baseline import Baseline
 from servery.domain.digest import digest_bytes
-from servery.domain.lake import LABELS, PREDICTIONS, readable
+from servery.domain.lake import LABELS, PREDICTIONS, UNKNOWN, readable
 from servery.domain.manifest import MANIFEST, Manifest, read_manifest
 from servery.domain.watch_rules import Monitor
 from servery.errors import ArtifactError, RetryableError
 from servery.usecases.monitoring.labelling import LabelLine
-from servery.usecases.monitoring.recording import UNKNOWN
 from servery.usecases.monitoring.watching import Asked, look
 
 if TYPE_CHECKING:

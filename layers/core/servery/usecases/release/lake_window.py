@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import msgspec
 
 from servery.domain.labels import Labels, read_labels
-from servery.domain.lake import LABELS
+from servery.domain.lake import LABELS, UNKNOWN
 from servery.domain.predicted import Class
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ MOST_REQUESTS = 20_000
 MOST_LABELS = 100_000
 LEAST_LINES = 100
 """Of a table and a name that are read however late it is."""
-
-_UNNAMED = "unknown"  # labels whose sender names no model
 
 
 class _LabelLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +95,7 @@ def labels_of(model: str, lake: LakeTables, window: Window) -> Labels:
     """What was true of requests of the window: it was told later than they came."""
     told = [
         line
-        for name in (model, _UNNAMED)
+        for name in (model, UNKNOWN)
         for line in islice(lines_of(LABELS, name, lake, window, _LabelLine), MOST_LABELS)
     ]
     return read_labels(told)
