@@ -72,8 +72,7 @@ def question(api: Api, model: str, name: str | None) -> Question:
 
 def report(lake: Lake, asked: Question, days: Sequence[str]) -> ExperimentReport:
     """What the lake has on an experiment."""
-    from servery.domain.lake import LABELS, PREDICTIONS  # noqa: PLC0415 - only where needed
-    from servery.usecases.monitoring import UNKNOWN  # noqa: PLC0415
+    from servery.domain.lake import LABELS, PREDICTIONS, UNKNOWN  # noqa: PLC0415 - only where needed
     from servery.usecases.monitoring.experiment_report import experiment_report  # noqa: PLC0415
     from servery.usecases.monitoring.exposures import Exposure, read_labels  # noqa: PLC0415
     from servery.usecases.monitoring.labelling import LabelLine  # noqa: PLC0415

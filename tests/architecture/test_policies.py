@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import yaml
@@ -353,3 +354,38 @@ def test_registry_reaches_published_versions_only_when_it_asks_a_last_good_serve
     grants = _grants("RegistryFunction", "lambda")
 
     assert grants["lambda:InvokeFunction"] == {'{"Fn::GetAtt": "ReleaseRunFunction.Arn"}', VERSIONS}
+
+
+def test_what_lacks_is_told_from_what_may_not_be_read_when_somebody_reads_the_lake():
+    # A condition on a prefix that has to be there would not hold of reading an object.
+    listings = {
+        name: statement.get("Condition", {}).keys() - {"StringLikeIfExists"}
+        for name, role in ROLES.items()
+        for statement in _statements(role)
+        if "s3:ListBucket" in statement["Action"] and "LakeBucket" in json.dumps(statement)
+    }
+    assert len(listings) > 5
+    assert [name for name, others in listings.items() if others] == []
+
+
+@pytest.mark.parametrize(
+    ("function", "tables"),
+    [
+        ("DataCacheServeFunction", {"predictions"}),
+        ("DataCacheWarmFunction", {"predictions"}),
+        ("TrainingCollectFunction", {"predictions", "labels"}),
+        ("MonitoringWatchFunction", {"predictions", "labels"}),
+        ("MonitoringEvaluateFunction", {"predictions", "labels", "comparisons"}),
+        ("ReleaseJudgeFunction", {"predictions", "labels", "comparisons"}),
+    ],
+)
+def test_tables_are_all_of_the_lake_that_a_reader_of_lines_reads(function, tables):
+    statements = _statements(ROLES[f"{function}Role"])
+    read = " ".join(_grants(function, "s3")["s3:GetObject"])
+    assert set(re.findall(r"\{LakeBucket.Arn\}/([^\"]*)", read)) == {f"{t}/*" for t in tables}
+    (listed,) = [
+        statement["Condition"]["StringLikeIfExists"]["s3:prefix"]
+        for statement in statements
+        if "s3:ListBucket" in statement["Action"] and "LakeBucket" in json.dumps(statement)
+    ]
+    assert set([listed] if isinstance(listed, str) else listed) == {f"{t}/*" for t in tables}

@@ -5,11 +5,19 @@ from __future__ import annotations
 import msgspec
 import pytest
 from devkit.sql.doc import table_of
+from fakes.clock import SetClock
+from fakes.prediction_log import MemoryPredictionLog
 from fakes.template import ROOT, template
 from servery.domain.lake import EVENTS, LABELS, PREDICTIONS, TABLES
 from servery.domain.lake_tables import ATHENA, COLUMNS, PARTITIONS, Kind, all_columns
+from servery.domain.log_lines import LogLine
+from servery.domain.personal import Personal, Treatment
+from servery.domain.predicted import Predicted
+from servery.usecases.data_cache.asked_before import Line as AskedLine
+from servery.usecases.monitoring.exposures import Exposure
 from servery.usecases.monitoring.labelling import EventLine, LabelLine
-from servery.usecases.monitoring.recording import SCHEMA, Entry
+from servery.usecases.monitoring.recording import SCHEMA, Entry, Outcome, Recorder
+from servery.usecases.monitoring.watch.lines import WatchLine
 
 LINES = {PREDICTIONS: Entry, LABELS: LabelLine, EVENTS: EventLine}
 LOGICAL = {PREDICTIONS: "PredictionsTable", LABELS: "LabelsTable", EVENTS: "EventsTable"}
@@ -31,6 +39,37 @@ def test_columns_are_those_of_the_lines(table):
         told = properties[name]
         kinds = {told["type"]} if "type" in told else {one["type"] for one in told["anyOf"]}
         assert kinds - {"null"} == allowed, name
+
+
+@pytest.mark.parametrize("reader", [LogLine, Exposure, WatchLine, AskedLine])
+def test_readers_go_by_columns_that_there_are(reader):
+    wanted = set(reader.__struct_encode_fields__)
+    assert wanted <= {column.name for column in all_columns(PREDICTIONS)}
+    assert {"hashed", "omitted"} <= wanted
+
+
+@pytest.mark.parametrize(
+    ("treatment", "key"),
+    [(Treatment.HASH, lambda: b"key"), (Treatment.HASH, None), (Treatment.OMIT, None)],
+    ids=["hashed", "without a key", "left out"],
+)
+def test_nothing_was_predicted_for_readers_when_the_target_is_about_persons(treatment, key):
+    log = MemoryPredictionLog()
+    outcome = Outcome(
+        request_id="r",
+        model="iris",
+        sample=1.0,
+        status=200,
+        latency_ms=1.0,
+        answer='{"predictions": [{"class": "a"}]}',
+    )
+    personal = {"unlogged": ["output"], "personal": Personal(target=treatment)}
+    for each in (outcome, msgspec.structs.replace(outcome, **personal)):
+        Recorder(log, SetClock(), key).record(each)
+    plain, masked = (msgspec.json.decode(line, type=LogLine) for line in log.lines)
+    assert (plain.own, masked.own) == (True, True)
+    assert plain.predicted() == Predicted(classes=["a"])
+    assert masked.predicted() is None
 
 
 @pytest.mark.parametrize("table", TABLES)

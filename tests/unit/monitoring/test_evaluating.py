@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 from fakes.clock import SetClock
-from fakes.keeping import MemoryKeeping, MemoryLakeTables
+from fakes.keeping import MemoryKeeping
+from fakes.lake_log import MemoryLake
 from fakes.records import a_deployment, a_model, a_ref, a_server
 from fakes.registry import MemoryRegistry
 from servery.domain.deployment import Served
@@ -23,7 +24,7 @@ OTHER = "1.2.0-dabc1234.sdef5678"
 @dataclass
 class Room:
     clock: SetClock = field(default_factory=SetClock)
-    lake: MemoryLakeTables = field(default_factory=MemoryLakeTables)
+    lake: MemoryLake = field(default_factory=MemoryLake)
     kept: MemoryKeeping = field(default_factory=MemoryKeeping)
     count: int = 0
 
@@ -166,9 +167,24 @@ def test_row_counts_for_nobody_when_the_version_did_not_answer_itself(room, chan
     assert (champion.rows, champion.requests) == (0, 1)
 
 
+@pytest.mark.parametrize("masked", [{"hashed": ["output"]}, {"omitted": ["output"]}])
+@pytest.mark.parametrize(
+    ("output", "truth"),
+    [
+        ({"predictions": [{"class": "h:0a"}]}, "a"),
+        ({"outputs": [{"name": "value", "shape": [1], "data": ["h:0a"]}]}, 1.0),
+    ],
+    ids=["class", "value"],
+)
+def test_answer_is_not_scored_when_the_log_has_not_got_it_as_it_was(room, masked, output, truth):
+    room.ask(CHAMPION, ["a"], [truth], output=output, **masked)
+    champion = room.evaluations()[CHAMPION]
+    assert (champion.rows, champion.requests) == (0, 1)
+
+
 def test_line_counts_once_when_the_lake_has_it_twice(room):
     room.ask(CHAMPION, ["a"], ["a"])
-    for lines in room.lake.written.values():
+    for lines in room.lake.objects.values():
         lines.extend(list(lines))
     assert room.evaluations()[CHAMPION].rows == 1
 
@@ -196,14 +212,9 @@ def test_watch_begins_anew_when_it_was_broken_off_for_longer_than_is_read(room):
 
 
 def test_model_is_skipped_when_another_one_cannot_be_read(room):
-    class Broken(MemoryLakeTables):
-        def lines(self, table, model, day):
-            raise UnavailableError("S3 does not answer")
-
+    broken = MemoryLake(failure=UnavailableError("S3 does not answer"))
     with pytest.raises(UnavailableError, match="iris"):
-        evaluate_all(
-            EvaluateEvent(), EvaluationPorts(room.registry, Broken(), room.kept, room.clock)
-        )
+        evaluate_all(EvaluateEvent(), EvaluationPorts(room.registry, broken, room.kept, room.clock))
     assert evaluate_all(EvaluateEvent(), room.ports).count == 2
     with pytest.raises(NotFoundError):
         evaluate_all(EvaluateEvent(model="tulip"), room.ports)

@@ -121,8 +121,9 @@ class TestLabels:
             {"output": msgspec.Raw(b"null")},
             {"output": msgspec.Raw(b"{}")},
             {"hashed": ["output"]},
+            {"omitted": ["output"]},
         ],
-        ids=["fallback", "another version", "failed", "personal", "foreign", "hashed"],
+        ids=["fallback", "another version", "failed", "personal", "foreign", "hashed", "omitted"],
     )
     def test_not_scored_when_the_variant_itself_has_not_answered(self, changes):
         assert report([an_exposure(0, **changes)], [a_label(0, "x")]).variants[0].labelled == 0

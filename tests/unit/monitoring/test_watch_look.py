@@ -198,6 +198,17 @@ class TestDrift:
         assert look.findings == []
         assert look.notes == ["rock: about persons, and hashed or left out in the log"]
 
+    @pytest.mark.parametrize("how", ["hashed", "omitted"])
+    def test_masked_answers_are_not_wrong_when_labels_come(self, how):
+        lines = []
+        for line in traffic(600):
+            read = msgspec.json.decode(line)
+            read |= {how: ["output"], "output": {"predictions": [{"class": "h:1"}]}}
+            lines.append(msgspec.json.encode(read))
+        look, _ = looked(lines, labels=[a_label(number, "granite") for number in range(600)])
+        assert look.labelled == 0
+        assert look.findings == []
+
 
 class TestClasses:
     def test_class_is_named_when_it_is_absent(self):

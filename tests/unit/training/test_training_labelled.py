@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 from fakes.clock import SetClock
-from fakes.keeping import MemoryLakeTables
+from fakes.lake_log import MemoryLake
 from fakes.object_store import MemoryObjectStore
 from servery.adapters.npz_datasets import NpzDataSets
 from servery.domain.columns import digest_columns
@@ -43,18 +43,17 @@ def a_spec(**retrain):
 
 class Room:
     def __init__(self):
-        self.lake = MemoryLakeTables()
+        self.lake = MemoryLake()
         self.store = MemoryObjectStore()
         self.store.elsewhere[URI] = CSV
         self.datasets = NpzDataSets(self.store)
         self.count = 0
 
-    def ask(self, labels, input_, status=200):
+    def ask(self, labels, input_, status=200, **masked):
         self.count += 1
         time, request = f"2026-03-01T10:00:{self.count:02d}Z", f"r{self.count}"
-        self.lake.add(
-            "predictions", model="iris", request_id=request, time=time, status=status, input=input_
-        )
+        line = {"request_id": request, "time": time, "status": status, "input": input_}
+        self.lake.add("predictions", model="iris", **line, **masked)
         for row, label in labels.items():
             self.lake.add(
                 "labels", model="iris", request_id=request, row=row, label=label, time=time
@@ -126,6 +125,20 @@ def test_row_is_passed_over_when_its_label_is_no_class_or_its_request_failed(roo
     assert room.rows(add_labelled=True) == [(1.0, "a"), (2.0, "b")]
 
 
+@pytest.mark.parametrize(
+    ("masked", "added"),
+    [
+        ({"hashed": ["input.length"]}, 0),
+        ({"omitted": ["input.age"]}, 0),
+        ({"omitted": ["input"]}, 0),
+        ({"hashed": ["output"]}, 1),
+    ],
+)
+def test_row_is_passed_over_when_the_log_has_not_got_it_as_it_was(room, masked, added):
+    room.ask({0: "a"}, {"records": [{"length": 5.0}]}, **masked)
+    assert len(room.rows(add_labelled=True)) == 2 + added
+
+
 def test_last_label_holds_when_a_row_was_labelled_twice(room):
     room.ask({0: "a"}, {"records": [{"length": 5.0}]})
     room.lake.add(
@@ -136,6 +149,7 @@ def test_last_label_holds_when_a_row_was_labelled_twice(room):
 
 def test_nothing_is_added_when_a_row_is_older_than_is_read(room):
     room.ask({0: "a"}, {"records": [{"length": 5.0}]})
-    room.lake.written = {(t, m, "2026-01-20"): v for (t, m, _), v in room.lake.written.items()}
+    objects = room.lake.objects.items()
+    room.lake.objects = {key.replace("2026-03-01", "2026-01-20"): v for key, v in objects}
     assert len(room.rows(add_labelled=True)) == 2
     assert len(room.rows(add_labelled=True, labelled_days=60)) == 3

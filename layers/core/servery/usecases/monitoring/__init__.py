@@ -3,10 +3,9 @@
 from servery.domain.sampling import in_sample
 from servery.usecases.monitoring.recording import (
     MOST_LINE_BYTES,
-    UNKNOWN,
     Entry,
     Outcome,
     Recorder,
 )
 
-__all__ = ["MOST_LINE_BYTES", "UNKNOWN", "Entry", "Outcome", "Recorder", "in_sample"]
+__all__ = ["MOST_LINE_BYTES", "Entry", "Outcome", "Recorder", "in_sample"]

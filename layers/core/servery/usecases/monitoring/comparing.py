@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from servery.domain.comparisons import Comparison, compared, object_key, without_classes
+from servery.domain.lake import said
 from servery.domain.predicted import read_predicted, read_said
 from servery.errors import (
     ArtifactError,
@@ -187,7 +188,7 @@ def _begun(message: ShadowMessage, copy: ShadowCopy) -> Comparison:
     return Comparison(
         id=message.id,
         request_id=copy.request_id,
-        time=at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        time=said(at),
         day=at.date().isoformat(),
         model=copy.model,
         revision=copy.revision,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import Meta
 
+from servery.domain.lake import UNKNOWN, said
 from servery.domain.spec import ModelName
 from servery.errors import InvalidInputError, Violation
-from servery.usecases.monitoring.recording import UNKNOWN
 
 if TYPE_CHECKING:
     from servery.ports import Clock, LineLog
@@ -176,7 +176,7 @@ def _label_lines(request: LabelsRequest, now: datetime) -> Sequence[bytes]:
                 row=label.row,
                 label=label.label,
                 model=request.model or UNKNOWN,
-                time=_said(now),
+                time=said(now),
                 day=now.date().isoformat(),
             )
         )
@@ -193,13 +193,9 @@ def _event_lines(request: LabelsRequest, now: datetime) -> Sequence[bytes]:
                 row=event.row,
                 value=event.value,
                 model=request.model or UNKNOWN,
-                time=_said(event.time or now),
+                time=said(event.time or now),
                 day=now.date().isoformat(),
             )
         )
         for event in request.events
     ]
-
-
-def _said(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

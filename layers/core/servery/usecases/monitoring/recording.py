@@ -9,6 +9,7 @@ from datetime import datetime
 
 import msgspec
 
+from servery.domain.lake import UNKNOWN, said
 from servery.domain.personal import (
     INPUT,
     OUTPUT,
@@ -26,7 +27,6 @@ from servery.ports import Clock, PredictionLog
 
 MOST_LINE_BYTES = 1_000_000  # Firehose takes 1,000 KiB a record, the newline included
 SCHEMA = 2
-UNKNOWN = "unknown"  # the model of a request that named none that there is
 
 _HELD_BYTES = 1024  # about what an outcome has beside its documents
 _OK = 200
@@ -195,7 +195,7 @@ class Recorder:
         logged = self._documents(outcome) if answered else _Logged(output=_answer(outcome))
         entry = Entry(
             request_id=outcome.request_id,
-            time=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            time=said(now),
             day=now.date().isoformat(),
             model=outcome.model or UNKNOWN,
             model_version=outcome.model_version,

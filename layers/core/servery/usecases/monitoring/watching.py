@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from servery.domain.lake import said
 from servery.domain.predicted import Class
 from servery.domain.watching import Kind, Look, Measure, WatchState
 from servery.usecases.monitoring.labelling import LabelLine
@@ -83,7 +84,7 @@ def concluded(
     asked: Asked, tally: Tally, windows: Windows, state: WatchState, *, at: datetime
 ) -> tuple[Look, WatchState]:
     """What was counted comes to findings, and to alarms; `look` for who has counted already."""
-    now = _iso(at)
+    now = said(at)
     evidence = list(_evidence(asked, tally, windows, state))
     chance = allowed(asked, state)
     before = state if state.version in {"", asked.version} else _of_another(state)
@@ -95,7 +96,7 @@ def concluded(
         state,
         version=asked.version,
         looked=now,
-        tested=_iso(asked.until) if any(e.p is not None for e in evidence) else state.tested,
+        tested=said(asked.until) if any(e.p is not None for e in evidence) else state.tested,
         looks=state.looks + 1,
         open=alarms.open,
         told=alarms.told,
@@ -106,8 +107,8 @@ def concluded(
         model=asked.model,
         version=asked.version,
         at=now,
-        since=_iso(datetime.fromtimestamp(windows.begins[-1], UTC)),
-        until=_iso(asked.until),
+        since=said(datetime.fromtimestamp(windows.begins[-1], UTC)),
+        until=said(asked.until),
         requests=whole.requests,
         labelled=whole.labelled,
         chance=chance,
@@ -200,8 +201,3 @@ def _by_request(labels: Iterable[LabelLine]) -> tuple[dict[str, Mapping[int, Cla
             told[place] = line.time
             found.setdefault(line.request_id, {})[line.row] = line.label
     return dict(found), newest, left
-
-
-def _iso(at: datetime) -> str:
-    utc = at.astimezone(UTC)
-    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")

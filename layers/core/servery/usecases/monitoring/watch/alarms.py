@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from servery.domain.lake import said
 from servery.domain.watching import (
     Alarm,
     AlarmState,
@@ -119,7 +120,7 @@ class Alarms:
                 begin = _clear_since(alarm.finding, [e for e in evidence if e.identity == key])
                 if begin is not None:
                     self._close(key, alarm)
-                    self.cleared[key] = _iso(begin)
+                    self.cleared[key] = said(datetime.fromtimestamp(begin, UTC))
                     clear.add(key)
         lasting = {key: alarm.finding for key, alarm in self.open.items()}
         for key, finding in {**lasting, **findings}.items():
@@ -173,7 +174,3 @@ def _cleared(state: WatchState, key: str) -> float:
 
 def _time(at: str) -> datetime:
     return datetime.fromisoformat(at)
-
-
-def _iso(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
