@@ -44,7 +44,9 @@ def releases(stack: Stack) -> Releases:
 @pytest.fixture(scope="module")
 def body() -> dict[str, Any]:
     records, _ = rows_of("iris", 150)
-    return {"records": [records[i] for i in (0, 75, 149)]}
+    longest = max(records, key=lambda row: row["petal_length"])
+    assert longest["petal_length"] > LONGEST_PETAL
+    return {"records": [records[0], records[75], longest]}
 
 
 def test_no_request_fails_when_a_version_comes_through_shadow_and_canary(
