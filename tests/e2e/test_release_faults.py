@@ -121,8 +121,8 @@ def body() -> dict[str, Any]:
 def next_one(releases: Releases, versions: Versions) -> str:
     """Which of the two good ones is not champion, or is to be it again."""
     champion, _ = releases.answering()
-    listed = releases.stack.listed(f"/models/{releases.model}/versions")
-    (now,) = [v["promoted_from"] for v in listed if v["version"] == champion]
+    found = releases.stack.http.get(f"/models/{releases.model}/versions/{champion}").json()
+    now = found["version"]["promoted_from"]
     return next(version for version in versions.good if version != now)
 
 

@@ -19,6 +19,7 @@ from servery.usecases.registry.aborting import AbortRequest, abort_release
 from servery.usecases.registry.approving import ApprovalRequest, answer_approval
 from servery.usecases.release import route
 from servery.usecases.release.clearing import withdraw
+from servery.usecases.release.journal import Journal
 from servery.usecases.release.messages import Do, StateEvent
 from servery.usecases.release.sweeping import Swept
 
@@ -151,6 +152,16 @@ def test_nobody_is_crowned_when_it_was_taken_out_meanwhile(staged):
     with pytest.raises(ConflictError, match="taken its version out"):
         route(crowning, staged.ports)
     assert champion(staged) == before
+
+
+def test_lease_is_free_when_a_last_call_writes_after_the_end(staged):
+    record = staged.ask(version=SECOND)
+    begun(staged, record, stop_after="Begin")
+    late = Journal(staged.ports, stored(staged, record))
+    assert staged.sweep().closed == [record.id]
+    with pytest.raises(ConflictError, match="has ended already"):
+        late.did("gate", "passed")
+    assert staged.registry.leases == {}
 
 
 def test_it_is_cleared_away_when_a_last_call_showed_it_after_its_end(staged):
