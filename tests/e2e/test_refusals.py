@@ -216,7 +216,7 @@ class TestOneModel:
         )
 
     @pytest.mark.slow
-    def test_release_fails_when_its_server_stands_in_the_record_of_another_model(
+    def test_release_is_refused_when_its_server_stands_in_the_record_of_another_model(
         self, stack: Stack
     ) -> None:
         name = f"shared-{uuid.uuid4().hex[:6]}"
@@ -229,7 +229,7 @@ class TestOneModel:
         with forged(stack, name) as stranger:
             refused = stack.release(name, version=trained["version"], mode="load")
 
-        assert refused["state"] == "failed"
+        assert refused["state"] == "refused"
         server = before["champion"]["server"]["function"]
         assert f"{server} would serve 2 models, {stranger} and {name}" in refused["reason"]
         assert "one model server serves one model" in refused["reason"]

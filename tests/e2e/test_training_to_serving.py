@@ -2,127 +2,187 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Stack, wait_until
+import yaml
+from conftest import EXAMPLES, Stack, wait_until
+from releasing import JUDGING, Releases
 from test_lifecycle import rows_of
 from trouble import Load
 
-MODEL = "iris-staged"
 STAGES = {
     "compare": True,
+    "tolerance": 0.2,
     "shadow": {"share": 1.0, "seconds": 4},
     "canary": [{"share": 0.2, "seconds": 4}, {"share": 0.6, "seconds": 4}],
-    "judging": {
-        "min_requests": 10,
-        "patience_s": 60,
-        # Latencies of a local cloud say nothing, and so small a sample much by chance.
-        "latency_ratio": 50.0,
-        "drift_psi": 5.0,
-    },
+    "judging": JUDGING | {"min_requests": 10},
 }
 CONSTANT = {
     "class": "sklearn.dummy.DummyClassifier",
     "params": {"strategy": "constant", "constant": "virginica"},
 }
-TREE = {"class": "sklearn.tree.DecisionTreeClassifier", "params": {"max_depth": 3}}
+LONGEST_PETAL = 6.0
+"""In centimetres: what the training data of a version has, and the traffic goes beyond."""
 
 
-def trained(stack: Stack, **changes: Any) -> dict[str, Any]:
-    spec = stack.spec("iris", name=MODEL) | {"gates": {}, "release": STAGES} | changes
-    made = stack.train(spec)
-    assert made["outcome"] == "registered", made
-    return made
+def tree(depth: int) -> dict[str, Any]:
+    return {"class": "sklearn.tree.DecisionTreeClassifier", "params": {"max_depth": depth}}
 
 
 @pytest.fixture(scope="module")
-def champion(stack: Stack) -> dict[str, Any]:
-    made = trained(stack)
-    released = stack.release(MODEL, version=made["version"])
-    assert released["state"] == "succeeded", released
-    return released
+def releases(stack: Stack) -> Releases:
+    """Those of a model that has a champion."""
+    made = Releases(stack, "iris-staged")
+    first = made.begun(made.trained(release=STAGES)["version"])
+    assert made.over(first)["state"] == "succeeded"
+    return made
 
 
 @pytest.fixture(scope="module")
 def body() -> dict[str, Any]:
     records, _ = rows_of("iris", 150)
-    return {"records": [records[i] for i in (0, 75, 149)]}
-
-
-def begun(stack: Stack, version: str) -> dict[str, Any]:
-    answer = stack.http.post(f"/models/{MODEL}/releases", json={"version": version})
-    assert answer.status_code == 202, answer.text
-    return dict(answer.json())
-
-
-def record_of(stack: Stack, release: dict[str, Any]) -> dict[str, Any]:
-    return dict(stack.http.get(f"/models/{MODEL}/releases/{release['id']}").json())
-
-
-def over(stack: Stack, release: dict[str, Any], seconds: float = 240) -> dict[str, Any]:
-    def ended() -> dict[str, Any] | None:
-        record = record_of(stack, release)
-        return None if record["state"] in ("running", "waiting") else record
-
-    return dict(wait_until(ended, seconds=seconds, what=f"release {release['id']} ends"))
+    longest = max(records, key=lambda row: row["petal_length"])
+    assert longest["petal_length"] > LONGEST_PETAL
+    return {"records": [records[0], records[75], longest]}
 
 
 def test_no_request_fails_when_a_version_comes_through_shadow_and_canary(
-    stack: Stack, champion: dict[str, Any], body: dict[str, Any]
+    releases: Releases, body: dict[str, Any]
 ) -> None:
-    made = trained(stack, estimator=TREE)
-    with Load(stack, MODEL, body) as load:
+    before, _ = releases.answering()
+    made = releases.trained(estimator=tree(3), release=STAGES)
+    with Load(releases.stack, releases.model, body) as load:
         load.go_on(5)
-        record = over(stack, begun(stack, made["version"]))
+        record = releases.over(releases.begun(made["version"]))
+        assert record["state"] == "succeeded", record
         load.wait_for(lambda given: given.version == record["released_as"], 30)
 
-    assert record["state"] == "succeeded", record
     assert {given.status for given in load.answers} == {200}
     assert [j["judgement"]["verdict"] for j in record["judgements"]] == ["pass"] * 3
-    before = [g.version for g in load.answers if g.version != record["released_as"]]
-    assert set(before) == {champion["released_as"]}
-    deployment = stack.deployment(MODEL)
-    assert deployment["champion"]["ref"]["version"] == record["released_as"]
-    assert deployment["rollout"] is None
+    assert {given.version for given in load.answers} == {before, record["released_as"]}
+    assert releases.answering() == (record["released_as"], None)
 
 
-def test_worse_version_is_refused_when_the_gate_compares_it(
-    stack: Stack, champion: dict[str, Any]
-) -> None:
-    before = stack.deployment(MODEL)["champion"]
-    made = trained(stack, estimator=CONSTANT)
-    record = over(stack, begun(stack, made["version"]))
+def test_worse_version_is_refused_when_the_gate_compares_it(releases: Releases) -> None:
+    before = releases.answering()
+    made = releases.trained(estimator=CONSTANT, release=STAGES)
+    record = releases.over(releases.begun(made["version"]))
     assert record["state"] == "refused", record
     assert "worse by" in record["reason"]
-    assert stack.deployment(MODEL)["champion"] == before
+    assert releases.answering() == before
 
 
-def test_champion_goes_on_when_the_execution_is_stopped(
-    stack: Stack, champion: dict[str, Any], body: dict[str, Any]
+def test_version_that_errs_on_live_traffic_is_rolled_back_at_the_first_canary_step(
+    releases: Releases, body: dict[str, Any], tmp_path: Path
 ) -> None:
-    made = trained(
-        stack, estimator=TREE | {"params": {"max_depth": 2}}, release=STAGES | {"compare": False}
-    )
-    before = stack.deployment(MODEL)["champion"]
-    release = begun(stack, made["version"])
-    wait_until(
-        lambda: (stack.deployment(MODEL)["rollout"] or {}).get("share", 0) > 0,
-        seconds=90,
-        what="the shadow has begun",
-    )
-    execution = record_of(stack, release)["execution"]
-    stack.client("stepfunctions").stop_execution(executionArn=execution)
-    sweeper = next(
-        f["FunctionName"]
-        for page in stack.client("lambda").get_paginator("list_functions").paginate()
-        for f in page["Functions"]
-        if f["FunctionName"].endswith("-release-sweep")
-    )
-    stack.client("lambda").invoke(FunctionName=sweeper, Payload=b"{}")
-    record = over(stack, release)
+    before = releases.answering()
+    narrow = narrowed(tmp_path / "iris.csv")
+    rules = {name: STAGES[name] for name in ("compare", "tolerance", "canary", "judging")}
+    made = releases.trained(data=narrow, release=rules)
+    with Load(releases.stack, releases.model, body) as load:
+        load.go_on(5)
+        record = releases.over(releases.begun(made["version"]))
+        seen = len(load.answers)
+        wait_until(
+            lambda: {g.status for g in load.answers[seen + 10 :][-10:]} == {200},
+            seconds=30,
+            what="the champion alone answers again",
+        )
+
     assert record["state"] == "rolled_back", record
-    assert "its execution stopped" in record["reason"]
-    deployment = stack.deployment(MODEL)
-    assert (deployment["champion"], deployment["rollout"]) == (before, None)
-    assert stack.infer(MODEL, body).status_code == 200
+    assert [(j["stage"], j["share"]) for j in record["judgements"]] == [("canary", 0.2)]
+    assert "canary 0.2" in record["reason"]
+    (compared,) = [f for f in record["findings"] if f["check"] == "champion"]
+    assert (compared["verdict"], compared["champion"] is not None) == ("passed", True)
+    assert releases.answering() == before
+    # What the champion was asked it has answered; the version alone has refused.
+    assert {g.version for g in load.answers if g.status == 200} == {before[0]}
+    assert 0 < sum(g.status != 200 for g in load.answers) < len(load.answers) / 2
+
+
+def narrowed(path: Path) -> dict[str, Any]:
+    """The data of iris without its longest petals, which its spec then takes for the longest."""
+    data: dict[str, Any] = yaml.safe_load((EXAMPLES / "iris.yaml").read_text())["data"]
+    with (EXAMPLES / data["uri"]).open(newline="") as file:
+        rows = [r for r in csv.DictReader(file) if float(r["petal_length"]) <= LONGEST_PETAL]
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    columns = [
+        {**column, "range": [0, LONGEST_PETAL]} if column["name"] == "petal_length" else column
+        for column in data["columns"]
+    ]
+    return {**data, "uri": str(path), "columns": columns}
+
+
+@pytest.mark.parametrize(("word", "ended"), [("approve", "succeeded"), ("decline", "refused")])
+def test_release_goes_by_the_answer_when_a_person_has_to_approve_it(
+    releases: Releases, word: str, ended: str
+) -> None:
+    before, _ = releases.answering()
+    made = releases.trained(
+        estimator=tree(4 if word == "approve" else 5), release={"approval": ["always"]}
+    )
+    release = releases.begun(made["version"])
+    waiting = releases.reaches(release, "waiting")
+    assert waiting["approval"]["why"]
+    assert "token" not in str(waiting).lower()
+
+    releases.stack.run("release", word, releases.model, "-m", "looked at by a person")
+
+    record = releases.over(release)
+    assert record["state"] == ended, record
+    assert record["approval"]["comment"] == "looked at by a person"
+    if ended == "refused":
+        assert "declined it: looked at by a person" in record["reason"]
+        assert releases.answering() == (before, None)
+    else:
+        assert releases.answering() == (record["released_as"], None)
+    late = releases.stack.http.post(
+        f"/models/{releases.model}/releases/{release['id']}/approval", json={"approve": True}
+    )
+    assert late.status_code == 409, late.text
+
+
+def test_champion_answers_alone_when_a_release_is_aborted(
+    releases: Releases, body: dict[str, Any]
+) -> None:
+    before = releases.answering()
+    longer = {**STAGES, "shadow": {"share": 1.0, "seconds": 300}}
+    made = releases.trained(estimator=tree(6), release=longer)
+    release = releases.begun(made["version"])
+    releases.in_stage("shadow")
+
+    releases.stack.run("release", "abort", releases.model, "--reason", "wrong data")
+
+    assert releases.answering() == before  # at once, whatever the execution does
+    assert releases.stack.infer(releases.model, body).status_code == 200
+    record = releases.over(release)
+    assert (record["state"], "wrong data" in record["reason"]) == ("aborted", True)
+    assert releases.answering() == before
+    again = releases.stack.http.post(
+        f"/models/{releases.model}/releases/{release['id']}/abort", json={"reason": "again"}
+    )
+    assert again.status_code == 409, again.text
+
+
+def test_release_follows_when_a_training_whose_spec_says_so_has_ended(releases: Releases) -> None:
+    before = {
+        record["id"] for record in releases.stack.listed(f"/models/{releases.model}/releases")
+    }
+    made = releases.trained(estimator=tree(7), release={"automatic": True})
+
+    def asked() -> dict[str, Any] | None:
+        listed = releases.stack.listed(f"/models/{releases.model}/releases")
+        return next((record for record in listed if record["id"] not in before), None)
+
+    release = wait_until(asked, seconds=60, what="the training is released")
+    record = releases.over(release)
+    assert (record["origin"], record["version"]) == ("training", made["version"])
+    assert made["version"] in record["because"]
+    assert record["state"] == "succeeded", record
+    assert releases.answering() == (record["released_as"], None)

@@ -85,10 +85,21 @@ class Given:
 
 
 class Load:
-    """Requests one after the other, by so many hands, until told to stop; keeps what came back."""
+    """Requests one after the other, by so many hands, until told to stop; keeps what came back.
 
-    def __init__(self, stack: Stack, model: str, body: dict[str, Any], *, hands: int = 2) -> None:
+    Args:
+        stack: Where.
+        model: Who is asked.
+        body: With what.
+        hands: How many ask at the same time.
+        pause: Seconds between an answer and the next request of a hand.
+    """
+
+    def __init__(
+        self, stack: Stack, model: str, body: dict[str, Any], *, hands: int = 2, pause: float = 0
+    ) -> None:
         self.answers: list[Given] = []
+        self._pause = pause
         self._ask = lambda: stack.infer(model, body)
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(hands)]
@@ -132,3 +143,4 @@ class Load:
                     seconds=seconds,
                 )
             )
+            self._stop.wait(self._pause)

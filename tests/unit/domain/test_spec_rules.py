@@ -316,3 +316,10 @@ def test_preprocessing_is_the_same_logic_when_only_the_estimators_parameters_cha
     assert one.preprocessing_digest() == other.preprocessing_digest()
     assert one.logic_digest() != other.logic_digest()
     assert one.preprocessing_digest() != linear.preprocessing_digest()
+
+
+def test_release_is_refused_when_its_stages_could_not_be_carried_out():
+    with pytest.raises(InvalidSpecError) as refused:
+        read_spec(spec(release={"canary": [{"share": 0.5}, {"share": 0.2}]}))
+
+    assert [v.field for v in refused.value.violations] == ["release.canary[1].share"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 import yaml
 from fakes.artifacts import a_manifest
+from fakes.crashes import Crash, crash_at
 from fakes.release_room import MACHINE, Room
 from fakes.releases import judged
 from servery.domain.judging import Verdict
@@ -16,6 +18,11 @@ from servery.domain.rollout import RolloutStage
 from servery.errors import ConflictError, FaultError
 from servery.usecases.registry.aborting import AbortRequest, abort_release
 from servery.usecases.registry.approving import ApprovalRequest, answer_approval
+from servery.usecases.release import route
+from servery.usecases.release.clearing import withdraw
+from servery.usecases.release.journal import Journal
+from servery.usecases.release.messages import Do, StateEvent
+from servery.usecases.release.sweeping import Swept
 
 SECOND = "0.1.1-dabc1234.sdef5678"
 LATER = "2026-03-02T00:00:00+00:00"
@@ -114,6 +121,66 @@ def test_the_champion_answers_alone_when_stopped_for_good_after(staged, state):
     assert champion(staged) == before
     assert ended.state in (ReleaseState.ROLLED_BACK, ReleaseState.FAILED)
     assert "its execution stopped after" in ended.reason
+
+
+def judged_well(room):
+    """A release whose stages have all passed, stopped before it is crowned."""
+    record = room.ask(version=SECOND)
+    while stored(room, record).passed < 3:
+        begun(room, record, stop_after="JudgeStage")
+    return record
+
+
+def test_it_says_as_what_it_is_champion_when_it_could_not_say_so_itself(staged, monkeypatch):
+    record = judged_well(staged)
+    crash_at(monkeypatch, staged.registry, "put_deployment", after=True)
+    with pytest.raises(Crash):
+        begun(staged, record)
+    assert stored(staged, record).released_as == ""
+    staged.executions.running.clear()
+
+    staged.sweep()
+
+    ended = stored(staged, record)
+    assert (ended.state, ended.released_as) == (ReleaseState.SUCCEEDED, champion(staged))
+
+
+def test_nobody_is_crowned_when_it_was_taken_out_meanwhile(staged):
+    before = champion(staged)
+    record = judged_well(staged)
+    withdraw("iris", record.id, "stopped", staged.ports)
+    crowning = StateEvent(model="iris", release=record.id, do=Do.CROWN)
+    with pytest.raises(ConflictError, match="taken its version out"):
+        route(crowning, staged.ports)
+    assert champion(staged) == before
+
+
+def test_lease_is_free_when_a_last_call_writes_after_the_end(staged):
+    record = staged.ask(version=SECOND)
+    begun(staged, record, stop_after="Begin")
+    late = Journal(staged.ports, stored(staged, record))
+    assert staged.sweep().closed == [record.id]
+    with pytest.raises(ConflictError, match="has ended already"):
+        late.did("gate", "passed")
+    assert staged.registry.leases == {}
+
+
+def test_it_is_cleared_away_when_a_last_call_showed_it_after_its_end(staged):
+    before = champion(staged)
+    record = staged.ask(version=SECOND)
+    begun(staged, record, stop_after="PutUp")
+    shown = staged.registry.deployment("iris")
+    assert staged.sweep().closed == [record.id]
+    swept = staged.registry.deployment("iris")
+    late = msgspec.structs.replace(shown, revision=swept.revision + 1)
+    staged.registry.put_deployment(late)
+
+    assert staged.sweep().cleared == [record.id]
+
+    deployment = staged.registry.deployment("iris")
+    assert (deployment.rollout, deployment.candidates) == (None, [])
+    assert champion(staged) == before
+    assert staged.sweep() == Swept(closed=[], expired=[], cleared=[])
 
 
 @pytest.mark.parametrize("state", STATES[:-2])

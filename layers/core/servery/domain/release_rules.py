@@ -61,7 +61,7 @@ class Judging(_Part, frozen=True, kw_only=True):
     Attributes:
         min_requests: Requests of the version below which nothing is said.
         patience_s: How long a step goes on beyond its time where there are fewer; then the
-            release is given up.
+            release is given up. All stages with their patience take a week at the most.
         error_share: By how much its share of failures may exceed the champion's.
         latency_ratio: How many times the champion's p95 its own may be.
         drift_psi: Population stability index between its predictions and the champion's.

@@ -9,14 +9,18 @@ import msgspec
 
 from servery.domain.release_rules import ReleaseRules
 from servery.domain.rollout import RolloutStage
-from servery.errors import ArtifactError
+from servery.errors import ArtifactError, Violation
 
 if TYPE_CHECKING:
     from servery.domain.deployment import Deployment
     from servery.domain.manifest import Manifest, ModelRef
 
-SHORTEST_LOOK, LONGEST_LOOK = 15, 600
+SHORTEST_LOOK, LONGEST_LOOK = 5, 450
+"""The longest is half of the lease, which each look renews."""
 LOOKS = 20
+MOST_SECONDS = 7 * 86_400
+"""Of all stages with their patience: the looks of more would not fit into the history of an
+execution, which ends at 25,000 events."""
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +62,25 @@ def planned(rules: ReleaseRules) -> list[Stage]:
     return [*stages, *steps]
 
 
+def stage_violations(rules: ReleaseRules) -> list[Violation]:
+    """What the types cannot say about stages: shares rise, and one execution sees them all."""
+    found, before = [], 0.0
+    for place, step in enumerate(rules.canary):
+        if step.share <= before:
+            message = f"is not above the share before it, {before:g}; shares rise"
+            found.append(Violation(f"release.canary[{place}].share", message))
+        before = step.share
+    stages = planned(rules)
+    longest = sum(stage.seconds + rules.judging.patience_s for stage in stages)
+    if longest > MOST_SECONDS:
+        message = (
+            f"the stages take up to {longest} s with the patience of each; "
+            f"{MOST_SECONDS} s are the most"
+        )
+        found.append(Violation("release", message))
+    return found
+
+
 def unstaged(ref: ModelRef, deployment: Deployment | None) -> str:
     """Why a version can have no stages, whatever its rules ask for; empty where it can."""
     if ref.part is not None:
@@ -70,7 +93,11 @@ def unstaged(ref: ModelRef, deployment: Deployment | None) -> str:
 
 
 def next_look(stage: Stage, elapsed: float) -> int:
-    """Seconds until a stage is looked at again; each look is a sign of life."""
-    pause = min(max(stage.seconds // LOOKS, SHORTEST_LOOK), LONGEST_LOOK)
+    """Seconds until a stage is looked at again; each look is a sign of life.
+
+    A stage that goes on beyond its time is looked at the more rarely, the longer it does.
+    """
+    pause = int(max(stage.seconds, elapsed)) // LOOKS
+    pause = min(max(pause, SHORTEST_LOOK), LONGEST_LOOK)
     left = ceil(stage.seconds - elapsed)
     return min(pause, left) if left > 0 else pause

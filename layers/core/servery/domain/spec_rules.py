@@ -12,6 +12,7 @@ from servery.domain.accountability import NO_LOG
 from servery.domain.estimators import MOST, TOLERANT, check_estimator, check_transformer
 from servery.domain.imports import check_imported, imported
 from servery.domain.metrics import HIGHER_IS_BETTER, higher_is_better
+from servery.domain.release_stages import stage_violations
 from servery.domain.search_rules import search_violations
 from servery.domain.signature import Dtype, Task
 from servery.domain.spec import SPOKEN, Column, Mode, ModelSpec, OnFault, Role, Step
@@ -50,6 +51,7 @@ def read_spec(value: Any) -> ModelSpec:  # noqa: ANN401 - anything that JSON or 
         *_servers(spec),
         *search_violations(spec, _steps),
         *monitor_violations(spec.monitor, spec.task),
+        *stage_violations(spec.release),
     ]
     if violations:
         first = violations[0]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from servery.domain.release_records import OPEN, ReleaseState
 from servery.domain.rollouts import without_rollout
 from servery.errors import ConflictError, NotFoundError
@@ -71,10 +73,11 @@ def close(model: str, release: str, reason: str, ports: RecordPorts) -> ReleaseR
     deployment = withdraw(model, release, f"cleared {release}: {reason}", ports, keep=stood)
     if record is None or record.state not in OPEN:
         return None
-    journal = Journal(ports, record)
     state = ReleaseState.ROLLED_BACK if begun else ReleaseState.FAILED
     if is_crowned(record, deployment):
         state, reason = ReleaseState.SUCCEEDED, ""
+        record = msgspec.structs.replace(record, released_as=record.production)
+    journal = Journal(ports, record)
     try:
         journal.end(reason, state)
     except ConflictError:

@@ -16,6 +16,7 @@ from servery.usecases.release.clearing import is_crowned
 from servery.usecases.release.keeping import check_kept
 from servery.usecases.release.messages import Progress, Then
 from servery.usecases.release.putting_up import served_on, warn_of_budget
+from servery.usecases.release.staging import own_rollout
 from servery.usecases.release.target import Target, find_target
 from servery.usecases.release.turns import turn
 
@@ -65,6 +66,8 @@ def _crowned(
         raise FaultError("a version is to become champion that has no server")
     if is_crowned(record, now):
         return now
+    if record.passed:
+        own_rollout(now, journal)  # whoever stopped the release meanwhile has taken it out
     champion = "" if now is None else now.champion.ref.version
     if champion != record.against:
         raise ConflictError(f"who is served of {record.model} has changed meanwhile")

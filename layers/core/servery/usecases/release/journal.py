@@ -140,5 +140,10 @@ class Journal:
         self._ports.registry.end_lease(release_lease(self.record.model), self.record.id)
 
     def _write(self, record: ReleaseRecord) -> None:
-        self._ports.registry.put_release(record)
+        try:
+            self._ports.registry.put_release(record)
+        except ConflictError:
+            # It has been ended meanwhile: the lease that was renewed just now is nobody's.
+            self._give_back()
+            raise
         self.record = record

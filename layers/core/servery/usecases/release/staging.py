@@ -39,7 +39,7 @@ def start_stage(event: StateEvent, ports: RecordPorts) -> Progress:
     stage = stages[journal.record.passed]
 
     def grown(now: Deployment | None) -> Deployment | None:
-        rollout = _own(now, journal)
+        rollout = own_rollout(now, journal)
         if (rollout.stage, rollout.share) == (stage.stage, stage.share):
             return now
         time = ports.clock.now()
@@ -53,7 +53,7 @@ def start_stage(event: StateEvent, ports: RecordPorts) -> Progress:
         reason = f"{journal.reason}: {stage.stage} {stage.share:g}"
         return now and with_rollout(now, new, now=time.timestamp(), reason=reason)
 
-    since = _own(alter(event.model, grown, ports), journal).since
+    since = own_rollout(alter(event.model, grown, ports), journal).since
     said = f"{stage.share:g} of the requests for {stage.seconds} s"
     if not any((s.name, s.detail) == (stage.stage, said) for s in journal.record.steps):
         journal.did(str(stage.stage), said)
@@ -76,7 +76,7 @@ def judge_stage(event: StateEvent, ports: RecordPorts, judge: Judge) -> Progress
         return going(event, Then.CROWN)
     stage = stages[journal.record.passed]
     deployment = ports.registry.deployment(event.model)
-    since = datetime.fromisoformat(_own(deployment, journal).since)
+    since = datetime.fromisoformat(own_rollout(deployment, journal).since)
     now = ports.clock.now()
     elapsed = (now - since).total_seconds()
     final = elapsed >= stage.seconds
@@ -126,8 +126,12 @@ def _rules(journal: Journal, ports: RecordPorts) -> ReleaseRules:
     return rules_of(target.manifest)
 
 
-def _own(deployment: Deployment | None, journal: Journal) -> Rollout:
-    """The rollout of this very release, beside the champion that it was compared with."""
+def own_rollout(deployment: Deployment | None, journal: Journal) -> Rollout:
+    """The rollout of this very release, beside the champion that it was compared with.
+
+    Raises:
+        ConflictError: it was taken out, or another is champion now.
+    """
     rollout = None if deployment is None else deployment.rollout
     if deployment is None or rollout is None or rollout.release != journal.record.id:
         raise ConflictError("somebody else has taken its version out of the traffic")

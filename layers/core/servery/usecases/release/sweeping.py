@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from servery.domain.release_order import current
 from servery.domain.release_records import OPEN, ReleaseKind, ReleaseState
 from servery.domain.releases import LEASE_SECONDS
 from servery.errors import ConflictError
@@ -32,10 +33,13 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         closed: The releases that nobody carried on.
         expired: Those whose approval nobody gave in time.
+        cleared: Those that had ended, while the last call of a state was still under way that
+            brought their version to the traffic.
     """
 
     closed: list[str]
     expired: list[str]
+    cleared: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +62,7 @@ def sweep(ports: SweepPorts) -> Swept:
     Raises:
         RetryableError: the registry cannot be asked now.
     """
-    closed, expired = [], []
+    closed, expired, cleared = [], [], []
     for model in ports.registry.models():
         for record in ports.registry.releases(model.name, limit=LOOKED_AT):
             if record.kind is not ReleaseKind.RELEASE or record.state not in OPEN:
@@ -71,7 +75,23 @@ def sweep(ports: SweepPorts) -> Swept:
                     closed.append(record.id)
             elif _waits_in_vain(record, ports):
                 expired.append(record.id)
-    return Swept(closed=closed, expired=expired)
+        stray = _stray(model.name, ports)
+        if stray:
+            close(model.name, stray, "it had ended already", ports)
+            cleared.append(stray)
+    return Swept(closed=closed, expired=expired, cleared=cleared)
+
+
+def _stray(model: str, ports: SweepPorts) -> str:
+    """Whose version stands beside the champion, though its release has ended; empty for none.
+
+    Stopping an execution does not stop the function that carries out its state just then.
+    """
+    deployment = current(model, ports.registry)
+    if deployment is None or deployment.rollout is None:
+        return ""
+    release = deployment.rollout.release
+    return "" if ports.registry.release(model, release).state in OPEN else release
 
 
 def _has_stopped(record: ReleaseRecord, ports: SweepPorts) -> bool:
