@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from servery.domain.records import ReleaseRecord
+from servery.domain.release_records import ReleaseRecord
 from servery.edge.release import carry_out, observed, tell_ending
 from servery.edge.steps import step
 from servery.usecases.release import place_servers, run_release

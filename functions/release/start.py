@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from servery.edge.steps import step
 from servery.usecases.registry.automatic import Started, Trained, release_trained
-from servery.wiring import registry as wiring
+from servery.wiring import release as wiring
 
 
 @step(Trained)

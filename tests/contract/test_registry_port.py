@@ -21,7 +21,7 @@ from fakes.registry import MemoryRegistry
 from servery.adapters.dynamodb_registry import DynamoDbRegistry
 from servery.domain.changes import Bump, Change, Subject
 from servery.domain.deployment import Retired, Served
-from servery.domain.records import ReleaseState, ReleaseStep
+from servery.domain.release_records import ReleaseState, ReleaseStep
 from servery.errors import ConflictError, NotFoundError
 from servery.ports import Registry
 

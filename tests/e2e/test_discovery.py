@@ -196,9 +196,9 @@ class Figures:
     def __str__(self) -> str:
         return (
             f"found after {statistics.median(self.found):.2f} s (median), "
-            f"{max(self.found):.2f} s (most); answered after {statistics.median(self.answered):.2f} "
-            f"s, {max(self.answered):.2f} s; the last request that went to the old one was sent "
-            f"after {max(self.late, default=0.0):.2f} s"
+            f"{max(self.found):.2f} s (most); answered after "
+            f"{statistics.median(self.answered):.2f} s, {max(self.answered):.2f} s; the last "
+            f"request that went to the old one was sent after {max(self.late, default=0.0):.2f} s"
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from servery.domain.records import ReleaseRecord
+from servery.domain.release_records import ReleaseRecord
 from servery.errors import ConflictError
 
 

@@ -10,12 +10,10 @@ from servery.domain.records import (
     ModelRecord,
     Outcome,
     RegisteredTraining,
-    ReleaseKind,
-    ReleaseRecord,
-    ReleaseState,
     TrainingRecord,
     VersionRecord,
 )
+from servery.domain.release_records import ReleaseKind, ReleaseRecord, ReleaseState
 from servery.domain.spec import Mode
 from servery.domain.versioning import Identity, stage_of
 

@@ -8,14 +8,8 @@ from typing import TypeVar
 import msgspec
 from fakes.clock import SetClock
 from servery.domain.deployment import Deployment
-from servery.domain.records import (
-    OPEN,
-    ModelRecord,
-    RegisteredTraining,
-    ReleaseRecord,
-    TrainingRecord,
-    VersionRecord,
-)
+from servery.domain.records import ModelRecord, RegisteredTraining, TrainingRecord, VersionRecord
+from servery.domain.release_records import OPEN, ReleaseRecord
 from servery.domain.versioning import Stage, Version, stage_of, training_number
 from servery.errors import ConflictError, NotFoundError
 from servery.ports import Clock

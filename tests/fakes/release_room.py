@@ -17,7 +17,7 @@ from fakes.registry import MemoryRegistry
 from fakes.releases import MemoryExecutions, MemorySignals, SetHeldOut, SetJudge
 from fakes.template import ROOT
 from servery.domain.manifest import ModelRef
-from servery.domain.records import ReleaseKind, ReleaseRecord
+from servery.domain.release_records import ReleaseKind, ReleaseRecord
 from servery.edge.steps import step
 from servery.usecases.registry.asking import ReleaseRequest, ask_release
 from servery.usecases.release import ReleasePorts, place_servers, route, run_release

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import urllib3
 from fakes.aws_stub import AwsStub
@@ -46,7 +48,7 @@ def test_lines_that_are_refused_are_put_again_when_the_log_is_flushed(stub):
     lost = []
     log = FirehosePredictionLog(lambda: lean(stub.url), "predictions", lost=lost.append)
     for line in (b"1", b"2"):
-        log.record(line)
+        log.record(partial(bytes, line), len(line))
 
     log.flush(5)
 

@@ -67,6 +67,7 @@ def cloud(monkeypatch) -> Iterator[Cloud]:
             "ALERTS_TOPIC_ARN": made.topic,
             "PLAYBOOKS": "infra/playbooks",
             "LABEL_STREAM": "labels",
+            "EVENT_STREAM": "events",
             "WATCH_FUNCTION": "watch",
         }
         for name, value in settings.items():

@@ -9,7 +9,7 @@ from fakes.records import a_ref, a_release
 from hypothesis import given
 from hypothesis import strategies as st
 from servery.domain.readiness import ready_answer, ready_question
-from servery.domain.records import ReleaseState
+from servery.domain.release_records import ReleaseState
 from servery.domain.releases import LEASE_SECONDS, did, ended, release_id, seen_at
 from servery.errors import ModelServerError
 

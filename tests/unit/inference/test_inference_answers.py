@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -54,6 +55,17 @@ def test_rows_have_class_probabilities_and_version_when_records_are_classified()
             },
         ],
     }
+
+
+def test_rows_name_the_version_that_answers_when_it_is_another_each_time() -> None:
+    codec = Codec(FLOWERS, Limits())
+    for version in ("", "1.0.0-1.1", "2.0.0-1.1", "1.0.0-1.1"):
+        context = dataclasses.replace(CONTEXT, model_version=version)
+        for scores in (SCORES, None):
+            body = codec.encode(asked(2), Prediction(LABELS, scores), context)
+            rows = json.loads(body)["predictions"]
+            assert [row["model_version"] for row in rows] == [version, version]
+            assert ["probabilities" in row for row in rows] == [scores is not None] * 2
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64, np.int64])

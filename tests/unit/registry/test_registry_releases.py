@@ -10,8 +10,8 @@ from fakes.clock import SetClock
 from fakes.records import a_deployment
 from fakes.registry import MemoryRegistry
 from fakes.releases import MemoryExecutions, MemorySignals
-from servery.domain.records import ReleaseKind, ReleaseRecord, ReleaseState
 from servery.domain.release_evidence import ApprovalRecord
+from servery.domain.release_records import ReleaseKind, ReleaseRecord, ReleaseState
 from servery.domain.releases import release_lease
 from servery.edge.api import Api
 from servery.edge.cors import Cors

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from fakes.records import VERSION, a_model, a_version
-from servery.domain.records import ReleaseState
+from servery.domain.release_records import ReleaseState
 from servery.errors import DeadlineExceededError, ModelServerError, UnavailableError
 
 PRODUCTION = "1.1.0-dabc1234.sdef5678"

@@ -9,7 +9,7 @@ from fakes.crashes import Crash, crash_at
 from fakes.records import VERSION
 from fakes.release_room import Room
 from servery.domain.policies import Branch, Match, Policies, RoutingPolicy, Threshold
-from servery.domain.records import ReleaseKind, ReleaseState
+from servery.domain.release_records import ReleaseKind, ReleaseState
 from servery.domain.signature import Dtype, Field
 from servery.domain.spec import Mode
 from servery.errors import ConflictError, ModelServerError

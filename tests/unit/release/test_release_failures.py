@@ -5,7 +5,7 @@ from fakes.crashes import Crash, crash_at
 from fakes.records import VERSION, a_ref, a_server
 from servery.domain.deployment import Served, crown
 from servery.domain.manifest import Runtime
-from servery.domain.records import ReleaseKind, ReleaseState
+from servery.domain.release_records import ReleaseKind, ReleaseState
 from servery.domain.releases import LEASE_SECONDS, PUBLISH_LEASE, release_lease
 from servery.domain.spec import Mode
 from servery.errors import (

@@ -11,9 +11,9 @@ from fakes.records import a_ref, a_server
 from servery.domain.columns import Values, held_out_key
 from servery.domain.deployment import Served
 from servery.domain.manifest import Parity
-from servery.domain.records import ReleaseOrigin
 from servery.domain.release_evidence import Check, Verdict
 from servery.domain.release_gate import compared, own_findings, signature_finding
+from servery.domain.release_records import ReleaseOrigin
 from servery.domain.release_rules import ReleaseRules, is_automatic
 from servery.domain.signature import Dtype
 from servery.errors import InvalidInputError, UnavailableError

@@ -10,7 +10,7 @@ from servery.domain.deployment import Served
 from servery.domain.manifest import Latency, Lineage, RuntimeFigures
 from servery.domain.online_budget import check_online
 from servery.domain.policies import OnlineBudget, Policies
-from servery.domain.records import ReleaseKind, ReleaseState
+from servery.domain.release_records import ReleaseKind, ReleaseState
 from servery.errors import InvalidInputError, OnlineBudgetError
 
 SECOND = "0.1.1-dabc1234.sdef5678"

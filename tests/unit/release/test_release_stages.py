@@ -8,8 +8,9 @@ from fakes.artifacts import a_manifest
 from fakes.release_room import MACHINE, Room
 from fakes.releases import judged
 from servery.domain.judging import Verdict
-from servery.domain.records import Outcome, ReleaseOrigin, ReleaseState, TrainingRecord
+from servery.domain.records import Outcome, TrainingRecord
 from servery.domain.release_evidence import Decision
+from servery.domain.release_records import ReleaseOrigin, ReleaseState
 from servery.domain.releases import LEASE_SECONDS, release_lease
 from servery.domain.rollout import RolloutStage
 from servery.errors import ConflictError, FaultError

@@ -20,14 +20,8 @@ from typing import TYPE_CHECKING
 from servery.adapters.dynamodb_leases import DynamoDbLeases
 from servery.adapters.dynamodb_table import DynamoDbTable
 from servery.domain.deployment import Deployment
-from servery.domain.records import (
-    OPEN,
-    ModelRecord,
-    RegisteredTraining,
-    ReleaseRecord,
-    TrainingRecord,
-    VersionRecord,
-)
+from servery.domain.records import ModelRecord, RegisteredTraining, TrainingRecord, VersionRecord
+from servery.domain.release_records import OPEN, ReleaseRecord
 from servery.domain.versioning import Stage, Version, stage_of, training_number
 from servery.errors import ConflictError, InvalidVersionError, NotFoundError
 

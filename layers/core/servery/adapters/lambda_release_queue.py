@@ -12,7 +12,7 @@ from servery.errors import FaultError, UnavailableError
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
-    from servery.domain.records import ReleaseRecord
+    from servery.domain.release_records import ReleaseRecord
 
 
 class LambdaReleaseQueue:

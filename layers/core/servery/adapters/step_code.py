@@ -51,6 +51,7 @@ CODE: dict[StepName, tuple[str, ...]] = {
         "domain/packing.py",
         "domain/table.py",
         "usecases/training/collect.py",
+        "usecases/training/labelled_rows.py",
         "usecases/training/rows.py",
     ),
     StepName.PREPROCESS: (

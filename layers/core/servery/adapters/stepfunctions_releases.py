@@ -9,13 +9,13 @@ from botocore.exceptions import ClientError
 
 from servery.adapters.aws_errors import aws_errors, code_of
 from servery.adapters.stepfunctions_executions import start_execution
-from servery.domain.records import ReleaseKind
+from servery.domain.release_records import ReleaseKind
 from servery.errors import ConflictError, FaultError, UnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
-    from servery.domain.records import ReleaseRecord
+    from servery.domain.release_records import ReleaseRecord
     from servery.ports import ReleaseQueue
 
 _NOBODY_WAITS = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})

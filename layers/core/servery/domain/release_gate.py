@@ -8,8 +8,9 @@ import msgspec
 
 from servery.domain.manifest import Runtime
 from servery.domain.metrics import HIGHER_IS_BETTER
-from servery.domain.records import Outcome, ReleaseOrigin
+from servery.domain.records import Outcome
 from servery.domain.release_evidence import Check, GateFinding, Verdict
+from servery.domain.release_records import ReleaseOrigin
 from servery.domain.release_rules import Approval
 from servery.domain.signature_diff import signature_changes
 from servery.domain.spec import Gates

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from servery.domain.records import ReleaseRecord, ReleaseState, ReleaseStep
+from servery.domain.release_records import ReleaseRecord, ReleaseState, ReleaseStep
 
 LEASE_SECONDS = 900.0
 """How long a release may go without a sign of life; its lease lasts as long, from each step on."""

@@ -12,7 +12,7 @@ from servery.usecases.registry.aborting import AbortRequest, abort_release
 from servery.usecases.registry.approving import ApprovalRequest, answer_approval
 
 if TYPE_CHECKING:
-    from servery.domain.records import ReleaseRecord
+    from servery.domain.release_records import ReleaseRecord
     from servery.ports import Clock, Registry, ReleaseExecutions, ReleaseSignals
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from servery.domain.records import ReleaseRecord, ReleaseState
+from servery.domain.release_records import ReleaseRecord, ReleaseState
 from servery.edge.observed import observed as _observed
 from servery.edge.telemetry import emit, log_error, logger
 from servery.errors import RetryableError

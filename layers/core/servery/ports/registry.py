@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from servery.domain.records import (
         ModelRecord,
         RegisteredTraining,
-        ReleaseRecord,
         TrainingRecord,
         VersionRecord,
     )
+    from servery.domain.release_records import ReleaseRecord
 
 
 class Registry(Protocol):

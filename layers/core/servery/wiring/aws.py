@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from servery.adapters.lean_dynamodb import LeanDynamoDb
     from servery.adapters.lean_firehose import LeanFirehose
     from servery.adapters.sigv4 import Credentials
-    from servery.ports import ObjectStore, Registry, ReleaseExecutions, ReleaseSignals
+    from servery.ports import ObjectStore, Registry, ReleaseExecutions, ReleaseQueue, ReleaseSignals
 
 MOST_CONNECTIONS = 32  # of threads that ask at the same time
 
@@ -105,6 +105,21 @@ def keeping() -> DynamoDbKeeping:
 
     config = patience(connect_s=2, read_s=5, attempts=4)
     return DynamoDbKeeping(boto3.client("dynamodb", config=config), setting("REGISTRY_TABLE"))
+
+
+@cache
+def release_queue() -> ReleaseQueue:
+    """What hands releases to the state machine, candidates and rolls to the function."""
+    import boto3
+
+    from servery.adapters.lambda_release_queue import LambdaReleaseQueue
+    from servery.adapters.stepfunctions_releases import StepFunctionsReleaseQueue
+
+    return StepFunctionsReleaseQueue(
+        boto3.client("stepfunctions"),
+        setting("TRAINING_TO_SERVING_ARN"),
+        LambdaReleaseQueue(boto3.client("lambda"), setting("RELEASE_FUNCTION")),
+    )
 
 
 def credentials() -> Credentials:

@@ -23,6 +23,7 @@ from servery.wiring.retiring import removal, retire_ports
 from servery.wiring.settings import (
     SystemClock,
     allowed_origins,
+    entropy,
     in_lambda,
     optional_setting,
     setting,
@@ -266,7 +267,7 @@ def watch_desk() -> WatchDesk:
         reports=_lake(),
         queue=LambdaLookQueue(client, setting("WATCH_FUNCTION")),
         clock=SystemClock(),
-        entropy=_short,
+        entropy=entropy,
         playbooks=setting("PLAYBOOKS"),
     )
 
@@ -295,7 +296,7 @@ def watch_ports() -> WatchPorts:
             AlarmMetrics(),
         ],
         clock=SystemClock(),
-        entropy=_short,
+        entropy=entropy,
         playbooks=playbooks,
     )
 
@@ -329,12 +330,6 @@ def _watches() -> DynamoDbWatches:
 
     client = boto3.client("dynamodb", config=patience(connect_s=2, read_s=5, attempts=4))
     return DynamoDbWatches(client, setting("REGISTRY_TABLE"), SystemClock())
-
-
-def _short() -> str:
-    import secrets
-
-    return secrets.token_hex(4)
 
 
 @cache

@@ -11,14 +11,14 @@ from servery.wiring.aws import (
     object_store,
     registry,
     release_executions,
+    release_queue,
     release_signals,
     server_publisher,
 )
-from servery.wiring.retiring import entropy, retire_ports
-from servery.wiring.settings import SystemClock, allowed_origins, optional_setting, setting
+from servery.wiring.retiring import retire_ports
+from servery.wiring.settings import SystemClock, allowed_origins, entropy, optional_setting
 
 if TYPE_CHECKING:
-    from servery.ports import ReleaseQueue
     from servery.usecases.registry.reading import RegistryReader
     from servery.usecases.registry.versions import VersionReader
 
@@ -65,18 +65,3 @@ def version_reader() -> VersionReader:
         return {name: v for name, v in deployed_libraries().items() if name not in absent}
 
     return VersionReader(registry(), object_store(), libraries=libraries)
-
-
-@cache
-def release_queue() -> ReleaseQueue:
-    """What hands releases to the state machine, candidates and rolls to the function."""
-    import boto3
-
-    from servery.adapters.lambda_release_queue import LambdaReleaseQueue
-    from servery.adapters.stepfunctions_releases import StepFunctionsReleaseQueue
-
-    return StepFunctionsReleaseQueue(
-        boto3.client("stepfunctions"),
-        setting("TRAINING_TO_SERVING_ARN"),
-        LambdaReleaseQueue(boto3.client("lambda"), setting("RELEASE_FUNCTION")),
-    )

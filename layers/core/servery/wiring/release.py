@@ -12,17 +12,29 @@ from servery.wiring.aws import (
     patience,
     registry,
     release_executions,
+    release_queue,
     release_signals,
     server_publisher,
 )
-from servery.wiring.settings import SystemClock, setting
+from servery.wiring.settings import SystemClock, entropy, setting
 
 if TYPE_CHECKING:
     from servery.ports import HeldOut, Judge
     from servery.usecases.release import RecordPorts, ReleasePorts
     from servery.usecases.release.sweeping import SweepPorts
 
-__all__ = ["held_out", "judge", "record_ports", "release_ports", "sweep_ports"]
+__all__ = [
+    "SystemClock",
+    "entropy",
+    "held_out",
+    "judge",
+    "object_store",
+    "record_ports",
+    "registry",
+    "release_ports",
+    "release_queue",
+    "sweep_ports",
+]
 
 
 @cache

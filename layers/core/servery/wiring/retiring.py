@@ -6,19 +6,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from servery.wiring.aws import keeping, object_store, patience, registry, server_publisher
-from servery.wiring.settings import SystemClock, setting
+from servery.wiring.settings import SystemClock, entropy, setting
 
 if TYPE_CHECKING:
     from servery.usecases.registry.retire_ports import Removal, RetirePorts
 
-__all__ = ["entropy", "removal", "retire_ports"]
-
-
-def entropy() -> str:
-    """A few random characters that make an id unique within a microsecond."""
-    import secrets
-
-    return secrets.token_hex(4)
+__all__ = ["removal", "retire_ports"]
 
 
 @cache

@@ -50,3 +50,10 @@ def allowed_origins() -> str:
 
 
 own_classes_are(lambda: optional_setting("OWN_CLASSES"))  # read whenever a spec is
+
+
+def entropy() -> str:
+    """A few random characters that make an id unique within a microsecond."""
+    import secrets
+
+    return secrets.token_hex(4)

@@ -38,6 +38,7 @@ class AnswerWriter:
         self._tokens = {value: orjson.dumps(value) for value in self._classes}
         self._unit = orjson.dumps(output.unit)
         self._datatype = DATATYPE_OF[output.dtype]
+        self._last: tuple[str, bool, bytes] | None = None
         first = "class" if self._classifies else "value"
         scored = self._classifies and output.probabilities
         self.names: tuple[str, ...] = (first, "probabilities") if scored else (first,)
@@ -59,20 +60,31 @@ class AnswerWriter:
         return tensors_document(question.id, context, outputs)
 
     def _rows(self, rows: int, prediction: Prediction, context: AnswerContext) -> bytes:
-        version = literal(orjson.dumps(context.model_version))
         columns = [self._first_tokens(prediction)]
-        if not self._classifies:
-            row = b'{"value":%%b,"unit":%b,"model_version":%b}' % (literal(self._unit), version)
-        elif prediction.probabilities is None:
-            row = b'{"class":%%b,"model_version":%b}' % version
-        else:
-            keys = (literal(orjson.dumps(str(value))) + b":%b" for value in self._names())
-            row = b'{"class":%%b,"probabilities":{%b},"model_version":%b}' % (
-                b",".join(keys),
-                version,
-            )
+        if self._classifies and prediction.probabilities is not None:
             columns.extend(tokens(column) for column in prediction.probabilities.T)
+        row = self._row(context.model_version, scored=len(columns) > 1)
         return b",".join([row] * rows) % interleaved(columns, rows)
+
+    def _row(self, model_version: str, *, scored: bool) -> bytes:
+        """What stands around the values of a row; a server has one version at a time."""
+        last = self._last
+        if last is None or last[:2] != (model_version, scored):
+            last = (model_version, scored, self._around(model_version, scored=scored))
+            self._last = last
+        return last[2]
+
+    def _around(self, model_version: str, *, scored: bool) -> bytes:
+        version = literal(orjson.dumps(model_version))
+        if not self._classifies:
+            return b'{"value":%%b,"unit":%b,"model_version":%b}' % (literal(self._unit), version)
+        if not scored:
+            return b'{"class":%%b,"model_version":%b}' % version
+        keys = (literal(orjson.dumps(str(value))) + b":%b" for value in self._names())
+        return b'{"class":%%b,"probabilities":{%b},"model_version":%b}' % (
+            b",".join(keys),
+            version,
+        )
 
     def _names(self) -> list[str]:
         return [v if isinstance(v, str) else orjson.dumps(v).decode() for v in self._classes]

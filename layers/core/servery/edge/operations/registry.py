@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from servery.domain.deployment import Deployment
-from servery.domain.records import ReleaseRecord
+from servery.domain.release_records import ReleaseRecord
 from servery.domain.retirements import RetiredVersion
 from servery.domain.version_diff import VersionDiff
 from servery.edge.operations.describing import PAGE, READING, Operation

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
-from servery.domain.records import OPEN, ReleaseKind, ReleaseState
+from servery.domain.release_records import OPEN, ReleaseKind, ReleaseState
 from servery.domain.releases import did, ended, release_lease
 from servery.domain.rollouts import without_rollout
 from servery.errors import ConflictError, NotFoundError
 from servery.usecases.registry.approving import GATE
 
 if TYPE_CHECKING:
-    from servery.domain.records import ReleaseRecord
+    from servery.domain.release_records import ReleaseRecord
     from servery.ports import Clock, Registry, ReleaseExecutions, ReleaseSignals
 
 TRIES = 5

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
-from servery.domain.records import ReleaseState
 from servery.domain.release_evidence import Decision
+from servery.domain.release_records import ReleaseState
 from servery.errors import ConflictError
 
 if TYPE_CHECKING:
-    from servery.domain.records import ReleaseRecord
+    from servery.domain.release_records import ReleaseRecord
     from servery.ports import Clock, Registry, ReleaseExecutions, ReleaseSignals
 
 TURN_SECONDS = 30.0

@@ -13,8 +13,8 @@ from servery.domain.accountability import check_accountable
 from servery.domain.candidates import check_room, check_whole
 from servery.domain.gone import check_there
 from servery.domain.manifest import MANIFEST, read_manifest
-from servery.domain.records import ReleaseKind, ReleaseOrigin, ReleaseRecord, ReleaseState
 from servery.domain.release_order import check_order, current
+from servery.domain.release_records import ReleaseKind, ReleaseOrigin, ReleaseRecord, ReleaseState
 from servery.domain.releases import LEASE_SECONDS, ended, release_id, release_lease
 from servery.domain.spec import Mode
 from servery.errors import ArtifactError, ConflictError, ServeryError

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from servery.domain.records import ReleaseOrigin
+from servery.domain.release_records import ReleaseOrigin
 from servery.errors import ConflictError, UnavailableError
 from servery.usecases.registry.asking import ReleaseRequest, ask_release
 
 if TYPE_CHECKING:
-    from servery.domain.records import ReleaseRecord, TrainingRecord
+    from servery.domain.records import TrainingRecord
+    from servery.domain.release_records import ReleaseRecord
     from servery.ports import Clock, ObjectStore, Registry, ReleaseQueue
 
 _ORIGINS = {"schedule": ReleaseOrigin.SCHEDULE, "alarm": ReleaseOrigin.ALARM}

@@ -9,7 +9,8 @@ import msgspec
 from servery.domain.changes import Change
 from servery.domain.manifest import Runtime
 from servery.domain.pipeline_spec import StepName
-from servery.domain.records import Outcome, ReleaseKind, ReleaseState, StepRecord
+from servery.domain.records import Outcome, StepRecord
+from servery.domain.release_records import ReleaseKind, ReleaseState
 from servery.domain.spec import Mode
 
 

@@ -30,7 +30,8 @@ from servery.usecases.registry.views import (
 
 if TYPE_CHECKING:
     from servery.domain.deployment import Deployment
-    from servery.domain.records import ModelRecord, ReleaseRecord
+    from servery.domain.records import ModelRecord
+    from servery.domain.release_records import ReleaseRecord
     from servery.ports import Clock, ObjectStore, Registry
     from servery.usecases.registry.retire_ports import Keeping
 

@@ -9,8 +9,8 @@ from servery.domain.batches import BatchState
 from servery.domain.graph_jobs import GraphJobState
 from servery.domain.in_use import asked_by, halved, held, pinned, routed
 from servery.domain.jobs import JobState
-from servery.domain.records import ReleaseState
 from servery.domain.release_order import current
+from servery.domain.release_records import ReleaseState
 
 if TYPE_CHECKING:
     from servery.usecases.registry.retire_ports import Owned, RetirePorts

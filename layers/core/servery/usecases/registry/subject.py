@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from servery.domain.records import RegisteredTraining, ReleaseKind
+from servery.domain.records import RegisteredTraining
+from servery.domain.release_records import ReleaseKind
 from servery.domain.versioning import Stage
 from servery.errors import ConflictError, InvalidInputError, NotFoundError, Violation
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from servery.domain.records import ReleaseKind
 from servery.domain.release_order import current
+from servery.domain.release_records import ReleaseKind
 from servery.domain.spec import Split
 from servery.usecases.registry.artifacts import Found, find
 from servery.usecases.registry.lineage_views import (

@@ -13,10 +13,10 @@ from servery.domain.records import (
     ModelRecord,
     Outcome,
     RegisteredTraining,
-    ReleaseRecord,
     TrainingRecord,
     VersionRecord,
 )
+from servery.domain.release_records import ReleaseRecord
 from servery.domain.retirements import RetiredVersion
 from servery.domain.signature import Signature
 from servery.domain.spec import Limits

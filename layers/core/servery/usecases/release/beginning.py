@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from servery.domain.records import OPEN
 from servery.domain.release_order import current
+from servery.domain.release_records import OPEN
 from servery.errors import ConflictError
 from servery.usecases.release.clearing import close
 from servery.usecases.release.journal import FIRST_STEP, Journal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from servery.domain.records import OPEN, ReleaseState
+from servery.domain.release_records import OPEN, ReleaseState
 from servery.domain.rollouts import without_rollout
 from servery.errors import ConflictError, NotFoundError
 from servery.usecases.release.change import alter
@@ -12,7 +12,7 @@ from servery.usecases.release.journal import Journal
 
 if TYPE_CHECKING:
     from servery.domain.deployment import Deployment
-    from servery.domain.records import ReleaseRecord
+    from servery.domain.release_records import ReleaseRecord
     from servery.usecases.release.journal import RecordPorts
 
 

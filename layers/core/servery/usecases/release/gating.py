@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from servery.domain.manifest import MANIFEST, Manifest, read_manifest
-from servery.domain.records import ReleaseState
 from servery.domain.release_evidence import ApprovalRecord, Decision, Verdict
 from servery.domain.release_gate import (
     compared,
@@ -19,6 +18,7 @@ from servery.domain.release_gate import (
     wants_approval,
 )
 from servery.domain.release_order import current
+from servery.domain.release_records import ReleaseState
 from servery.domain.release_stages import rules_of
 from servery.errors import FaultError, RejectedError
 from servery.usecases.release.beginning import going, opened
@@ -27,8 +27,8 @@ from servery.usecases.release.target import Target, find_target
 
 if TYPE_CHECKING:
     from servery.domain.deployment import Deployment, Served
-    from servery.domain.records import ReleaseOrigin, ReleaseRecord
     from servery.domain.release_evidence import GateFinding
+    from servery.domain.release_records import ReleaseOrigin, ReleaseRecord
     from servery.domain.release_rules import ReleaseRules
     from servery.ports import HeldOut, ObjectStore
     from servery.usecases.release.journal import Journal, RecordPorts

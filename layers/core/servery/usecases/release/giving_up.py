@@ -8,8 +8,8 @@ import msgspec
 
 from servery.domain.deployment import servers_of
 from servery.domain.judging import Verdict as Judged
-from servery.domain.records import OPEN, ReleaseState
 from servery.domain.release_evidence import Decision, Verdict
+from servery.domain.release_records import OPEN, ReleaseState
 from servery.domain.rollout import RolloutStage
 from servery.errors import ConflictError, ServeryError
 from servery.usecases.release.beginning import going
@@ -20,7 +20,7 @@ from servery.usecases.release.messages import Progress, Then
 from servery.usecases.release.rolling import publish_ids
 
 if TYPE_CHECKING:
-    from servery.domain.records import ReleaseRecord
+    from servery.domain.release_records import ReleaseRecord
     from servery.usecases.release.journal import ReleasePorts
     from servery.usecases.release.messages import Caught, StateEvent
 

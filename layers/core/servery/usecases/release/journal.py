@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from servery.domain.records import ReleaseState
+from servery.domain.release_records import ReleaseState
 from servery.domain.releases import LEASE_SECONDS, did, ended, release_lease
 from servery.errors import ConflictError
 
 if TYPE_CHECKING:
-    from servery.domain.records import ReleaseRecord
+    from servery.domain.release_records import ReleaseRecord
     from servery.ports import (
         Clock,
         ModelServers,

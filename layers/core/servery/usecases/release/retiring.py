@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from servery.domain.records import OPEN
 from servery.domain.release_order import current
+from servery.domain.release_records import OPEN
 from servery.domain.releases import GRACE_SECONDS
 from servery.usecases.release.beginning import going
 from servery.usecases.release.change import clean

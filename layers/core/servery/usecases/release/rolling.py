@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from servery.domain.candidates import MOST_CANDIDATES, sharing
 from servery.domain.deployment import Deployment, Served, Server, renew
-from servery.domain.records import ReleaseKind
 from servery.domain.release_order import current
+from servery.domain.release_records import ReleaseKind
 from servery.errors import ConflictError, FaultError, RejectedError
 from servery.usecases.release.change import clean, make_change
 from servery.usecases.release.placement import place
 
 if TYPE_CHECKING:
-    from servery.domain.records import ReleaseRecord
+    from servery.domain.release_records import ReleaseRecord
     from servery.usecases.release.journal import Journal, ReleasePorts
 
 

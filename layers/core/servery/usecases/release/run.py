@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from servery.domain.deployment import servers_of
-from servery.domain.records import ReleaseKind, ReleaseState
+from servery.domain.release_records import ReleaseKind, ReleaseState
 from servery.domain.releases import seen_at
 from servery.errors import (
     ConflictError,
@@ -21,7 +21,7 @@ from servery.usecases.release.rolling import publish_ids, roll
 from servery.usecases.release.standing import stand
 
 if TYPE_CHECKING:
-    from servery.domain.records import ReleaseRecord
+    from servery.domain.release_records import ReleaseRecord
     from servery.usecases.release.journal import ReleasePorts
 
 ATTEMPTS = 3

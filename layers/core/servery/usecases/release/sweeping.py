@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from servery.domain.records import OPEN, ReleaseKind, ReleaseState
+from servery.domain.release_records import OPEN, ReleaseKind, ReleaseState
 from servery.domain.releases import LEASE_SECONDS
 from servery.errors import ConflictError
 from servery.usecases.release.clearing import close
 from servery.usecases.release.journal import RecordPorts
 
 if TYPE_CHECKING:
-    from servery.domain.records import ReleaseRecord
+    from servery.domain.release_records import ReleaseRecord
     from servery.ports import ReleaseExecutions
 
 LOOKED_AT = 5

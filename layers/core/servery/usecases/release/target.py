@@ -19,7 +19,7 @@ from servery.domain.versioning import Stage, Version, promoted
 from servery.errors import InvalidInputError, NotFoundError
 
 if TYPE_CHECKING:
-    from servery.domain.records import ReleaseRecord
+    from servery.domain.release_records import ReleaseRecord
     from servery.ports import ObjectStore, Registry
 
 

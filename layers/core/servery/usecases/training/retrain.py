@@ -9,8 +9,8 @@ import msgspec
 
 from servery.domain.digest import digest_value
 from servery.domain.keeping_rules import Retraining
-from servery.domain.records import ReleaseState
 from servery.domain.release_order import current
+from servery.domain.release_records import ReleaseState
 from servery.domain.releases import seen_at
 from servery.domain.retrainings import CAUSES, Decision, Retrained
 from servery.domain.signature import Task
