@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -13,23 +13,7 @@ if TYPE_CHECKING:
 
     from devkit.deployments import Deployed
 
-LITERAL = "model=!{"
-"""How the prefix begins where the cloud's Firehose takes it as it is written."""
-
-
-class Line(Protocol):
-    """What every line of the lake says of itself."""
-
-    @property
-    def model(self) -> str:
-        """Name of the model."""
-
-    @property
-    def day(self) -> str:
-        """Day of it, `2026-03-01`, UTC."""
-
-
-T = TypeVar("T", bound=Line)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -53,24 +37,10 @@ class Lake:
             days: Which days.
             kind: What a line is read as; members that it has not got are passed over.
         """
-        decode = msgspec.json.Decoder(kind).decode
-        wanted = set(days)
-        for prefix in (f"{table}/model={model}/day={day}/" for day in days):
-            for line in self._lines(prefix):
-                yield decode(line)
-        for line in self._lines(f"{table}/{LITERAL}"):
-            read = decode(line)
-            if read.model == model and read.day in wanted:
-                yield read
-
-    def _lines(self, prefix: str) -> Iterator[bytes]:
         from servery.adapters.lake_objects import LakeObjects  # noqa: PLC0415 - only where needed
 
-        objects = LakeObjects(self.client, self.bucket)
-        for key in reversed(objects.newest(prefix)):
-            for line in objects.lines(key):
-                if line.strip():
-                    yield line
+        lines = LakeObjects(self.client, self.bucket).days(table, model, days)
+        return map(msgspec.json.Decoder(kind).decode, lines)
 
 
 def of(deployed: Deployed) -> Lake:

@@ -1,10 +1,8 @@
-"""What is kept of versions, the lake's tables and what removes, in memory."""
+"""What is kept of versions, and what removes, in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 from servery.domain.evaluations import Evaluation
@@ -68,22 +66,6 @@ class MemoryKeeping:
     def return_retraining(self, model: str, alarm: str) -> None:
         if self._claims.get(model, ("", 0.0))[0] == alarm:
             del self._claims[model]
-
-
-@dataclass
-class MemoryLakeTables:
-    """Lines by table, model and day."""
-
-    written: dict[tuple[str, str, str], list[bytes]] = field(default_factory=dict)
-
-    def add(self, table: str, **line: Any) -> None:
-        """Write a line; its day is that of its time."""
-        line = {"day": line["time"][:10], **line}
-        place = (table, line["model"], line["day"])
-        self.written.setdefault(place, []).append(msgspec.json.encode(line))
-
-    def lines(self, table: str, model: str, day: str) -> Iterator[bytes]:
-        yield from self.written.get((table, model, day), [])
 
 
 @dataclass

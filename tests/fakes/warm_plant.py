@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from fakes.batches import MemoryBatchStore, MemoryFiles
 from fakes.cache_plant import CachePlant
+from fakes.lake_log import MemoryLake
 from servery.adapters.gzip_stream import inflate
 from servery.adapters.kept_manifests import KeptManifests
 from servery.domain.batches import Batch, BatchState
@@ -22,25 +23,16 @@ from servery.usecases.data_cache.warm_desk import WarmDesk
 from servery.usecases.data_cache.warming import WarmingPorts, warm
 
 
-@dataclass
-class MemoryLake:
+class AskedLake(MemoryLake):
     """The prediction log; each day of a model is one object, unless a test says otherwise."""
 
-    objects: dict[str, list[bytes]] = field(default_factory=dict)
-
-    def add(self, body: Any, *, day: str, model: str = "iris", **more: Any) -> None:
+    def log(self, body: Any, *, day: str, model: str = "iris", **more: Any) -> None:
         """Log a request."""
         raw = body if isinstance(body, str) else json.dumps(body)
         line = {"status": 200, "cache": "miss", "model_version": "1", **more}
         text = json.dumps(line)[:-1] + f', "input": {raw}}}'
         key = f"predictions/model={model}/day={day}/part-1"
         self.objects.setdefault(key, []).append(text.encode())
-
-    def newest(self, prefix: str) -> list[str]:
-        return sorted((key for key in self.objects if key.startswith(prefix)), reverse=True)
-
-    def lines(self, key: str) -> Iterator[bytes]:
-        yield from self.objects[key]
 
 
 class MemoryWarmUps:
@@ -105,7 +97,7 @@ class WarmPlant:
 
     def __init__(self, plant: CachePlant) -> None:
         self.plant = plant
-        self.lake = MemoryLake()
+        self.lake = AskedLake()
         self.store = MemoryWarmUps()
         self.batches = MemoryBatchStore()
         self.files = MemoryFiles()
@@ -132,7 +124,7 @@ class WarmPlant:
     def log(self, *bodies: Any, **more: Any) -> None:
         """Requests of today."""
         for body in bodies:
-            self.lake.add(body, day=self.today, **more)
+            self.lake.log(body, day=self.today, **more)
 
     def drop(self, key: str, content: bytes) -> str:
         """A batch over a file; its id."""

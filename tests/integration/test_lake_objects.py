@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import msgspec
@@ -50,27 +51,94 @@ def test_each_line_is_there_once_when_sources_are_not_deleted_yet(put, lake):
     put(f"{DAY}a", b"1\n")
     put(f"{DAY}b", b"2\n")
     put(plan_key(DAY, 1), plan("a", "b"))
-    assert sorted(lake.day("predictions", "iris", "2026-03-01")) == [b"1", b"2"]
+    assert sorted(lake.days("predictions", "iris", ["2026-03-01"])) == [b"1", b"2"]
 
     put(OUTPUT, gzip.compress(b"1\n2\n"))
     put(f"{DAY}late", b"3\n")
     assert sorted(lake.newest("predictions/model=iris/")) == [OUTPUT, f"{DAY}late"]
-    assert sorted(lake.day("predictions", "iris", "2026-03-01")) == [b"1", b"2", b"3"]
+    assert sorted(lake.days("predictions", "iris", ["2026-03-01"])) == [b"1", b"2", b"3"]
 
 
 def test_plans_are_not_read_when_they_are_carried_out(put, lake):
     put(OUTPUT, gzip.compress(b"1\n"))
     put(plan_key(DAY, 1), b"no plan any more")
     put(done_key(DAY, 1), b"")
-    assert list(lake.day("predictions", "iris", "2026-03-01")) == [b"1"]
+    assert list(lake.days("predictions", "iris", ["2026-03-01"])) == [b"1"]
 
 
 def test_it_is_said_to_be_read_again_when_lines_move_meanwhile(s3, put, lake):
     put(f"{DAY}a", b"1\n")
     put(f"{DAY}b", b"2\n")
-    found = lake.day("predictions", "iris", "2026-03-01")
+    found = lake.days("predictions", "iris", ["2026-03-01"])
     next(found)
     for name in ("a", "b"):
         s3.delete_object(Bucket="lake", Key=f"{DAY}{name}")
     with pytest.raises(UnavailableError, match="read again"):
         list(found)
+
+
+def test_no_line_lacks_when_objects_move_between_two_pages_of_a_listing(s3, put, lake, monkeypatch):
+    put(f"{DAY}a", b"1\n")
+    put(f"{DAY}z", b"2\n")
+    whole = s3.get_paginator
+
+    def paged(name):
+        found = whole(name)
+        pages = found.paginate
+
+        def moving(**asked):
+            for place, page in enumerate(pages(**asked, PaginationConfig={"PageSize": 1})):
+                if place == 1:
+                    put(OUTPUT, gzip.compress(b"1\n2\n"))
+                    put(plan_key(DAY, 1), plan("a", "z"))
+                    s3.delete_object(Bucket="lake", Key=f"{DAY}z")
+                yield page
+
+        found.paginate = moving
+        return found
+
+    monkeypatch.setattr(s3, "get_paginator", paged)
+    with pytest.raises(UnavailableError, match="moved"):
+        list(lake.days("predictions", "iris", ["2026-03-01"]))
+
+
+class TestWindow:
+    @pytest.fixture
+    def now(self):
+        return datetime.now(UTC)
+
+    def test_objects_from_before_are_not_read_when_the_window_is_short(self, put, lake, now):
+        today = day_prefix("labels", "iris", str(now.date()))
+        put(f"{today}a", b"1\n2\n")
+        assert list(lake.window("labels", "iris", now, now)) == [b"1", b"2"]
+        later = now + timedelta(hours=1)
+        assert list(lake.window("labels", "iris", later, later)) == []
+
+    def test_days_are_all_read_when_the_window_goes_over_midnight(self, put, lake, now):
+        for back in range(3):
+            day = str((now - timedelta(days=back)).date())
+            put(f"{day_prefix('labels', 'iris', day)}x", b"%d\n" % back)
+        found = lake.window("labels", "iris", now - timedelta(days=1), now)
+        assert list(found) == [b"0", b"1"]
+
+    def test_each_line_is_there_once_when_its_object_becomes_another(self, put, lake, now):
+        prefix = day_prefix("labels", "iris", str(now.date()))
+        made = f"{prefix}compacted-0a.json.gz"
+        for name in ("a", "b"):
+            put(f"{prefix}{name}", b"%s\n" % name.encode())
+        put(made, gzip.compress(b"a\nb\n"))
+        outputs = {made: [f"{prefix}a", f"{prefix}b"]}
+        put(plan_key(prefix, 1), msgspec.json.encode(CompactionPlan(outputs=outputs)))
+        since = now - timedelta(minutes=1)
+        assert list(lake.window("labels", "iris", since, now)) == [b"a", b"b"]
+
+    def test_it_is_said_to_be_read_again_when_an_object_goes(self, s3, put, lake, now):
+        prefix = day_prefix("labels", "iris", str(now.date()))
+        for name in ("a", "b"):
+            put(f"{prefix}{name}", b"1\n")
+        found = lake.window("labels", "iris", now, now)
+        next(found)
+        for name in ("a", "b"):
+            s3.delete_object(Bucket="lake", Key=f"{prefix}{name}")
+        with pytest.raises(UnavailableError, match="read again"):
+            list(found)

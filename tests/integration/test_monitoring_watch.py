@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -16,7 +16,6 @@ from fakes.template import create_table
 from fakes.watched import MODEL, traffic
 from moto import mock_aws
 from servery.adapters.dynamodb_registry import DynamoDbRegistry
-from servery.adapters.lake_window import LakeWindow
 from servery.adapters.s3_object_store import S3ObjectStore
 from servery.wiring.settings import SystemClock
 from test_monitoring_functions import forget, function
@@ -132,24 +131,3 @@ def test_failure_is_told_and_counted_when_the_artifact_is_gone(cloud, capsys):
     assert done["failed"] == {MODEL: "ArtifactError"}
     assert "manifest.json" in tell()["failure"]["said"]
     assert '"LooksFailed":1' in capsys.readouterr().out
-
-
-class TestLakeWindow:
-    def test_old_objects_are_not_read_when_the_window_is_short(self, cloud):
-        cloud.ask("a")
-        now = datetime.now(UTC)
-        lake = LakeWindow(cloud.s3, "lake")
-        since = now - timedelta(hours=1)
-        assert len(list(lake.lines("predictions", MODEL, since, now))) == 400
-        later = now + timedelta(hours=1)
-        found = lake.lines("predictions", MODEL, later, later + timedelta(minutes=1))
-        assert list(found) == []
-
-    def test_days_are_all_read_when_the_window_goes_over_midnight(self, cloud):
-        now = datetime.now(UTC)
-        for back in range(3):
-            day = (now - timedelta(days=back)).date().isoformat()
-            key = f"labels/model={MODEL}/day={day}/x"
-            cloud.s3.put_object(Bucket="lake", Key=key, Body=f"{back}\n".encode())
-        found = LakeWindow(cloud.s3, "lake").lines("labels", MODEL, now - timedelta(days=1), now)
-        assert list(found) == [b"0", b"1"]

@@ -83,6 +83,6 @@ def test_all_lines_are_there_once_when_a_day_is_compacted(s3, files):
         files.put(f"{DAY}{number:04d}", b'{"n": %d}\n' % number)
     done = compact(files, SetClock(), days=7, today=False, seconds=lambda: 900.0)
     assert (done.joined, done.made) == (1100, 1)
-    lines = list(LakeObjects(s3, "lake").day("predictions", "iris", "2026-02-28"))
+    lines = list(LakeObjects(s3, "lake").days("predictions", "iris", ["2026-02-28"]))
     assert lines == [b'{"n": %d}' % number for number in range(1100)]
     assert len([key for key in files.sizes(DAY) if "/_" not in key]) == 1

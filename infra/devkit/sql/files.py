@@ -7,11 +7,10 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from servery.adapters.lake_objects import LakeObjects
-from servery.domain.lake import EVENTS, GZIP, LABELS, TABLES, day_prefix
+from servery.domain.lake import EVENTS, GZIP, LABELS, LITERAL, TABLES, day_prefix
 from servery.usecases.monitoring import UNKNOWN
 
 from devkit.errors import DevkitError
-from devkit.lake import LITERAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -113,7 +113,7 @@ def test_what_no_cache_could_answer_is_counted_when_the_log_has_it() -> None:
     warm_plant.log(records(1), '{"records": [{"sepal_length": 1}]}', "[]")
     warm_plant.log("null")
     warm_plant.log(records(7), status=422)
-    warm_plant.lake.objects[warm_plant.lake.newest("")[0]].append(b'{"status": 200, "inp')
+    next(iter(warm_plant.lake.objects.values())).append(b'{"status": 200, "inp')
 
     done = warm_plant.warm()
 
@@ -133,7 +133,7 @@ def test_older_days_are_left_out_when_fewer_are_asked_for() -> None:
 
 def test_other_models_are_left_alone_when_the_lake_has_several() -> None:
     warm_plant = a_plant()
-    warm_plant.lake.add(records(1), day=warm_plant.today, model="iris-2")
+    warm_plant.lake.log(records(1), day=warm_plant.today, model="iris-2")
 
     assert warm_plant.warm().read == 0
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 from fakes.clock import SetClock
-from fakes.keeping import MemoryKeeping, MemoryLakeTables
+from fakes.keeping import MemoryKeeping
+from fakes.lake_log import MemoryLake
 from fakes.records import a_deployment, a_model, a_ref, a_server
 from fakes.registry import MemoryRegistry
 from servery.domain.deployment import Served
@@ -23,7 +24,7 @@ OTHER = "1.2.0-dabc1234.sdef5678"
 @dataclass
 class Room:
     clock: SetClock = field(default_factory=SetClock)
-    lake: MemoryLakeTables = field(default_factory=MemoryLakeTables)
+    lake: MemoryLake = field(default_factory=MemoryLake)
     kept: MemoryKeeping = field(default_factory=MemoryKeeping)
     count: int = 0
 
@@ -196,14 +197,9 @@ def test_watch_begins_anew_when_it_was_broken_off_for_longer_than_is_read(room):
 
 
 def test_model_is_skipped_when_another_one_cannot_be_read(room):
-    class Broken(MemoryLakeTables):
-        def lines(self, table, model, day):
-            raise UnavailableError("S3 does not answer")
-
+    broken = MemoryLake(failure=UnavailableError("S3 does not answer"))
     with pytest.raises(UnavailableError, match="iris"):
-        evaluate_all(
-            EvaluateEvent(), EvaluationPorts(room.registry, Broken(), room.kept, room.clock)
-        )
+        evaluate_all(EvaluateEvent(), EvaluationPorts(room.registry, broken, room.kept, room.clock))
     assert evaluate_all(EvaluateEvent(), room.ports).count == 2
     with pytest.raises(NotFoundError):
         evaluate_all(EvaluateEvent(model="tulip"), room.ports)

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 import pytest
+from fakes.lake_log import MemoryLake
 from fakes.object_store import MemoryObjectStore
 from fakes.registry import MemoryRegistry
 from fakes.rocks_in_service import MONITOR, in_service
 from fakes.watched import MODEL, NOW, VERSION, a_label, traffic
 from msgspec.structs import replace
+from servery.domain.lake import day_prefix
 from servery.domain.watching import Kind, Look, WatchState
 from servery.errors import ArtifactError, UnavailableError
 from servery.usecases.monitoring.gathering import Gatherer
 from servery.usecases.monitoring.recording import UNKNOWN
 
+TODAY = str(NOW.date())
 DAY_AGO = NOW - timedelta(days=1)
-
-
-class Lake:
-    """Remembers what it was asked for; lines by table and model."""
-
-    def __init__(self) -> None:
-        self.asked: dict[tuple[str, str], tuple[datetime, datetime]] = {}
-        self.kept: dict[tuple[str, str], list[bytes]] = {}
-
-    def lines(self, table: str, model: str, since: datetime, until: datetime) -> Iterator[bytes]:
-        self.asked[table, model] = (since, until)
-        return iter(self.kept.get((table, model), []))
 
 
 class Requests:
@@ -54,7 +45,7 @@ class Plant:
 
     def __init__(self, **said: object) -> None:
         self.registry, self.objects = MemoryRegistry(), MemoryObjectStore()
-        self.lake, self.requests = Lake(), Requests()
+        self.lake, self.requests = MemoryLake(), Requests()
         self.deployment = in_service(self.registry, self.objects, **({"since": DAY_AGO} | said))
         self.gatherer = Gatherer(
             self.registry, self.objects, self.lake, self.requests, delay_seconds=60
@@ -91,7 +82,7 @@ def test_champion_is_as_old_as_its_first_revision_when_policies_have_changed_sin
 def test_drift_is_found_when_the_lines_have_drifted():
     plant = Plant()
     until = NOW - timedelta(seconds=60)
-    plant.lake.kept["predictions", MODEL] = traffic(600, shift=1.0, until=until)
+    plant.lake.put(day_prefix("predictions", MODEL, TODAY), *traffic(600, shift=1.0, until=until))
     found = plant.look()
     assert (found.version, found.requests) == (VERSION, 600)
     assert {(f.kind, f.subject) for f in found.findings} == {(Kind.INPUT_DRIFT, "mass")}
@@ -100,10 +91,10 @@ def test_drift_is_found_when_the_lines_have_drifted():
 def test_labels_count_when_they_name_no_model():
     plant = Plant()
     until = NOW - timedelta(seconds=60)
-    plant.lake.kept["predictions", MODEL] = traffic(100, until=until)
+    plant.lake.put(day_prefix("predictions", MODEL, TODAY), *traffic(100, until=until))
     labels = [msgspec.json.encode(a_label(n, "granite")) for n in range(60)]
-    plant.lake.kept["labels", UNKNOWN] = [*labels[:50], b"{half a line"]
-    plant.lake.kept["labels", MODEL] = labels[50:]
+    plant.lake.put(day_prefix("labels", UNKNOWN, TODAY), *labels[:50], b"{half a line")
+    plant.lake.put(day_prefix("labels", MODEL, TODAY), *labels[50:])
 
     found, state = plant.gatherer.look(plant.deployment, WatchState(model=MODEL), NOW)
 
@@ -113,7 +104,7 @@ def test_labels_count_when_they_name_no_model():
 
 def test_silence_of_others_is_none_of_the_model_when_labels_name_no_model():
     plant = Plant()
-    plant.lake.kept["labels", UNKNOWN] = [msgspec.json.encode(a_label(1, "opal"))]
+    plant.lake.put(day_prefix("labels", UNKNOWN, TODAY), a_label(1, "opal"))
     _, state = plant.gatherer.look(plant.deployment, WatchState(model=MODEL), NOW)
     assert state.labelled == ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 from fakes.clock import SetClock
-from fakes.keeping import MemoryLakeTables
+from fakes.lake_log import MemoryLake
 from fakes.object_store import MemoryObjectStore
 from servery.adapters.npz_datasets import NpzDataSets
 from servery.domain.columns import digest_columns
@@ -43,7 +43,7 @@ def a_spec(**retrain):
 
 class Room:
     def __init__(self):
-        self.lake = MemoryLakeTables()
+        self.lake = MemoryLake()
         self.store = MemoryObjectStore()
         self.store.elsewhere[URI] = CSV
         self.datasets = NpzDataSets(self.store)

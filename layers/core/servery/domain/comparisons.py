@@ -87,6 +87,24 @@ def compared(line: Comparison, answered: Predicted, shadow: Predicted) -> Compar
     return found
 
 
+def shadow_said(line: Comparison, answered: Predicted | None) -> Predicted | None:
+    """What the shadow predicted; None where the line does not tell.
+
+    Args:
+        line: Of numbers it has how far they are from the answer's.
+        answered: What was answered, where somebody knows.
+    """
+    if line.classes is not None:
+        return Predicted(classes=[shadow for _, shadow in line.classes])
+    numbers = None if answered is None else answered.numbers
+    if line.differences is None or numbers is None or len(numbers) != len(line.differences):
+        return None
+    if any(len(row) != 1 for row in numbers):
+        return None
+    pairs = zip(numbers, line.differences, strict=True)
+    return Predicted(numbers=[[own + apart] for (own,), apart in pairs])
+
+
 def without_classes(line: Comparison) -> Comparison:
     """The line without what the target is, where that is about persons."""
     return msgspec.structs.replace(line, classes=None)

@@ -9,15 +9,22 @@ Whatever reads tables of files passes over names that begin with an underscore.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
 
 import msgspec
+
+T = TypeVar("T")
 
 PREDICTIONS, LABELS, EVENTS = "predictions", "labels", "events"
 TABLES = (PREDICTIONS, LABELS, EVENTS)
 
+LITERAL = "model=!{"
+"""How the prefix of a table begins where a cloud takes that of the stream as it is written."""
+
 COMPACTED = "compacted-"
 GZIP = ".gz"
+ABOUT_PLANS = "_compaction-"
 _PLAN = re.compile(r"_compaction-(\d{6})\.(json|done)\Z")
 
 
@@ -29,6 +36,22 @@ class CompactionPlan(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     outputs: dict[str, list[str]]
+
+
+def readable(lines: Iterable[bytes], kind: type[T]) -> Iterator[T]:
+    """Lines as what they are read as; what cannot be read, as the end of one half written, is none.
+
+    Args:
+        lines: Of one table.
+        kind: A structure; members that it has not got are passed over.
+    """
+    decode = msgspec.json.Decoder(kind).decode
+    for line in lines:
+        try:
+            read = decode(line)
+        except msgspec.MsgspecError:
+            continue
+        yield read
 
 
 def day_prefix(table: str, model: str, day: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Any, TypeGuard
@@ -42,6 +42,16 @@ class Personal(msgspec.Struct, frozen=True, kw_only=True):
     fields: dict[str, Treatment] = {}
     target: Treatment | None = None
     inputs: list[str] = []
+
+
+def is_masked(document: str, names: Collection[str]) -> bool:
+    """Whether a document of a line is without something that is about persons, or with its hash.
+
+    Args:
+        document: `input` or `output`.
+        names: Fields that the line names as hashed or left out: `input.name`, `output`.
+    """
+    return any(name.partition(".")[0] == document for name in names)
 
 
 def key_hash(key: bytes) -> Hash:

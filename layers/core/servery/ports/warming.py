@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
 
     from servery.domain.cached_rows import CachedRow
     from servery.domain.warm_ups import WarmUp
@@ -36,18 +36,6 @@ class WarmUpQueue(Protocol):
 
     def start(self, warm_up: WarmUp) -> None:
         """Start it; `UnavailableError` where nobody takes it."""
-        ...
-
-
-class LakeLog(Protocol):
-    """The prediction log in the lake."""
-
-    def newest(self, prefix: str) -> list[str]:
-        """Keys of the objects under a prefix, the last written first."""
-        ...
-
-    def lines(self, key: str) -> Iterator[bytes]:
-        """The lines of an object."""
         ...
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from servery.domain.watch_records import LookRecord, Telling, WatchRecord
@@ -28,14 +28,6 @@ class WatchStore(Protocol):
 
     def looks(self, model: str, limit: int = 20, before: str = "") -> list[LookRecord]:
         """The last looks at a model, newest first; with an id lower than `before`."""
-        ...
-
-
-class LakeLines(Protocol):
-    """Reads lines of the lake by table, model and time."""
-
-    def lines(self, table: str, model: str, since: datetime, until: datetime) -> Iterator[bytes]:
-        """Lines that may be of this time; some before and after it may be among them."""
         ...
 
 

@@ -307,7 +307,7 @@ def _gatherer() -> Gatherer:
     import boto3
 
     from servery.adapters.cloudwatch_requests import CloudWatchRequests
-    from servery.adapters.lake_window import LakeWindow
+    from servery.adapters.lake_objects import LakeObjects
     from servery.edge.telemetry import NAMESPACE
     from servery.usecases.monitoring.gathering import Gatherer
 
@@ -315,7 +315,7 @@ def _gatherer() -> Gatherer:
     return Gatherer(
         registry=registry(),
         objects=object_store(),
-        lake=LakeWindow(boto3.client("s3", config=config), setting("LAKE_BUCKET")),
+        lake=LakeObjects(boto3.client("s3", config=config), setting("LAKE_BUCKET")),
         requests=CloudWatchRequests(boto3.client("cloudwatch", config=config), NAMESPACE),
         delay_seconds=float(setting("LAKE_DELAY")),
     )
@@ -337,13 +337,13 @@ def evaluation_ports() -> EvaluationPorts:
     """What evaluating versions works with."""
     import boto3
 
-    from servery.adapters.s3_lake_tables import S3LakeTables
+    from servery.adapters.lake_objects import LakeObjects
     from servery.usecases.monitoring.evaluating import EvaluationPorts
 
     lake = boto3.client("s3", config=patience(connect_s=2, read_s=20, attempts=4))
     return EvaluationPorts(
         registry=registry(),
-        lake=S3LakeTables(lake, setting("LAKE_BUCKET")),
+        lake=LakeObjects(lake, setting("LAKE_BUCKET")),
         kept=keeping(),
         clock=SystemClock(),
     )

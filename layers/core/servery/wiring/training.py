@@ -78,11 +78,11 @@ def labelled() -> Labelled:
     """Where labelled rows come from."""
     import boto3
 
-    from servery.adapters.s3_lake_tables import S3LakeTables
+    from servery.adapters.lake_objects import LakeObjects
     from servery.usecases.training.collect import Labelled
 
     client = boto3.client("s3", config=patience(connect_s=2, read_s=20, attempts=4))
-    return Labelled(S3LakeTables(client, setting("LAKE_BUCKET")), SystemClock())
+    return Labelled(LakeObjects(client, setting("LAKE_BUCKET")), SystemClock())
 
 
 def table_reader(data_format: str) -> TableReader:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from servery.domain.lake import PREDICTIONS, readable
+from servery.domain.personal import INPUT, is_masked
+
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from servery.ports.warming import LakeLog
+    from servery.ports import LakeTables
 
 _OK = 200
 _NOTHING = msgspec.Raw()
@@ -24,12 +27,15 @@ class Line(msgspec.Struct):
     cache: str = "off"
     model_version: str = ""
     input: msgspec.Raw = _NOTHING
+    hashed: list[str] = []
+    omitted: list[str] = []
 
     @property
     def body(self) -> bytes:
-        """The request's body; empty where it was left out."""
+        """The request's body; empty where it was left out, or is not as it was."""
         body = bytes(self.input)
-        return b"" if body == b"null" else body
+        masked = is_masked(INPUT, [*self.hashed, *self.omitted])
+        return b"" if masked or body == b"null" else body
 
 
 def days_back(now: datetime, days: int) -> Iterator[str]:
@@ -38,15 +44,7 @@ def days_back(now: datetime, days: int) -> Iterator[str]:
         yield (now - timedelta(days=back)).date().isoformat()
 
 
-def logged(log: LakeLog, model: str, days: Iterable[str]) -> Iterator[Line]:
+def logged(log: LakeTables, model: str, days: Iterable[str]) -> Iterator[Line]:
     """The answered requests of a model, the last written first as far as objects go."""
-    decoder = msgspec.json.Decoder(Line)
-    for day in days:
-        for key in log.newest(f"predictions/model={model}/day={day}/"):
-            for content in log.lines(key):
-                try:
-                    line = decoder.decode(content)
-                except msgspec.MsgspecError:
-                    continue  # the end of an object that is being written
-                if line.status == _OK:
-                    yield line
+    lines = readable(log.days(PREDICTIONS, model, list(days)), Line)
+    return (line for line in lines if line.status == _OK)

@@ -15,8 +15,8 @@ from servery.usecases.data_cache.asked_before import Line, days_back, logged
 
 if TYPE_CHECKING:
     from servery.domain.deployment import Deployment
-    from servery.ports import BatchStore, Clock, Registry
-    from servery.ports.warming import LakeLog, WarmUpQueue, WarmUpStore
+    from servery.ports import BatchStore, Clock, LakeTables, Registry
+    from servery.ports.warming import WarmUpQueue, WarmUpStore
 
 MOST_COUNTED = 20_000
 """Requests of the log that a hit ratio is made of."""
@@ -83,7 +83,7 @@ class WarmDesk:
     store: WarmUpStore
     queue: WarmUpQueue
     batches: BatchStore
-    log: LakeLog
+    log: LakeTables
     clock: Clock
     entropy: Callable[[], str]
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from servery.domain.canonical import Reading
     from servery.domain.deployment import Served
     from servery.domain.policies import CachePolicy
-    from servery.ports import BatchStore, Clock, ModelServers, Registry
+    from servery.ports import BatchStore, Clock, LakeTables, ModelServers, Registry
     from servery.ports.data_cache import Manifests
-    from servery.ports.warming import LakeLog, PatientRows, WarmUpStore
+    from servery.ports.warming import PatientRows, WarmUpStore
     from servery.usecases.data_cache.models import CachedModels
 
 READ_AT_ONCE = 1000
@@ -53,7 +53,7 @@ class WarmingPorts:
     manifests: Manifests
     models: CachedModels
     rows: PatientRows
-    log: LakeLog
+    log: LakeTables
     batches: BatchStore
     readers: FileReaders
     servers: ModelServers

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from servery.domain.lake import (
+    ABOUT_PLANS,
     COMPACTED,
     GZIP,
     TABLES,
@@ -40,7 +41,6 @@ LEAST_OBJECTS = 2
 LEAST_SECONDS = 180.0  # for one object of the largest size, with room to spare
 SETTLED = timedelta(minutes=15)  # after midnight, until which a stream may still bring lines
 
-_ABOUT_PLANS = "_compaction-"
 _read_plan = msgspec.json.Decoder(CompactionPlan).decode
 
 
@@ -107,7 +107,7 @@ def _compact_day(
 ) -> bool:
     """One model's day; whether there was time for it."""
     # Plans first: while none is written after these, nothing that is listed then goes away.
-    plans = files.sizes(prefix + _ABOUT_PLANS)
+    plans = files.sizes(prefix + ABOUT_PLANS)
     for key in open_plans(plans):
         if not _carry_out(files, key, done, seconds):
             return False

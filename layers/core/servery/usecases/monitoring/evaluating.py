@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,11 +12,12 @@ from servery.domain.comparisons import PREFIX as COMPARISONS
 from servery.domain.comparisons import Comparison
 from servery.domain.evaluations import Evaluation
 from servery.domain.keeping_rules import Retirement
-from servery.domain.lake import LABELS, PREDICTIONS
+from servery.domain.lake import LABELS, PREDICTIONS, readable
+from servery.domain.log_lines import LogLine
 from servery.domain.release_order import current
 from servery.domain.signature import Task
 from servery.usecases.monitoring.exposures import read_labels
-from servery.usecases.monitoring.judged_rows import AnsweredLine, Judged, JudgedRows
+from servery.usecases.monitoring.judged_rows import Judged, JudgedRows
 from servery.usecases.monitoring.labelling import LabelLine
 from servery.usecases.monitoring.recording import UNKNOWN
 from servery.usecases.monitoring.scoring import Scoring, beside, scored
@@ -25,8 +25,6 @@ from servery.usecases.monitoring.scoring import Scoring, beside, scored
 if TYPE_CHECKING:
     from servery.domain.deployment import Deployment
     from servery.ports import Clock, Evaluations, LakeTables, Registry
-
-T = TypeVar("T")
 
 DAYS = 14
 """Of the lake that are read, today included."""
@@ -103,9 +101,9 @@ def _read(deployment: Deployment, days: list[str], lake: LakeTables, *, squared:
     rows = JudgedRows(
         _served(deployment), read_labels(lines), champion=_served(deployment)[0], squared=squared
     )
-    for line in _lines(lake, PREDICTIONS, deployment.model, days, AnsweredLine):
+    for line in readable(lake.days(PREDICTIONS, deployment.model, days), LogLine):
         rows.answered(line)
-    for compared in _lines(lake, COMPARISONS, deployment.model, days, Comparison):
+    for compared in readable(lake.days(COMPARISONS, deployment.model, days), Comparison):
         rows.compared(compared)
     return rows.judged(cut=cut)
 
@@ -115,25 +113,11 @@ def _labels(model: str, days: list[str], lake: LakeTables) -> tuple[list[LabelLi
     found: list[LabelLine] = []
     for day in days:
         for name in (model, UNKNOWN):
-            for line in _lines(lake, LABELS, name, [day], LabelLine):
+            for line in readable(lake.days(LABELS, name, [day]), LabelLine):
                 if len(found) == MOST_LABELS:
                     return found, True
                 found.append(line)
     return found, False
-
-
-def _lines(
-    lake: LakeTables, table: str, model: str, days: Iterable[str], kind: type[T]
-) -> Iterator[T]:
-    """Lines of some days; one that is none of the table's is passed over."""
-    decode = msgspec.json.Decoder(kind).decode
-    for day in days:
-        for line in lake.lines(table, model, day):
-            try:
-                read = decode(line)
-            except msgspec.MsgspecError:
-                continue
-            yield read
 
 
 def _evaluation(

@@ -7,41 +7,30 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-import msgspec
-
 from servery.domain.intervals import Sums
 from servery.domain.labels import Labels, read_labels
-from servery.domain.personal import OUTPUT
-from servery.domain.predicted import Predicted, read_predicted
+from servery.domain.log_lines import LogLine
+from servery.domain.predicted import Predicted
 from servery.domain.sampling import in_sample
-from servery.errors import MalformedError
 
 __all__ = ["Exposure", "Found", "Labels", "Tally", "read_labels", "tally"]
 
 MOST_GROUPS = 1000
 """Groups that are drawn again at the most; keys beyond share one with others, by chance."""
 
-_OK, _REDIRECT, _SERVER_ERROR = 200, 300, 500
+_SERVER_ERROR = 500
 
 
-class Exposure(msgspec.Struct, frozen=True, kw_only=True):
+class Exposure(LogLine, frozen=True, kw_only=True):
     """A line of the prediction log, as far as an experiment goes by it."""
 
-    request_id: str
-    time: str
     day: str = ""
     model: str = ""
-    model_version: str = ""
     experiment: str = ""
     variant: str = ""
     key: str = ""
-    fallback: str = ""
     cache: str = "off"
-    status: int
     latency_ms: float
-    degraded: bool = False
-    hashed: list[str] = []
-    output: msgspec.Raw = msgspec.Raw(b"null")
 
 
 @dataclass
@@ -153,25 +142,15 @@ def _count(counted: Tally, line: Exposure, since: str) -> None:
         counted.recent.add(line.key)
     counted.errors += line.status >= _SERVER_ERROR
     counted.fallbacks += bool(line.fallback)
-    if _own(line):
+    if line.own:
         counted.versions.add(line.model_version)
         counted.latencies.append(line.latency_ms)
 
 
-def _own(line: Exposure) -> bool:
-    """Whether the variant itself has answered."""
-    return _OK <= line.status < _REDIRECT and not line.fallback and not line.degraded
-
-
 def _predicted(line: Exposure) -> tuple[str, str, Predicted]:
     """Variant, key and predictions of a request with labels; none where it has no answer."""
-    nothing = Predicted(classes=[])
-    if not _own(line) or OUTPUT in line.hashed:  # no label is a hash
-        return line.variant, line.key, nothing
-    try:
-        return line.variant, line.key, read_predicted(bytes(line.output))
-    except MalformedError:
-        return line.variant, line.key, nothing
+    predicted = line.predicted() if line.own else None
+    return line.variant, line.key, predicted or Predicted(classes=[])
 
 
 def _score(

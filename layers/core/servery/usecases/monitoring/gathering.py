@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import msgspec
 
 from servery.domain.baseline import Baseline
 from servery.domain.digest import digest_bytes
+from servery.domain.lake import LABELS, PREDICTIONS, readable
 from servery.domain.manifest import MANIFEST, Manifest, read_manifest
 from servery.domain.watch_rules import Monitor
 from servery.errors import ArtifactError, RetryableError
@@ -23,13 +23,11 @@ if TYPE_CHECKING:
     from servery.domain.deployment import Deployment
     from servery.domain.manifest import ModelRef
     from servery.domain.watching import Look, WatchState
-    from servery.ports import ObjectStore, Registry
-    from servery.ports.watching import LakeLines, RequestCount
+    from servery.ports import LakeTables, ObjectStore, Registry
+    from servery.ports.watching import RequestCount
 
 BASELINE = "baseline.json"
 _HISTORY = 50
-
-_read_label = msgspec.json.Decoder(LabelLine).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ class Gatherer:
 
     registry: Registry
     objects: ObjectStore
-    lake: LakeLines
+    lake: LakeTables
     requests: RequestCount
     delay_seconds: float
 
@@ -64,7 +62,7 @@ class Gatherer:
         since = max(asked.since, asked.until - timedelta(hours=hours))
         return look(
             asked,
-            self.lake.lines("predictions", asked.model, since, asked.until),
+            self.lake.window(PREDICTIONS, asked.model, since, asked.until),
             self._labels(asked.model, since, now),
             state,
             at=now,
@@ -75,12 +73,9 @@ class Gatherer:
 
         The latter may be of any model, so when they were told says nothing about this one.
         """
-        for line in self.lake.lines("labels", UNKNOWN, since, until):
-            with suppress(msgspec.MsgspecError):
-                yield msgspec.structs.replace(_read_label(line), time="")
-        for line in self.lake.lines("labels", model, since, until):
-            with suppress(msgspec.MsgspecError):
-                yield _read_label(line)
+        for line in readable(self.lake.window(LABELS, UNKNOWN, since, until), LabelLine):
+            yield msgspec.structs.replace(line, time="")
+        yield from readable(self.lake.window(LABELS, model, since, until), LabelLine)
 
     def _asked(self, deployment: Deployment, until: datetime) -> Asked:
         ref = deployment.champion.ref

@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-
-from servery.domain.comparisons import Comparison
+from servery.domain.comparisons import Comparison, shadow_said
 from servery.domain.intervals import Moments, moments
-from servery.domain.predicted import Class, Predicted, read_predicted
-from servery.errors import MalformedError
+from servery.domain.log_lines import LogLine
+from servery.domain.predicted import Class, Predicted
 from servery.usecases.monitoring.exposures import Labels
-
-_OK, _REDIRECT = 200, 300
-
-
-class AnsweredLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of the prediction log, as far as an evaluation goes by it."""
-
-    request_id: str
-    time: str
-    model_version: str = ""
-    fallback: str = ""
-    status: int
-    degraded: bool = False
-    output: msgspec.Raw = msgspec.Raw(b"null")
-
-    @property
-    def own(self) -> bool:
-        """Whether the version itself has answered."""
-        return _OK <= self.status < _REDIRECT and not self.fallback and not self.degraded
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +106,7 @@ class JudgedRows:
         self._answers: dict[str, _Answer | None] = {}
         self._compared: dict[str, Comparison] = {}
 
-    def answered(self, line: AnsweredLine) -> None:
+    def answered(self, line: LogLine) -> None:
         """Take a line of the prediction log, in any order."""
         counted = self._versions.get(line.model_version)
         if counted is None:
@@ -139,11 +119,9 @@ class JudgedRows:
         if line.request_id in self._answers and (known is None or known.time != line.time):
             self._answers[line.request_id] = None
             return
-        try:
-            predicted = read_predicted(bytes(line.output))
-        except MalformedError:
-            return
-        self._answers[line.request_id] = _Answer(line.model_version, line.time, predicted)
+        predicted = line.predicted()
+        if predicted is not None:
+            self._answers[line.request_id] = _Answer(line.model_version, line.time, predicted)
 
     def compared(self, line: Comparison) -> None:
         """Take a line of the comparisons, after those of the prediction log."""
@@ -177,7 +155,7 @@ class JudgedRows:
         answer = self._answers.get(line.request_id)
         if answer is None or answer.version != line.version:
             return
-        shadow = _shadow(line, answer.predicted)
+        shadow = shadow_said(line, answer.predicted)
         if shadow is None:
             return
         apart = [
@@ -194,23 +172,9 @@ class JudgedRows:
 
     def _loss(self, predicted: Predicted, row: int, label: Class) -> float | None:
         """How far one answer is from the truth; None where the two do not go together."""
-        if row >= predicted.rows:
+        score = predicted.score(row, label)
+        if score is None:
             return None
         if predicted.classes is not None:
-            return float(predicted.classes[row] != label)
-        numbers = (predicted.numbers or [])[row]
-        if len(numbers) != 1 or isinstance(label, (str, bool)):
-            return None
-        error = abs(numbers[0] - label)
-        return error * error if self._squared else error
-
-
-def _shadow(line: Comparison, answered: Predicted) -> Predicted | None:
-    """What the shadow said, out of how it differs from what was answered."""
-    if line.classes is not None:
-        return Predicted(classes=[shadow for _, shadow in line.classes])
-    numbers = answered.numbers
-    if line.differences is None or numbers is None or len(numbers) != len(line.differences):
-        return None
-    pairs = zip(numbers, line.differences, strict=True)
-    return Predicted(numbers=[[own[0] + apart] for own, apart in pairs if len(own) == 1])
+            return 1 - score
+        return score if self._squared else math.sqrt(score)

@@ -6,51 +6,37 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from servery.domain.comparisons import PREFIX as COMPARISONS
-from servery.domain.comparisons import Comparison
+from servery.domain.comparisons import Comparison, shadow_said
 from servery.domain.evidence import Evidence
 from servery.domain.labels import Labels
-from servery.domain.predicted import Predicted, read_predicted
+from servery.domain.lake import PREDICTIONS
+from servery.domain.log_lines import LogLine
+from servery.domain.predicted import Predicted
 from servery.domain.rollout import RolloutStage, in_canary
 from servery.domain.sampling import in_sample
-from servery.errors import MalformedError
 from servery.usecases.release.lake_window import Window, labels_of, lines_of
 
 if TYPE_CHECKING:
     from servery.domain.deployment import Deployment
     from servery.domain.rollout import Rollout
-    from servery.ports.warming import LakeLog
+    from servery.ports import LakeTables
 
-_PREDICTIONS = "predictions"
-_OK, _REDIRECT, _CALLER_ERROR, _TOO_MANY = 200, 300, 400, 429
+_CALLER_ERROR, _TOO_MANY = 400, 429
 _CANARY, _CHAMPION = "canary", "champion"
 _THROTTLED = "ThrottledError"
 
 
-class _Line(msgspec.Struct, frozen=True, kw_only=True):
+class _Line(LogLine, frozen=True, kw_only=True):
     """What of a line of the prediction log a judgement goes by."""
 
-    request_id: str
-    time: str
     model: str = ""
-    model_version: str = ""
     route: str = ""
     branch: str = ""
     experiment: str = ""
-    fallback: str = ""
     cache: str = "off"
-    status: int
     latency_ms: float
     model_ms: float = 0.0
-    degraded: bool = False
-    output: msgspec.Raw = msgspec.Raw(b"null")
-
-    @property
-    def own(self) -> bool:
-        """Whether the version itself has answered."""
-        return _OK <= self.status < _REDIRECT and not self.fallback and not self.degraded
 
     @property
     def failed(self) -> bool:
@@ -74,7 +60,7 @@ class Sides:
     champion: Evidence = field(default_factory=Evidence)
 
 
-def gather(deployment: Deployment, rollout: Rollout, lake: LakeLog, window: Window) -> Sides:
+def gather(deployment: Deployment, rollout: Rollout, lake: LakeTables, window: Window) -> Sides:
     """Evidence on the version of a rollout, and on the champion in the same time.
 
     Lines count that are of the champion's own traffic, shared out or copied: what a caller, a
@@ -82,7 +68,7 @@ def gather(deployment: Deployment, rollout: Rollout, lake: LakeLog, window: Wind
     """
     model = deployment.model
     gathering = _Gathering(deployment, rollout, labels_of(model, lake, window), window.most)
-    gathering.answers(lines_of(_PREDICTIONS, model, lake, window, _Line))
+    gathering.answers(lines_of(PREDICTIONS, model, lake, window, _Line))
     if rollout.stage is RolloutStage.SHADOW:
         gathering.comparisons(lines_of(COMPARISONS, model, lake, window, Comparison))
     return gathering.sides
@@ -99,7 +85,7 @@ class _Gathering:
         self._most = most
         self._champion = deployment.champion.ref.version
         self._seen: set[tuple[str, str]] = set()
-        self._answered: dict[str, list[list[float]]] = {}  # numbers, for what a shadow adds
+        self._answered: dict[str, Predicted] = {}  # numbers, for what a shadow adds
 
     def answers(self, lines: Iterable[_Line]) -> None:
         """Count requests that were answered, or were to be."""
@@ -150,13 +136,13 @@ class _Gathering:
             return
         if line.cache in {"off", "miss"}:
             side.timed(line.latency_ms, line.model_ms)
-        predicted = _predicted(line)
+        predicted = line.predicted()
         if predicted is None:
             return
         side.says(predicted)
         side.scored(predicted, self._labels.get(line.request_id, {}))
         if predicted.numbers is not None and self._rollout.stage is RolloutStage.SHADOW:
-            self._answered[line.request_id] = predicted.numbers
+            self._answered[line.request_id] = predicted
 
     def _compare(self, side: Evidence, line: Comparison) -> None:
         side.requests += 1
@@ -164,7 +150,7 @@ class _Gathering:
         if line.error:
             return
         side.timed(line.shadow_latency_ms, line.shadow_model_ms)
-        predicted = self._shadowed(line)
+        predicted = shadow_said(line, self._answered.get(line.request_id))
         if predicted is None:
             return
         side.says(predicted)
@@ -172,26 +158,3 @@ class _Gathering:
         if predicted.classes is not None:
             side.compared += line.rows
             side.agreed += line.agreed
-
-    def _shadowed(self, line: Comparison) -> Predicted | None:
-        """What the shadow predicted; of numbers the lake has how far they are from the answer."""
-        if line.classes is not None:
-            return Predicted(classes=[shadow for _, shadow in line.classes])
-        answered = self._answered.get(line.request_id)
-        if line.differences is None or answered is None or len(answered) != len(line.differences):
-            return None
-        if any(len(numbers) != 1 for numbers in answered):
-            return None
-        added = zip(answered, line.differences, strict=True)
-        return Predicted(numbers=[[numbers[0] + difference] for numbers, difference in added])
-
-
-def _predicted(line: _Line) -> Predicted | None:
-    """What an answer predicted; None where the log has left that out, or it tells nothing."""
-    document = bytes(line.output)
-    if document in {b"", b"null"}:
-        return None
-    try:
-        return read_predicted(document)
-    except MalformedError:
-        return None

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
     from servery.domain.deployment import Deployment
     from servery.domain.release_rules import Judging
-    from servery.ports import Clock
-    from servery.ports.warming import LakeLog
+    from servery.ports import Clock, LakeTables
 
 READ_SECONDS = 20.0
 """How long a judgement reads; what is older is left out then."""
@@ -29,7 +28,7 @@ def judge(
     *,
     since: datetime,
     until: datetime,
-    lake: LakeLog,
+    lake: LakeTables,
     clock: Clock,
     final: bool = True,
     seconds: float = READ_SECONDS,

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
 
 from servery.domain.labels import Labels, read_labels
+from servery.domain.lake import LABELS
 from servery.domain.predicted import Class
 
 if TYPE_CHECKING:
-    from servery.ports.warming import LakeLog
+    from servery.ports import LakeTables
 
 MOST_REQUESTS = 20_000
 MOST_LABELS = 100_000
-OLD_OBJECTS = 20
-"""Objects in a row, the last written first, with nothing of the time: those before are older."""
+LEAST_LINES = 100
+"""Of a table and a name that are read however late it is."""
 
-_LABELS = "labels"
-_LITERAL = "model=!{"  # how the prefix begins where a cloud takes that of the stream as written
 _UNNAMED = "unknown"  # labels whose sender names no model
 
 
@@ -62,11 +61,6 @@ class Window:
             return False
         return self.since <= (at if at.tzinfo else at.replace(tzinfo=UTC)) < self.until
 
-    def days(self) -> list[str]:
-        """The days that it touches, the last first."""
-        count = (self.until.date() - self.since.date()).days
-        return [(self.until.date() - timedelta(days=n)).isoformat() for n in range(count + 1)]
-
 
 class OfModel(Protocol):
     """What every line of the lake says of itself."""
@@ -80,39 +74,30 @@ Read = TypeVar("Read", bound=OfModel)
 
 
 def lines_of(
-    table: str, model: str, lake: LakeLog, window: Window, kind: type[Read]
+    table: str, model: str, lake: LakeTables, window: Window, kind: type[Read]
 ) -> Iterator[Read]:
-    """The lines of a model in a window, roughly the newest first.
+    """The lines of a model in a window, roughly the newest first, as many as there is time for.
 
-    Objects without a line of the window are passed over, until there have been so many of them
-    that all those before are older. What cannot be read as a line is none.
+    What cannot be read as a line is none.
     """
     decode = msgspec.json.Decoder(kind).decode
     when = msgspec.json.Decoder(_Timed).decode
-    places = [f"{table}/model={model}/day={day}/" for day in window.days()]
-    for prefix in (*places, f"{table}/{_LITERAL}"):
-        old = 0
-        for key in lake.newest(prefix):
-            old += 1
-            for content in lake.lines(key):
-                try:
-                    if not window.has(when(content).time):
-                        continue
-                    line = decode(content)
-                except msgspec.MsgspecError:
-                    continue
-                old = 0
-                if line.model == model:
-                    yield line
-            if old >= OLD_OBJECTS or not window.spare():
-                break
+    for number, content in enumerate(lake.window(table, model, window.since, window.until), 1):
+        if number > LEAST_LINES and not window.spare():
+            break
+        try:
+            line = decode(content) if window.has(when(content).time) else None
+        except msgspec.MsgspecError:
+            continue
+        if line is not None and line.model == model:
+            yield line
 
 
-def labels_of(model: str, lake: LakeLog, window: Window) -> Labels:
+def labels_of(model: str, lake: LakeTables, window: Window) -> Labels:
     """What was true of requests of the window: it was told later than they came."""
     told = [
         line
         for name in (model, _UNNAMED)
-        for line in islice(lines_of(_LABELS, name, lake, window, _LabelLine), MOST_LABELS)
+        for line in islice(lines_of(LABELS, name, lake, window, _LabelLine), MOST_LABELS)
     ]
     return read_labels(told)

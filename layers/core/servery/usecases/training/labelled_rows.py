@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
 from servery.domain.columns import Columns, Values
+from servery.domain.lake import LABELS, PREDICTIONS, readable
+from servery.domain.personal import INPUT, is_masked
 from servery.domain.spec import Column, ModelSpec, Role
 from servery.domain.table import Chunk
 from servery.usecases.training.rows import RowFilter
@@ -17,7 +19,6 @@ from servery.usecases.training.rows import RowFilter
 if TYPE_CHECKING:
     from servery.ports import LakeTables
 
-T = TypeVar("T")
 MOST = 100_000
 """Labels, and so rows, that are held; those of the newest days are read first."""
 _OK = 200
@@ -46,6 +47,13 @@ class _Asked(msgspec.Struct, frozen=True):
     request_id: str
     status: int
     input: _Input | None = None
+    hashed: list[str] = []
+    omitted: list[str] = []
+
+    @property
+    def whole(self) -> bool:
+        """Whether the log has what was asked as it was."""
+        return self.input is not None and not is_masked(INPUT, [*self.hashed, *self.omitted])
 
 
 def add_labelled(good: Columns, spec: ModelSpec, lake: LakeTables, now: datetime) -> Columns:
@@ -81,7 +89,7 @@ def add_labelled(good: Columns, spec: ModelSpec, lake: LakeTables, now: datetime
 def _labels(model: str, days: list[str], lake: LakeTables) -> dict[tuple[str, int], Any]:
     """By request and row; of several for one row the one that was told last."""
     found: dict[tuple[str, int], _Label] = {}
-    for line in _lines(lake, "labels", model, days, _Label):
+    for line in readable(lake.days(LABELS, model, days), _Label):
         place = (line.request_id, line.row)
         if place in found:
             if found[place].time <= line.time:
@@ -100,9 +108,9 @@ def _rows(
 ) -> Iterator[dict[str, Any]]:
     """The labelled rows, by column, in the order of their requests' ids."""
     wanted = {request for request, _ in labels}
-    asked: dict[str, _Input] = {}
-    for line in _lines(lake, "predictions", spec.name, days, _Asked):
-        if line.status == _OK and line.input is not None and line.request_id in wanted:
+    asked: dict[str, _Input | None] = {}
+    for line in readable(lake.days(PREDICTIONS, spec.name, days), _Asked):
+        if line.status == _OK and line.whole and line.request_id in wanted:
             asked[line.request_id] = line.input
     features = {column.name for column in columns if column.role is Role.FEATURE}
     target = spec.data.target
@@ -148,14 +156,3 @@ def _tuples(columns: Columns) -> Iterator[tuple[Any, ...]]:
         for _, v in sorted(columns.items())
     ]
     return zip(*cells, strict=True)
-
-
-def _lines(lake: LakeTables, table: str, model: str, days: list[str], kind: type[T]) -> Iterator[T]:
-    decode = msgspec.json.Decoder(kind).decode
-    for day in days:
-        for line in lake.lines(table, model, day):
-            try:
-                read = decode(line)
-            except msgspec.MsgspecError:
-                continue
-            yield read

@@ -7,39 +7,17 @@ from hashlib import blake2b
 
 import msgspec
 
+from servery.domain.log_lines import LogLine
+
 _BITS = 26
 _MASK = 2**_BITS - 1
 
 
-class WatchLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class WatchLine(LogLine, frozen=True, kw_only=True, gc=False):
     """A line of the prediction log, as far as the watch goes by it."""
 
-    request_id: str
-    time: str
-    model_version: str = ""
-    fallback: str = ""
-    status: int
     latency_ms: float
-    degraded: bool = False
-    hashed: list[str] = []
-    omitted: list[str] = []
     input: msgspec.Raw = msgspec.Raw(b"null")
-    output: msgspec.Raw = msgspec.Raw(b"null")
-
-    @property
-    def answered(self) -> bool:
-        """Whether it went well, whoever answered."""
-        return 200 <= self.status < 300  # noqa: PLR2004 - HTTP
-
-    @property
-    def masked(self) -> list[str]:
-        """Fields that are hashed or left out, being about persons: `input.name`."""
-        return [*self.hashed, *self.omitted]
-
-    @property
-    def stood_in(self) -> bool:
-        """Whether something answered in the place of who should have."""
-        return bool(self.fallback) or self.degraded
 
 
 @dataclass(slots=True)

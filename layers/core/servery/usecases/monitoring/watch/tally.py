@@ -13,9 +13,9 @@ import msgspec
 
 from servery.domain.baseline import CategoricalBaseline, NumericBaseline
 from servery.domain.canonical import Canonical
-from servery.domain.predicted import Class, Predicted, read_predicted
+from servery.domain.personal import OUTPUT, is_masked
+from servery.domain.predicted import Class, Predicted
 from servery.domain.sampling import in_sample
-from servery.errors import MalformedError
 from servery.usecases.monitoring.watch.columns import NumberColumn, Table, as_text, column_of
 from servery.usecases.monitoring.watch.lines import Seen, Unread, WatchLine
 from servery.usecases.monitoring.watch.masked import Rows, masked_fields, read_masked
@@ -116,8 +116,8 @@ class Tally:
         if place is None or self._seen.again(line):
             return
         found = self.slices[place]
-        own = line.model_version == self._asked.version and not line.stood_in
-        if own and line.answered and line.request_id in self._labels:
+        own = line.model_version == self._asked.version and line.own
+        if own and line.request_id in self._labels:
             self._score(found, line)
         if not in_sample(line.request_id, self._asked.sample):
             return
@@ -130,7 +130,7 @@ class Tally:
         caller = _BAD_REQUEST <= line.status < _SERVER_ERROR
         found.refused += caller and line.status != _TOO_MANY
         found.failed += not caller and (line.status >= _SERVER_ERROR or line.stood_in)
-        if own and line.answered:
+        if own:
             self._answered(place, line)
 
     def whole(self) -> None:
@@ -146,9 +146,9 @@ class Tally:
         if place >= self._windows.drift:
             return
         self._count_input(place, line)
-        predicted = _predicted(line)
+        predicted = line.predicted()
         values = None if predicted is None else self._comparable(predicted)
-        if any(name.startswith("output") for name in line.masked):
+        if is_masked(OUTPUT, line.masked):
             self.masked.add(self._asked.signature.output.name)
         elif values:
             found.predictions += 1
@@ -195,10 +195,10 @@ class Tally:
 
     def _score(self, found: Slice, line: WatchLine) -> None:
         """Score the labelled rows of a request; one whose id is used again has none any more."""
-        labels, predicted = self._labels.pop(line.request_id), _predicted(line)
+        labels, predicted = self._labels.pop(line.request_id), line.predicted()
         if predicted is None:
             return
-        scores = [_score(predicted, row, label) for row, label in labels.items()]
+        scores = [predicted.score(row, label) for row, label in labels.items()]
         known = [score for score in scores if score is not None]
         if known:
             mean = sum(known) / len(known)
@@ -222,22 +222,3 @@ def _with_classes(
     more = {} if answers.other else classes
     known = answers.frequencies
     return msgspec.structs.replace(answers, frequencies=known | more | known)
-
-
-def _predicted(line: WatchLine) -> Predicted | None:
-    try:
-        return read_predicted(bytes(line.output))
-    except MalformedError:
-        return None
-
-
-def _score(predicted: Predicted, row: int, label: Class) -> float | None:
-    """1 for a hit and 0 for a miss, or the squared error; None where the two do not go together."""
-    if row >= predicted.rows:
-        return None
-    if predicted.classes is not None:
-        return float(predicted.classes[row] == label)
-    numbers = (predicted.numbers or [])[row]
-    if len(numbers) != 1 or isinstance(label, (str, bool)):
-        return None
-    return (numbers[0] - label) ** 2
