@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from devkit.demo_lifecycle_cast import Wines
     from devkit.demo_lifecycle_stage import Stage
 
-_CALM = 50
-_SHIFTED = 200
+_CALM = 30
+_SHIFTED = 120
 _DRIFT = frozenset({"input_drift", "prediction_drift", "accuracy"})
 _LOOK_SECONDS = 5.0
 

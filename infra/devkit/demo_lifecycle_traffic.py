@@ -76,7 +76,7 @@ class Traffic:
         model: str,
         rows: Rows,
         *,
-        per_second: float = 8.0,
+        per_second: float = 5.0,
         callers: int = 3,
     ) -> None:
         self.rows = rows

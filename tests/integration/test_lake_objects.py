@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from moto import mock_aws
 from servery.adapters.lake_objects import LakeObjects
+from servery.adapters.s3_ahead import AHEAD
 from servery.domain.lake import CompactionPlan, day_prefix, done_key, plan_key
 from servery.errors import UnavailableError
 
@@ -132,13 +133,14 @@ class TestWindow:
         since = now - timedelta(minutes=1)
         assert list(lake.window("labels", "iris", since, now)) == [b"a", b"b"]
 
-    def test_it_is_said_to_be_read_again_when_an_object_goes(self, s3, put, lake, now):
+    def test_it_is_said_to_be_read_again_when_objects_go(self, s3, put, lake, now):
         prefix = day_prefix("labels", "iris", str(now.date()))
-        for name in ("a", "b"):
-            put(f"{prefix}{name}", b"1\n")
+        keys = [f"{prefix}{number:03d}" for number in range(3 * AHEAD)]
+        for key in keys:
+            put(key, b"1\n")
         found = lake.window("labels", "iris", now, now)
         next(found)
-        for name in ("a", "b"):
-            s3.delete_object(Bucket="lake", Key=f"{prefix}{name}")
+        for key in keys:
+            s3.delete_object(Bucket="lake", Key=key)
         with pytest.raises(UnavailableError, match="read again"):
             list(found)

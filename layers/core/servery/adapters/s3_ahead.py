@@ -18,7 +18,7 @@ from botocore.response import StreamingBody
 from servery.adapters.aws_errors import aws_errors, code_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable
 
     from mypy_boto3_s3 import S3Client
 
@@ -30,7 +30,7 @@ SMALL = 256 * 1024
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
-def in_turn(client: S3Client, bucket: str, keys: Iterable[str]) -> Iterator[StreamingBody | None]:
+def in_turn(client: S3Client, bucket: str, keys: Iterable[str]) -> Generator[StreamingBody | None]:
     """The bodies of objects, in the order of their keys; None for one that is not there.
 
     What is fetched and not asked for is given up when the iterator is closed.
