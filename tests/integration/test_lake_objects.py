@@ -68,12 +68,13 @@ def test_plans_are_not_read_when_they_are_carried_out(put, lake):
 
 
 def test_it_is_said_to_be_read_again_when_lines_move_meanwhile(s3, put, lake):
-    put(f"{DAY}a", b"1\n")
-    put(f"{DAY}b", b"2\n")
+    keys = [f"{DAY}{number:03d}" for number in range(3 * AHEAD)]
+    for key in keys:
+        put(key, b"1\n")
     found = lake.days("predictions", "iris", ["2026-03-01"])
     next(found)
-    for name in ("a", "b"):
-        s3.delete_object(Bucket="lake", Key=f"{DAY}{name}")
+    for key in keys:
+        s3.delete_object(Bucket="lake", Key=key)
     with pytest.raises(UnavailableError, match="read again"):
         list(found)
 
