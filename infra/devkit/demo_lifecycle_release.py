@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from devkit.demo_lifecycle_stage import Stage
 
 _OPEN = frozenset({"running", "waiting"})
+_TOLD = frozenset({"gate", "ready", "shadow", "canary", "crown"})
+"""Steps of a release that a newcomer wants to see; `servery release watch` shows all of them."""
 _METRIC = "f1_macro"
 
 
@@ -66,11 +68,11 @@ def released(stage: Stage, trained: Mapping[str, Any], name: str) -> dict[str, A
             stage.call(str(now["released_as"]), name)
         for step in now.get("steps", [])[steps:]:
             steps += 1
-            if step["name"] != "judge":
+            if step["name"] == "judge" and judged < len(now["judgements"]):
+                _tell_judged(stage, now["judgements"][judged])
+                judged += 1
+            elif step["name"] in _TOLD:
                 stage.tell(f"  {step['name']}", step.get("detail", ""))
-        for each in now.get("judgements", [])[judged:]:
-            judged += 1
-            _tell_judged(stage, each)
         return None if now["state"] in _OPEN else now
 
     return stage.wait(look, f"release of {name}")
