@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from math import ceil
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
@@ -10,14 +11,16 @@ from devkit.demo_lifecycle_shapes import COLOURS, STYLE, box, line, signed, text
 from devkit.demo_lifecycle_timeline import WINDOW, Kind, Part, clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from devkit.demo_lifecycle_timeline import Act, Mark, Stretch, Timeline
+    from devkit.demo_lifecycle_timeline import Act, Mark, Second, Stretch, Timeline
 
 WIDTH = 1200
 _LEFT, _RIGHT, _TOP, _ACTS, _ROW, _BAR = 196, 1176, 72, 70, 38, 22
 _ANSWERS, _ACCURACY, _GAP, _LEGEND = 96, 56, 34, 62
 _CHARACTER = 7.3
+_COLUMNS = 160
+_FAILED = "failed"
 _TICKS = (10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 _MOST_TICKS = 12
 
@@ -127,24 +130,28 @@ class _Drawing:
         yield "</g>"
 
     def _answered(self) -> Iterator[str]:
-        """A column for each second: answers by version, failures on top."""
+        """A column for some seconds: answers by version, failures on top."""
         top, seconds = self._answers, self._of.seconds
-        most = max((sum(s.answered.values()) + s.failed for s in seconds), default=0) or 1
+        step = max(1, ceil(len(seconds) / _COLUMNS))
+        columns = {at: seconds[at : at + step] for at in range(0, len(seconds), step)}
+        # A last one that is cut short would look like a pause.
+        rates = {at: _rates(each) for at, each in columns.items() if len(each) == step}
+        most = max((sum(rate.values()) for rate in rates.values()), default=0.0) or 1.0
         yield text("answers", 24, top + 14, "bold")
         yield text("a second, by who", 24, top + 29, "dim small")
         yield text("answered", 24, top + 42, "dim small")
-        yield text(str(most), _LEFT - 8, top + 9, "dim small", end=True)
+        yield text(f"{most:.0f}", _LEFT - 8, top + 9, "dim small", end=True)
         yield line(_LEFT, top + _ANSWERS, _RIGHT, top + _ANSWERS, "edge")
-        for at, second in enumerate(seconds):
-            left, wide = self._x(at), self._x(at + 1) - self._x(at)
+        for at, rate in rates.items():
+            left, wide = self._x(at), self._x(at + step) - self._x(at)
             base = top + _ANSWERS
-            for version in (v for v in self._of.names if v in second.answered):
-                high = _ANSWERS * second.answered[version] / most
+            for version in (v for v in self._of.names if v in rate):
+                high = _ANSWERS * rate[version] / most
                 base -= high
                 paint = f'fill="{self._colour(version)}"'
                 yield box(left, base, wide + 0.3, high, paint=paint)
-            if second.failed:
-                high = max(3.0, _ANSWERS * second.failed / most)
+            if _FAILED in rate:
+                high = max(3.0, _ANSWERS * rate[_FAILED] / most)
                 yield box(left, base - high, wide + 0.3, high, kind="badly")
 
     def _right(self) -> Iterator[str]:
@@ -201,6 +208,16 @@ class _Drawing:
             yield signed(kind, left + 8, top - 4)
             yield text(str(kind), left + 22, top, "small")
             left += 22 + len(kind) * 6.5 + 26
+
+
+def _rates(seconds: Sequence[Second]) -> dict[str, float]:
+    """Answers in a second by version, and failures, on average over some seconds."""
+    found: dict[str, float] = {}
+    for second in seconds:
+        for version, count in second.answered.items():
+            found[version] = found.get(version, 0.0) + count / len(seconds)
+    failed = sum(second.failed for second in seconds)
+    return found | ({_FAILED: failed / len(seconds)} if failed else {})
 
 
 def _titled(number: int, act: Act, room: int) -> list[str]:

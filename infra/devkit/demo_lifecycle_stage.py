@@ -137,9 +137,17 @@ class Stage:
         """The version that answers now."""
         return str(self.deployment()["champion"]["ref"]["version"])
 
+    def rolled_out(self, release: str) -> str:
+        """The version that a release has brought to its traffic; empty where it got none."""
+        for revision in self._history():
+            rollout = revision.get("rollout")
+            if rollout and rollout["release"] == release:
+                return str(rollout["version"])
+        return ""
+
     def timeline(self) -> Timeline:
         """Everything so far; who had which part is what the deployment's history says."""
-        history = self.http.listed(f"{self.path}/deployment", "history", _REVISIONS)
+        history = self._history()
         length, asked = self.now, self.traffic.asked
         found = timeline.stretches(history, self._moment, length)
         marks = sorted(self.marks, key=lambda mark: mark.at)
@@ -154,6 +162,9 @@ class Stage:
             seconds=timeline.per_second(asked, length),
             milliseconds=timeline.percentiles(asked),
         )
+
+    def _history(self) -> list[dict[str, Any]]:
+        return self.http.listed(f"{self.path}/deployment", "history", _REVISIONS)
 
     def _seconds(self, at: str) -> float:
         since = (datetime.fromisoformat(at) - self._moment).total_seconds()
