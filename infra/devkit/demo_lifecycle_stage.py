@@ -41,6 +41,8 @@ class Stage:
         names: Version to what the story calls it.
         acts: Those that have begun.
         marks: What has happened.
+        sleep: Waits for some seconds between two looks.
+        monotonic: Counts seconds.
     """
 
     deployed: Deployed
@@ -52,15 +54,17 @@ class Stage:
     names: dict[str, str] = field(default_factory=dict)
     acts: list[Act] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
+    sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
-        self._began, self._moment = time.monotonic(), datetime.now(UTC)
+        self._began, self._moment = self.monotonic(), datetime.now(UTC)
         self.traffic.began(self._began)
 
     @property
     def now(self) -> float:
         """Seconds from the start."""
-        return time.monotonic() - self._began
+        return self.monotonic() - self._began
 
     @property
     def path(self) -> str:
@@ -109,18 +113,18 @@ class Stage:
         Raises:
             DevkitError: it took too long.
         """
-        deadline = time.monotonic() + _SECONDS
+        deadline = self.monotonic() + _SECONDS
         while True:
             found = look()
             if found is not None:
                 return found
-            if time.monotonic() > deadline:
+            if self.monotonic() > deadline:
                 raise DevkitError(
                     f"Waited {_SECONDS:.0f} s in vain: {what}.",
                     f"See: servery models {self.model}, servery logs",
                 )
             self.pulse(what)
-            time.sleep(pause)
+            self.sleep(pause)
 
     def pulse(self, what: str) -> None:
         """On a terminal: what is waited for, and how the callers fare."""
