@@ -86,8 +86,7 @@ def summary(screen: Screen, lived: Lived, *, seconds: float, instance: str) -> N
     for line in lines(lived.timeline):
         screen.show(line)
     screen.say()
-    for line in told(lived.timeline):
-        screen.show(line)
+    screen.show(told(lived.timeline))
     screen.say()
     screen.say(lived.timeline.told, style="bold")
     for asked in lived.failures:

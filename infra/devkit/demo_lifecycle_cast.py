@@ -50,14 +50,10 @@ _MONITOR: dict[str, Any] = {
 }
 _SECOND = 1 / 3600
 """In hours."""
-_KEEPING: dict[str, Any] = {
-    "retrain": {
-        "on": ["drift", "accuracy"],
-        "at_most_every_hours": 0.25,
-        "add_labelled": True,
-        "labelled_days": 1,
-    },
-    "retire": {"unused_days": 45 * _SECOND / 24, "grace_hours": 2 * _SECOND},
+_RETRAIN: dict[str, Any] = {
+    "on": ["drift", "accuracy"],
+    "at_most_every_hours": 0.25,
+    "labelled_days": 1,
 }
 
 
@@ -71,7 +67,8 @@ class Role:
         estimator: Class of scikit-learn.
         params: Of it.
         data: Cultivar to what its data says instead.
-        shadow: Whether its release begins with a shadow.
+        careful: Whether it is trained on the rows that were labelled since too, and its release
+            begins with a shadow.
     """
 
     name: str
@@ -79,7 +76,7 @@ class Role:
     estimator: str
     params: Mapping[str, int]
     data: Mapping[str, str] = field(default_factory=dict)
-    shadow: bool = True
+    careful: bool = True
 
 
 _FOREST = ("sklearn.ensemble.RandomForestClassifier", {"n_estimators": 60, "min_samples_leaf": 2})
@@ -90,11 +87,11 @@ FOREST = Role("forest", "a forest of 60 trees", *_FOREST)
 STUMP = Role("stump", "a decision tree with one question", _TREE, {"max_depth": 1})
 MIXED_UP = Role(
     "mixed up",
-    "the same forest, on an export in which two cultivars are mixed up, held-out rows and all; "
-    "released in a hurry, without a shadow",
+    "the same forest, in a hurry: on nothing but an export in which two cultivars are mixed up, "
+    "held-out rows and all, and released without a shadow",
     *_FOREST,
     _MIXED_UP,
-    shadow=False,
+    careful=False,
 )
 RETRAINED = "retrained"
 
@@ -124,7 +121,7 @@ def spec_of(role: Role, model: str, uri: str) -> dict[str, Any]:
         uri: Where the export is.
     """
     spec = base()
-    stages = _RELEASE if role.shadow else {k: v for k, v in _RELEASE.items() if k != "shadow"}
+    release = _RELEASE if role.careful else {k: v for k, v in _RELEASE.items() if k != "shadow"}
     return {
         **spec,
         "name": model,
@@ -135,8 +132,9 @@ def spec_of(role: Role, model: str, uri: str) -> dict[str, Any]:
         # Long, since a busy laptop takes its time to start a second process of a server.
         "serving": {"mode": "load", "deadline_ms": 25_000},
         "monitor": _MONITOR,
-        "release": stages,
-        **_KEEPING,
+        "release": release,
+        "retrain": {**_RETRAIN, "add_labelled": role.careful},
+        "retire": {"unused_days": 45 * _SECOND / 24, "grace_hours": 2 * _SECOND},
     }
 
 

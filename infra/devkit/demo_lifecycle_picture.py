@@ -6,8 +6,9 @@ import textwrap
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from devkit.demo_lifecycle_shapes import COLOURS, STYLE, box, line, signed, text
-from devkit.demo_lifecycle_timeline import WINDOW, Kind, Part, clock
+from devkit.demo_lifecycle_panels import ACCURACY, ANSWERS, answered, right_answers
+from devkit.demo_lifecycle_shapes import COLOURS, LEFT, STYLE, Scale, box, line, signed, text
+from devkit.demo_lifecycle_timeline import Kind, Part, clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from devkit.demo_lifecycle_timeline import Act, Mark, Stretch, Timeline
 
 WIDTH = 1200
-_LEFT, _RIGHT, _TOP, _ACTS, _ROW, _BAR = 196, 1176, 72, 70, 38, 22
-_ANSWERS, _ACCURACY, _GAP, _LEGEND = 96, 56, 34, 62
+_TOP, _ACTS, _ROW, _BAR = 72, 70, 38, 22
+_GAP, _LEGEND = 34, 62
 _CHARACTER = 7.3
 _TICKS = (10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 _MOST_TICKS = 12
@@ -30,11 +31,12 @@ def svg(timeline: Timeline) -> str:
 class _Drawing:
     def __init__(self, timeline: Timeline) -> None:
         self._of = timeline
+        self._scale = Scale(timeline)
         self._rows = {version: place for place, version in enumerate(timeline.names)}
         self._first_row = float(_TOP + _ACTS + 12)
         self._answers = self._first_row + _ROW * len(self._rows) + _GAP
-        self._accuracy = self._answers + _ANSWERS + _GAP
-        self._bottom = self._accuracy + _ACCURACY
+        self._accuracy = self._answers + ANSWERS + _GAP
+        self._bottom = self._accuracy + ACCURACY
 
     def document(self) -> str:
         """Everything, from what lies below to what lies on top."""
@@ -53,21 +55,14 @@ class _Drawing:
             *self._acts(),
             *self._ticks(),
             *self._version_rows(),
-            *self._answered(),
-            *self._right(),
+            *answered(of, self._scale, self._answers),
+            *right_answers(of, self._scale, self._accuracy),
             *self._lines(),
             *self._signs(),
             *self._legend(),
             "</svg>\n",
         ]
         return "\n".join(parts)
-
-    def _x(self, at: float) -> float:
-        share = min(1.0, max(0.0, at / self._of.length)) if self._of.length else 0.0
-        return _LEFT + share * (_RIGHT - _LEFT)
-
-    def _colour(self, version: str) -> str:
-        return COLOURS[self._rows.get(version, 0) % len(COLOURS)]
 
     def _row_middle(self, version: str) -> float:
         return self._first_row + _ROW * (self._rows[version] + 0.5)
@@ -82,7 +77,7 @@ class _Drawing:
 
     def _acts(self) -> Iterator[str]:
         for number, act in enumerate(self._of.acts, start=1):
-            left, right = self._x(act.since), self._x(act.until)
+            left, right = self._scale.x(act.since), self._scale.x(act.until)
             if number % 2:
                 yield box(left, _TOP, right - left, self._bottom - _TOP, kind="band")
             yield f"<g><title>{escape(f'{number}. {act.title}')}</title>"
@@ -95,8 +90,10 @@ class _Drawing:
     def _ticks(self) -> Iterator[str]:
         step = next((t for t in _TICKS if self._of.length / t <= _MOST_TICKS), _TICKS[-1])
         for at in range(0, int(self._of.length) + 1, step):
-            yield line(self._x(at), self._first_row - 6, self._x(at), self._bottom + 4, "edge")
-            yield text(clock(at), self._x(at), self._bottom + 18, "dim small", middle=True)
+            yield line(
+                self._scale.x(at), self._first_row - 6, self._scale.x(at), self._bottom + 4, "edge"
+            )
+            yield text(clock(at), self._scale.x(at), self._bottom + 18, "dim small", middle=True)
 
     def _version_rows(self) -> Iterator[str]:
         for version, name in self._of.names.items():
@@ -108,11 +105,14 @@ class _Drawing:
                     yield from self._bar(stretch, middle)
 
     def _bar(self, stretch: Stretch, middle: float) -> Iterator[str]:
-        left, wide = self._x(stretch.since), self._x(stretch.until) - self._x(stretch.since)
+        left, wide = (
+            self._scale.x(stretch.since),
+            self._scale.x(stretch.until) - self._scale.x(stretch.since),
+        )
         thick = {Part.STAND_BY: 3.0, Part.CANARY: max(4.0, _BAR * stretch.share)}
         high = thick.get(stretch.part, float(_BAR))
         top = middle - high / 2 if stretch.part is Part.STAND_BY else middle + _BAR / 2 - high
-        paint = f'fill="{self._colour(stretch.version)}"'
+        paint = f'fill="{self._scale.colour(stretch.version)}"'
         share = f" {stretch.share:.0%}" if stretch.part in (Part.CANARY, Part.SHADOW) else ""
         said = f"{stretch.part}{share}, {clock(stretch.since)} to {clock(stretch.until)}"
         yield f"<g><title>{escape(said)}</title>"
@@ -126,48 +126,11 @@ class _Drawing:
             yield text(word, left + 7, middle + 4, "inside")
         yield "</g>"
 
-    def _answered(self) -> Iterator[str]:
-        """A column for each second: answers by version, failures on top."""
-        top, seconds = self._answers, self._of.seconds
-        most = max((sum(s.answered.values()) + s.failed for s in seconds), default=0) or 1
-        yield text("answers", 24, top + 14, "bold")
-        yield text("a second, by who", 24, top + 29, "dim small")
-        yield text("answered", 24, top + 42, "dim small")
-        yield text(str(most), _LEFT - 8, top + 9, "dim small", end=True)
-        yield line(_LEFT, top + _ANSWERS, _RIGHT, top + _ANSWERS, "edge")
-        for at, second in enumerate(seconds):
-            left, wide = self._x(at), self._x(at + 1) - self._x(at)
-            base = top + _ANSWERS
-            for version in (v for v in self._of.names if v in second.answered):
-                high = _ANSWERS * second.answered[version] / most
-                base -= high
-                paint = f'fill="{self._colour(version)}"'
-                yield box(left, base, wide + 0.3, high, paint=paint)
-            if second.failed:
-                high = max(3.0, _ANSWERS * second.failed / most)
-                yield box(left, base - high, wide + 0.3, high, kind="badly")
-
-    def _right(self) -> Iterator[str]:
-        top = self._accuracy
-        yield text("right answers", 24, top + 14, "bold")
-        yield text(f"of the last {WINDOW} seconds", 24, top + 29, "dim small")
-        for share in (1.0, 0.5, 0.0):
-            level = top + _ACCURACY * (1 - share)
-            yield text(f"{share:.0%}", _LEFT - 8, level + 4, "dim small", end=True)
-            yield line(_LEFT, level, _RIGHT, level, "edge")
-        known = [(at, share) for at, share in enumerate(self._of.accuracy()) if share is not None]
-        if known:
-            points = (
-                f"{self._x(at + 0.5):.1f} {top + _ACCURACY * (1 - share):.1f}"
-                for at, share in known
-            )
-            yield f'<path class="right" d="M{"L".join(points)}"/>'
-
     def _lines(self) -> Iterator[str]:
         """What concerns everybody goes through the whole picture."""
         for mark in self._of.marks:
             if mark.kind in (Kind.ALARM, Kind.SHIFTED):
-                at, kind = self._x(mark.at), "alarm" if mark.kind is Kind.ALARM else "shift"
+                at, kind = self._scale.x(mark.at), "alarm" if mark.kind is Kind.ALARM else "shift"
                 yield line(at, self._first_row, at, self._bottom, f"edge dash {kind}")
 
     def _signs(self) -> Iterator[str]:
@@ -176,10 +139,10 @@ class _Drawing:
             middle = self._row_middle(mark.version) if in_row else self._answers - _GAP / 2
             # Beside the end of the canary, whose share stays readable.
             beside = 13 if mark.kind is Kind.ROLLED_BACK else 0
-            yield _sign(mark, self._x(mark.at) + beside, middle)
+            yield _sign(mark, self._scale.x(mark.at) + beside, middle)
 
     def _legend(self) -> Iterator[str]:
-        left, top = float(_LEFT), self._bottom + 46
+        left, top = float(LEFT), self._bottom + 46
         paint = f'fill="{COLOURS[1]}"'
         for part, high in (
             (Part.CHAMPION, 14.0),
@@ -196,7 +159,7 @@ class _Drawing:
             left += 33 + len(told) * 6.5 + 26
         yield box(left, top - 14, 8, 14, kind="badly")
         yield text("failed requests", left + 15, top - 3, "small")
-        left, top = float(_LEFT), top + 26
+        left, top = float(LEFT), top + 26
         for kind in dict.fromkeys(mark.kind for mark in self._of.marks):
             yield signed(kind, left + 8, top - 4)
             yield text(str(kind), left + 22, top, "small")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from devkit.demo_lifecycle_stage import Stage
 
 _OPEN = frozenset({"running", "waiting"})
+_TOLD = frozenset({"gate", "ready", "shadow", "canary", "crown"})
+"""Steps of a release that a newcomer wants to see; `servery release watch` shows all of them."""
 _METRIC = "f1_macro"
 
 
@@ -53,7 +55,11 @@ def registered(stage: Stage, output: Mapping[str, Any], name: str) -> dict[str, 
 
 
 def released(stage: Stage, trained: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Watch the release that a training starts by itself, until it has ended; its record."""
+    """Watch the release that a training starts by itself, until it has ended.
+
+    Returns:
+        Its record, with the version that callers met, or would have met, as `met`.
+    """
     version, run = trained["version"], trained.get("training", "")
     record = stage.wait(lambda: _release_of(stage, version, run), f"the release of {name}")
     where, steps, judged = f"{stage.path}/releases/{record['id']}", 0, 0
@@ -62,18 +68,19 @@ def released(stage: Stage, trained: Mapping[str, Any], name: str) -> dict[str, A
     def look() -> dict[str, Any] | None:
         nonlocal steps, judged
         now: dict[str, Any] = stage.http.get(where)
-        if now.get("released_as"):
-            stage.call(str(now["released_as"]), name)
         for step in now.get("steps", [])[steps:]:
             steps += 1
-            if step["name"] != "judge":
+            if step["name"] == "judge" and judged < len(now["judgements"]):
+                _tell_judged(stage, now["judgements"][judged])
+                judged += 1
+            elif step["name"] in _TOLD:
                 stage.tell(f"  {step['name']}", step.get("detail", ""))
-        for each in now.get("judgements", [])[judged:]:
-            judged += 1
-            _tell_judged(stage, each)
         return None if now["state"] in _OPEN else now
 
-    return stage.wait(look, f"release of {name}")
+    ended = stage.wait(look, f"release of {name}")
+    met = stage.rolled_out(ended["id"]) or ended.get("released_as") or version
+    stage.call(met, name)
+    return {**ended, "met": met}
 
 
 def _release_of(stage: Stage, version: str, run: str) -> dict[str, Any] | None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from devkit.demo_lifecycle_timeline import Kind
 
+if TYPE_CHECKING:
+    from devkit.demo_lifecycle_timeline import Timeline
+
+LEFT, RIGHT = 196, 1176
+"""Where the time begins and ends."""
 COLOURS = ("#8c959f", "#1a7f37", "#9a6700", "#8250df", "#0969da", "#1b7c83", "#bf3989")
 STYLE = """
 svg { color-scheme: light dark;
@@ -34,6 +40,27 @@ SIGNS = {
     Kind.SHIFTED: ("k-dim", "M-4.5 2C-2 -6 1.5 7 4.5 -2"),
     Kind.RETIRED: ("k-dim", "M-4.5 0H4.5"),
 }
+
+
+class Scale:
+    """Where a time lies, and the colour of a version.
+
+    Args:
+        timeline: What is drawn.
+    """
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._length = timeline.length
+        self._places = {version: place for place, version in enumerate(timeline.names)}
+
+    def x(self, at: float) -> float:
+        """Pixels from the left."""
+        share = min(1.0, max(0.0, at / self._length)) if self._length else 0.0
+        return LEFT + share * (RIGHT - LEFT)
+
+    def colour(self, version: str) -> str:
+        """The same for a version everywhere in the picture."""
+        return COLOURS[self._places.get(version, 0) % len(COLOURS)]
 
 
 def signed(kind: Kind, x: float, y: float) -> str:

@@ -41,6 +41,8 @@ class Stage:
         names: Version to what the story calls it.
         acts: Those that have begun.
         marks: What has happened.
+        sleep: Waits for some seconds between two looks.
+        monotonic: Counts seconds.
     """
 
     deployed: Deployed
@@ -52,15 +54,17 @@ class Stage:
     names: dict[str, str] = field(default_factory=dict)
     acts: list[Act] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
+    sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
-        self._began, self._moment = time.monotonic(), datetime.now(UTC)
+        self._began, self._moment = self.monotonic(), datetime.now(UTC)
         self.traffic.began(self._began)
 
     @property
     def now(self) -> float:
         """Seconds from the start."""
-        return time.monotonic() - self._began
+        return self.monotonic() - self._began
 
     @property
     def path(self) -> str:
@@ -109,18 +113,18 @@ class Stage:
         Raises:
             DevkitError: it took too long.
         """
-        deadline = time.monotonic() + _SECONDS
+        deadline = self.monotonic() + _SECONDS
         while True:
             found = look()
             if found is not None:
                 return found
-            if time.monotonic() > deadline:
+            if self.monotonic() > deadline:
                 raise DevkitError(
                     f"Waited {_SECONDS:.0f} s in vain: {what}.",
                     f"See: servery models {self.model}, servery logs",
                 )
             self.pulse(what)
-            time.sleep(pause)
+            self.sleep(pause)
 
     def pulse(self, what: str) -> None:
         """On a terminal: what is waited for, and how the callers fare."""
@@ -137,9 +141,17 @@ class Stage:
         """The version that answers now."""
         return str(self.deployment()["champion"]["ref"]["version"])
 
+    def rolled_out(self, release: str) -> str:
+        """The version that a release has brought to its traffic; empty where it got none."""
+        for revision in self._history():
+            rollout = revision.get("rollout")
+            if rollout and rollout["release"] == release:
+                return str(rollout["version"])
+        return ""
+
     def timeline(self) -> Timeline:
         """Everything so far; who had which part is what the deployment's history says."""
-        history = self.http.listed(f"{self.path}/deployment", "history", _REVISIONS)
+        history = self._history()
         length, asked = self.now, self.traffic.asked
         found = timeline.stretches(history, self._moment, length)
         marks = sorted(self.marks, key=lambda mark: mark.at)
@@ -154,6 +166,9 @@ class Stage:
             seconds=timeline.per_second(asked, length),
             milliseconds=timeline.percentiles(asked),
         )
+
+    def _history(self) -> list[dict[str, Any]]:
+        return self.http.listed(f"{self.path}/deployment", "history", _REVISIONS)
 
     def _seconds(self, at: str) -> float:
         since = (datetime.fromisoformat(at) - self._moment).total_seconds()

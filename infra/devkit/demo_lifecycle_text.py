@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from rich.table import Table
 from rich.text import Text
 
 from devkit.demo_lifecycle_timeline import Kind, Part, clock
@@ -52,19 +53,21 @@ def lines(timeline: Timeline, cells: int = _CELLS) -> Iterator[Text]:
     yield Text("█ champion   ▂▄ canary, by its share   ░ shadow   · stands by", style="dim")
 
 
-def told(timeline: Timeline) -> Iterator[Text]:
+def told(timeline: Timeline) -> Table:
     """What happened, a line for each act and each mark, in order."""
     happened: list[tuple[float, int, Text]] = [
-        (act.since, 0, Text.assemble((f"{clock(act.since):>5}  ", "cyan"), (act.title, "bold")))
-        for act in timeline.acts
+        (act.since, 0, Text(act.title, style="bold")) for act in timeline.acts
     ]
     for mark in timeline.marks:
         sign, look = _SIGNS[mark.kind]
-        said = Text.assemble(
-            (f"{clock(mark.at):>5}  ", "cyan"), (f"{sign} ", look), f"{mark.kind}: {mark.said}"
-        )
+        said = Text.assemble((f"{sign} ", look), f"{mark.kind}: {mark.said}")
         happened.append((mark.at, 1, said))
-    yield from (line for _, _, line in sorted(happened, key=lambda one: one[:2]))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right", style="cyan")
+    table.add_column()
+    for at, _, line in sorted(happened, key=lambda one: one[:2]):
+        table.add_row(clock(at), line)
+    return table
 
 
 def _line(label: str, cells: Sequence[tuple[str, str]]) -> Text:

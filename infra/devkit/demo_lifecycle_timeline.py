@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-WINDOW = 5
+WINDOW = 10
 """Seconds over which the share of right answers is taken."""
 
 

@@ -76,7 +76,7 @@ class Traffic:
         model: str,
         rows: Rows,
         *,
-        per_second: float = 8.0,
+        per_second: float = 5.0,
         callers: int = 3,
     ) -> None:
         self.rows = rows
@@ -99,11 +99,12 @@ class Traffic:
         self.stop()
 
     def stop(self) -> None:
-        """Ask no more, and wait for the answers that are on their way."""
+        """Ask no more, wait for the answers that are on their way, and tell of them too."""
         self._over.set()
         deadline = time.monotonic() + _PATIENCE
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+        self._tell()
 
     @property
     def asked(self) -> list[Asked]:
@@ -159,7 +160,6 @@ class Traffic:
     def _tell_on(self) -> None:
         while not self._over.wait(1.0):
             self._tell()
-        self._tell()
 
     def _tell(self) -> None:
         """Tell what was true; what could not be told is told later."""

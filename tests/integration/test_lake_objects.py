@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from moto import mock_aws
 from servery.adapters.lake_objects import LakeObjects
+from servery.adapters.s3_ahead import AHEAD
 from servery.domain.lake import CompactionPlan, day_prefix, done_key, plan_key
 from servery.errors import UnavailableError
 
@@ -67,12 +68,13 @@ def test_plans_are_not_read_when_they_are_carried_out(put, lake):
 
 
 def test_it_is_said_to_be_read_again_when_lines_move_meanwhile(s3, put, lake):
-    put(f"{DAY}a", b"1\n")
-    put(f"{DAY}b", b"2\n")
+    keys = [f"{DAY}{number:03d}" for number in range(3 * AHEAD)]
+    for key in keys:
+        put(key, b"1\n")
     found = lake.days("predictions", "iris", ["2026-03-01"])
     next(found)
-    for name in ("a", "b"):
-        s3.delete_object(Bucket="lake", Key=f"{DAY}{name}")
+    for key in keys:
+        s3.delete_object(Bucket="lake", Key=key)
     with pytest.raises(UnavailableError, match="read again"):
         list(found)
 
@@ -132,13 +134,14 @@ class TestWindow:
         since = now - timedelta(minutes=1)
         assert list(lake.window("labels", "iris", since, now)) == [b"a", b"b"]
 
-    def test_it_is_said_to_be_read_again_when_an_object_goes(self, s3, put, lake, now):
+    def test_it_is_said_to_be_read_again_when_objects_go(self, s3, put, lake, now):
         prefix = day_prefix("labels", "iris", str(now.date()))
-        for name in ("a", "b"):
-            put(f"{prefix}{name}", b"1\n")
+        keys = [f"{prefix}{number:03d}" for number in range(3 * AHEAD)]
+        for key in keys:
+            put(key, b"1\n")
         found = lake.window("labels", "iris", now, now)
         next(found)
-        for name in ("a", "b"):
-            s3.delete_object(Bucket="lake", Key=f"{prefix}{name}")
+        for key in keys:
+            s3.delete_object(Bucket="lake", Key=key)
         with pytest.raises(UnavailableError, match="read again"):
             list(found)

@@ -34,7 +34,7 @@ def test_spec_holds_together_when_a_role_is_trained(role):
 
     assert spec.name == "wine-life-1234"
     assert spec.release.automatic
-    assert (spec.release.shadow is not None) == role.shadow
+    assert (spec.release.shadow is not None) == role.careful == spec.retrain.add_labelled
     assert [step.share for step in spec.release.canary] == [0.25, 0.5]
 
 

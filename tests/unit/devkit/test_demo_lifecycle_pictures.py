@@ -1,3 +1,4 @@
+from io import StringIO
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -5,6 +6,7 @@ from devkit.demo_lifecycle_picture import svg
 from devkit.demo_lifecycle_text import lines, told
 from devkit.demo_lifecycle_timeline import Act, Second
 from fakes.story import BAD, NEW, OLD, a_timeline
+from rich.console import Console
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -111,13 +113,14 @@ def test_all_fits_a_terminal_when_the_story_is_long():
 
 
 def test_what_happened_is_in_order_when_it_is_told():
-    found = [line.plain for line in told(a_timeline())]
+    console = Console(width=60, file=StringIO())
+    console.print(told(a_timeline()))
 
-    assert found == [
-        " 0:00  A better one",
-        " 0:20  A worse one",
-        " 0:22  ✗ refused: f1 0.49 < 0.98",
-        " 0:25  ~ traffic shifts: three columns",
-        " 0:28  ! alarm: drift",
-        " 0:30  † retired: unused",
+    assert [line.rstrip() for line in console.file.getvalue().splitlines()] == [
+        "0:00  A better one",
+        "0:20  A worse one",
+        "0:22  ✗ refused: f1 0.49 < 0.98",
+        "0:25  ~ traffic shifts: three columns",
+        "0:28  ! alarm: drift",
+        "0:30  † retired: unused",
     ]

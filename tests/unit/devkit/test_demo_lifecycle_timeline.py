@@ -116,12 +116,12 @@ def test_figures_of_the_whole_when_it_is_told():
 
 
 def test_accuracy_is_of_the_last_seconds_when_it_changes():
-    seconds = [Second({}, 0, 0), *[Second({OLD: 2}, 0, 2)] * 5, *[Second({OLD: 2}, 0, 0)] * 5]
+    seconds = [Second({}, 0, 0), *[Second({OLD: 2}, 0, 2)] * 10, *[Second({OLD: 2}, 0, 0)] * 10]
 
     found = a_timeline(seconds=seconds).accuracy()
 
     assert found[:2] == [None, 1.0]
-    assert found[5:] == pytest.approx([1.0, 0.8, 0.6, 0.4, 0.2, 0.0])
+    assert found[10:] == pytest.approx([1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0])
 
 
 def test_versions_in_their_order_when_some_were_never_served():

@@ -8,7 +8,7 @@ import pytest
 from fakes.clock import SetClock
 from fakes.keeping import MemoryKeeping
 from fakes.queues import MemoryTrainingQueue
-from fakes.records import a_model, a_release
+from fakes.records import VERSION, a_deployment, a_model, a_release, a_run, a_training, a_version
 from fakes.registry import MemoryRegistry
 from servery.errors import ConflictError, FaultError, NotFoundError, UnavailableError
 from servery.usecases.training.retrain import Alarm, RetrainPorts, retrain
@@ -44,6 +44,15 @@ class Room:
         self.registry = MemoryRegistry(self.clock)
         self.registry.put_model(a_model(spec=SPEC))
 
+    def serve(self, spec):
+        """A champion that was trained by a spec; the model's own spec is of a later training."""
+        production = a_deployment().champion.ref.version
+        self.registry.add_version(a_version())
+        self.registry.add_version(a_version(production, promoted_from=VERSION, training="tr0"))
+        self.registry.add_training(a_training())
+        self.registry.put_run(a_run("iris-tr0", event={"spec": spec}))
+        self.registry.put_deployment(a_deployment())
+
     def hear(self, kind="input_drift", at="2026-03-01T12:00:00+00:00"):
         alarm = Alarm(model="iris", kind=kind, subject="petal_length", said="it moved", at=at)
         ports = RetrainPorts(self.registry, self.kept, self.running, self.queue, self.clock)
@@ -71,6 +80,32 @@ def test_no_training_starts_when_the_spec_does_not_want_one(room, kind):
     assert record.decision == "unwanted"
     assert not room.queue.started
     assert kind in record.because
+
+
+def test_champion_is_trained_again_when_a_later_training_never_answered(room):
+    spec = {**SPEC, "retrain": {"on": ["accuracy"]}}
+    room.serve(spec)
+
+    assert room.hear().decision == "unwanted"
+    record = room.hear("accuracy")
+
+    assert room.queue.started[record.training_id]["spec"] == spec
+
+
+@pytest.mark.parametrize("event", [{}, {"spec": None}])
+def test_last_spec_counts_when_the_champion_was_not_trained_by_one(room, event):
+    room.serve(None)
+    room.registry.put_run(a_run("iris-tr0", event=event))
+
+    record = room.hear()
+
+    assert room.queue.started[record.training_id]["spec"] == SPEC
+
+
+def test_last_spec_counts_when_nobody_knows_the_training_of_the_champion(room):
+    room.registry.put_deployment(a_deployment())
+
+    assert room.hear().decision == "started"
 
 
 def test_no_training_starts_when_the_model_is_a_preprocessor(room):

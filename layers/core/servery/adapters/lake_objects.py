@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from servery.adapters.aws_errors import aws_errors, code_of
 from servery.adapters.gzip_stream import inflate
+from servery.adapters.s3_ahead import in_turn
 from servery.domain.lake import (
     ABOUT_PLANS,
     GZIP,
@@ -24,6 +26,7 @@ from servery.domain.lake import (
 from servery.errors import UnavailableError
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
@@ -141,11 +144,12 @@ class LakeObjects:
                 yield line
 
     def _under(self, prefix: str, since: datetime | None) -> Iterator[bytes]:
-        for key in self.newest(prefix, since):
-            found = self._lines(key)
-            if found is None:
-                raise UnavailableError(f"lines under {prefix} move; they are read again")
-            yield from found
+        keys = self.newest(prefix, since)
+        with closing(in_turn(self._client, self._bucket, keys)) as bodies:
+            for key, body in zip(keys, bodies, strict=True):
+                if body is None:
+                    raise UnavailableError(f"lines under {prefix} move; they are read again")
+                yield from _lines_of(key, body)
 
     def _listed(
         self, prefix: str, since: datetime | None
@@ -179,9 +183,7 @@ class LakeObjects:
                 if code_of(error) in _ABSENT:
                     return None
                 raise
-        if key.endswith(GZIP):
-            return _split(inflate(body))  # type: ignore[arg-type]  # it reads and closes
-        return _split(body.iter_chunks(_CHUNK))
+        return _lines_of(key, body)
 
     def _twice(self, keys: list[str]) -> set[str]:
         """Of listed keys, those whose lines are in another one too."""
@@ -191,6 +193,12 @@ class LakeObjects:
             if content is not None:
                 plans[key] = _read_plan(content)
         return doubled(keys, plans)
+
+
+def _lines_of(key: str, body: StreamingBody) -> Iterator[bytes]:
+    if key.endswith(GZIP):
+        return _split(inflate(body))  # type: ignore[arg-type]  # it reads and closes
+    return _split(body.iter_chunks(_CHUNK))
 
 
 def _split(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from servery.domain.digest import digest_value
 from servery.domain.keeping_rules import Retraining
+from servery.domain.release_order import current
 from servery.domain.release_records import ReleaseState
 from servery.domain.releases import seen_at
 from servery.domain.retrainings import CAUSES, Decision, Retrained
 from servery.domain.signature import Task
-from servery.errors import ConflictError, RetryableError, ServeryError
+from servery.errors import ConflictError, NotFoundError, RetryableError, ServeryError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -88,8 +89,10 @@ class _Planned(msgspec.Struct, frozen=True, kw_only=True):
 def retrain(alarm: Alarm, ports: RetrainPorts) -> Retrained:
     """Start a training, if the spec wants one for such an alarm and its time has come.
 
-    One is started at a time, and by alarms one in `at_most_every_hours`: of two alarms that come
-    at once, one starts it. The training reads the data of the spec anew. Its event says what it was
+    It is what answers that is trained again: the champion's spec is read, and not that of a version
+    which was registered later and never made it. One is started at a time, and by alarms one in
+    `at_most_every_hours`: of two alarms that come at once, one starts it. The training reads the
+    data of the spec anew. Its event says what it was
     started by, so that the release which follows is gated and says so too. The same alarm told
     again starts nothing new.
 
@@ -101,11 +104,11 @@ def retrain(alarm: Alarm, ports: RetrainPorts) -> Retrained:
         RetryableError: it could not be started now; the same alarm again does.
     """
     now = ports.clock.now()
-    model = ports.registry.model(alarm.model)
-    decision, because = _decide(model, alarm, ports, now)
+    spec = _spec(ports.registry.model(alarm.model), ports.registry)
+    decision, because = _decide(spec, alarm, ports, now)
     training_id = ""
     if decision is Decision.STARTED:
-        training_id = _start(model, alarm, ports)
+        training_id = _start(spec, alarm, ports)
     record = Retrained(
         model=alarm.model,
         alarm=alarm.identity,
@@ -121,26 +124,41 @@ def retrain(alarm: Alarm, ports: RetrainPorts) -> Retrained:
     return record
 
 
+def _spec(model: ModelRecord, registry: Registry) -> dict[str, Any]:
+    """The spec that the champion was trained by; the model's last one where it was not trained."""
+    deployment = current(model.name, registry)
+    if deployment is None:
+        return model.spec
+    try:
+        version = registry.version(model.name, deployment.champion.ref.version)
+        trained = registry.trainings(model.name, version.promoted_from or version.version)
+        made = next(t for t in trained if t.ref.training == deployment.champion.ref.training)
+        spec = registry.run(model.name, made.training_id).event.get("spec")
+    except (NotFoundError, StopIteration):
+        return model.spec
+    return spec if isinstance(spec, dict) else model.spec
+
+
 def _decide(
-    model: ModelRecord, alarm: Alarm, ports: RetrainPorts, now: datetime
+    spec: dict[str, Any], alarm: Alarm, ports: RetrainPorts, now: datetime
 ) -> tuple[Decision, str]:
     """Whether one is to be started, and why; where it is, the right to it is claimed."""
-    planned = msgspec.convert(model.spec, _Planned)
+    planned, model = msgspec.convert(spec, _Planned), alarm.model
     cause = CAUSES.get(alarm.kind)
     if planned.task is Task.PREPROCESSING:
-        return Decision.UNWANTED, f"{model.name} is a preprocessor, trained with its predictor"
+        return Decision.UNWANTED, f"{model} is a preprocessor, trained with its predictor"
     if cause is None or cause not in planned.retrain.on:
         return Decision.UNWANTED, f"the spec's retrain.on does not have alarms of {alarm.kind}"
-    name = _name(model.name, alarm)
-    others = [running for running in ports.running.of(model.name) if running != name]
+    name = _name(alarm)
+    others = [running for running in ports.running.of(model) if running != name]
     if others:
         return Decision.BUSY, f"the training {others[0]} is under way"
-    for release in ports.registry.releases(model.name, 1):
+    for release in ports.registry.releases(model, 1):
         if seen_at(release, now).state in _UNDER_WAY:
             return Decision.BUSY, f"the release {release.id} is under way"
     try:
         ports.kept.claim_retraining(
-            model.name,
+            model,
             alarm.identity,
             now=now.timestamp(),
             hours=planned.retrain.at_most_every_hours,
@@ -150,13 +168,13 @@ def _decide(
     return Decision.STARTED, f"the spec's retrain.on has {cause}"
 
 
-def _start(model: ModelRecord, alarm: Alarm, ports: RetrainPorts) -> str:
-    name = _name(model.name, alarm)
+def _start(spec: dict[str, Any], alarm: Alarm, ports: RetrainPorts) -> str:
+    name = _name(alarm)
     event: dict[str, object] = {
         "training_id": name,
         "origin": ORIGIN,
         "because": alarm.said,
-        "spec": model.spec,
+        "spec": spec,
     }
     try:
         ports.queue.start(name, event)
@@ -165,11 +183,11 @@ def _start(model: ModelRecord, alarm: Alarm, ports: RetrainPorts) -> str:
     except RetryableError:
         raise
     except ServeryError:
-        ports.kept.return_retraining(model.name, alarm.identity)
+        ports.kept.return_retraining(alarm.model, alarm.identity)
         raise
     return name
 
 
-def _name(model: str, alarm: Alarm) -> str:
+def _name(alarm: Alarm) -> str:
     """The name of the training that an alarm starts; the same for the same alarm."""
-    return f"{model[:60]}-alarm-{digest_value([model, alarm.identity])[:12]}"
+    return f"{alarm.model[:60]}-alarm-{digest_value([alarm.model, alarm.identity])[:12]}"
