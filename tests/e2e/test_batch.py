@@ -395,6 +395,7 @@ def test_files_of_the_range_are_predicted_once_when_the_schedule_looks(stack: St
     check(rows, outputs(stack, batch), direct(stack, model, rows))
 
 
+@pytest.mark.slow
 def test_an_event_tells_the_end_when_a_batch_is_over(stack: Stack, iris: dict, events: Any) -> None:
     source = drop(stack, "iris", f"{uuid.uuid4().hex}.csv", as_csv(iris_rows(20)), **IDS)
     batch = ended(stack, source)

@@ -202,6 +202,7 @@ class Figures:
         )
 
 
+@pytest.mark.slow
 def test_new_champion_answers_everywhere_within_seconds_and_wholly(
     stack: Stack, expected: dict[str, tuple[str, ...]], register: Callable[..., str]
 ) -> None:

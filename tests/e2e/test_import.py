@@ -90,6 +90,7 @@ def test_foreign_model_answers_as_it_did_elsewhere_when_imported(
     assert {version["origin"] for version in versions} == {origin}
 
 
+@pytest.mark.slow
 def test_rows_outside_the_sample_are_refused_when_the_signature_was_taken_from_it(stack, tmp_path):
     model, sample, _ = made("onnx", tmp_path)
     name = released(stack, imported(stack, model, sample, "--range", "sepal_width=0:10"))

@@ -147,8 +147,9 @@ def test_caller_is_told_when_features_come_without_a_pair_or_with_another(
     without = stack.infer(PREDICTOR, body)
     assert without.status_code == 422, without.text
     assert PREPROCESSOR in without.text
-    foreign = stack.infer(other[1], {"records": masses[:1]}).headers["x-pair"]
-    wrong = stack.infer(PREDICTOR, body, headers={"x-pair": foreign})
+    foreign = stack.infer(other[1], {"records": masses[:1]})
+    assert foreign.status_code == 200, foreign.text
+    wrong = stack.infer(PREDICTOR, body, headers={"x-pair": foreign.headers["x-pair"]})
     assert wrong.status_code == 409, wrong.text
     assert "predictions" not in wrong.json()
 

@@ -122,6 +122,7 @@ class Killed:
         assert wait_until(over, seconds=120, what=f"{self.id} ends") == status
 
 
+@pytest.mark.slow
 @pytest.mark.needs("local_processes")
 def test_finished_steps_are_not_repeated_when_a_step_is_killed_and_resumed(stack: Stack) -> None:
     spec = spec_of(stack, "iris-killed")

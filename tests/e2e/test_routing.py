@@ -154,6 +154,7 @@ class TestParameters:
         again = [row["probabilities"]["virginica"] for row in answer["predictions"]]
         assert again == sure
 
+    @pytest.mark.slow
     def test_caller_waits_no_longer_than_the_deadline_of_the_policies(
         self, stack: Stack, served: Served, policies: Policies, setosa: dict[str, Any]
     ) -> None:

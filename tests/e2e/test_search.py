@@ -211,6 +211,7 @@ def test_best_so_far_wins_when_a_search_is_stopped(stack: Stack, partly: dict[st
     assert stack.run("search", "stop", "iris-stopped", check=False).returncode == 1
 
 
+@pytest.mark.slow
 def test_search_goes_on_when_it_is_resumed_after_its_execution_was_aborted(
     stack: Stack, partly: dict[str, Any]
 ) -> None:

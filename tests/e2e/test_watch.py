@@ -127,6 +127,7 @@ def test_alarm_opens_is_told_once_and_closes_when_the_traffic_changes_and_change
     assert [each["subject"] for each in opened].count("petal_length") == 1
 
 
+@pytest.mark.slow
 def test_silence_is_an_alarm_when_requests_are_due(
     stack: Stack, events: Callable[[str], list[dict[str, Any]]]
 ) -> None:
