@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MOST_REQUESTS = 20_000
 MOST_LABELS = 100_000
 OLD_OBJECTS = 20
-"""Objects in a row, the last written first, with nothing of the time: those before are older."""
+"""Objects in a row, the last written first, with nothing as young: those before are older."""
 
 _LABELS = "labels"
 _LITERAL = "model=!{"  # how the prefix begins where a cloud takes that of the stream as written
@@ -62,6 +62,14 @@ class Window:
             return False
         return self.since <= (at if at.tzinfo else at.replace(tzinfo=UTC)) < self.until
 
+    def is_older(self, time: str) -> bool:
+        """Whether something is of a time before; what is no time counts as such."""
+        try:
+            at = datetime.fromisoformat(time)
+        except ValueError:
+            return True
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)) < self.since
+
     def days(self) -> list[str]:
         """The days that it touches, the last first."""
         count = (self.until.date() - self.since.date()).days
@@ -96,7 +104,10 @@ def lines_of(
             old += 1
             for content in lake.lines(key):
                 try:
-                    if not window.has(when(content).time):
+                    time = when(content).time
+                    if not window.has(time):
+                        # What came while others were read is young, and says nothing of those.
+                        old = old if window.is_older(time) else 0
                         continue
                     line = decode(content)
                 except msgspec.MsgspecError:
