@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def tree(depth: int) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def releases(stack: Stack) -> Releases:
     """Those of a model that has a champion."""
-    made = Releases(stack, "iris-staged")
+    made = Releases(stack, f"staged-{uuid.uuid4().hex[:6]}")
     first = made.begun(made.trained(release=STAGES)["version"])
     assert made.over(first)["state"] == "succeeded"
     return made

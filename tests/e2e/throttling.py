@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -87,15 +87,13 @@ def throttleable(stack: Stack, *functions: str) -> Iterator[Registry]:
     registry = Registry(stack.status["endpoint_url"], stack.status["outputs"]["RegistryTableName"])
     threading.Thread(target=registry.server.serve_forever, daemon=True).start()
     names = [stack.status["functions"][function] for function in functions]
-    before = {name: _variables(stack, name) for name in names}
-    try:
+    with ExitStack() as afterwards:  # each is set back, even where another cannot be
+        afterwards.callback(registry.close)
         for name in names:
-            _set_variables(stack, name, before[name] | {"AWS_ENDPOINT_URL_DYNAMODB": registry.url})
+            before = _variables(stack, name)
+            afterwards.callback(_set_variables, stack, name, before)
+            _set_variables(stack, name, before | {"AWS_ENDPOINT_URL_DYNAMODB": registry.url})
         yield registry
-    finally:
-        for name in names:
-            _set_variables(stack, name, before[name])
-        registry.close()
 
 
 def _variables(stack: Stack, name: str) -> dict[str, str]:

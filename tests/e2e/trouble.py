@@ -67,11 +67,11 @@ class Given:
 
     Attributes:
         began: When it was sent, seconds of the monotonic clock.
-        status: Of the answer.
+        status: Of the answer; 0 where there was none that anybody can read.
         version: Who answered.
         served_by: What the answer says of who answered.
         retry_after: The header.
-        kind: Type of the problem, where it is one.
+        kind: Type of the problem, where it is one, or of the error of the client.
         seconds: How long it took.
     """
 
@@ -129,18 +129,23 @@ class Load:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            began = time.monotonic()
+            self.answers.append(self._given())
+            self._stop.wait(self._pause)
+
+    def _given(self) -> Given:
+        began = time.monotonic()
+        try:
             answer, seconds = timed(self._ask)
             body = answer.json()
-            self.answers.append(
-                Given(
-                    began=began,
-                    status=answer.status_code,
-                    version=body.get("model_version", ""),
-                    served_by=body.get("served_by", ""),
-                    retry_after=answer.headers.get("retry-after", ""),
-                    kind=body.get("type", ""),
-                    seconds=seconds,
-                )
-            )
-            self._stop.wait(self._pause)
+        except (httpx.HTTPError, ValueError) as error:  # whoever answers, it was no service
+            seconds = time.monotonic() - began
+            return Given(began, 0, "", "", "", f"{type(error).__name__}: {error}", seconds)
+        return Given(
+            began=began,
+            status=answer.status_code,
+            version=body.get("model_version", ""),
+            served_by=body.get("served_by", ""),
+            retry_after=answer.headers.get("retry-after", ""),
+            kind=body.get("type", ""),
+            seconds=seconds,
+        )

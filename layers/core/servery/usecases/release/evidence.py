@@ -60,8 +60,21 @@ class Sides:
     champion: Evidence = field(default_factory=Evidence)
 
 
+<<<<<<< HEAD
 def gather(deployment: Deployment, rollout: Rollout, lake: LakeTables, window: Window) -> Sides:
+=======
+def gather(
+    deployment: Deployment, rollout: Rollout, lake: LakeLog, window: Window, copied: Window
+) -> Sides:
+>>>>>>> g
     """Evidence on the version of a rollout, and on the champion in the same time.
+
+    Args:
+        deployment: As it was in that time.
+        rollout: The version, and how far it is.
+        lake: What was answered, copied and labelled.
+        window: What time is looked at, and how long answers and labels may be read.
+        copied: The same time, and until when copies may be read.
 
     Lines count that are of the champion's own traffic, shared out or copied: what a caller, a
     branch or an experiment sends to either is other traffic.
@@ -70,7 +83,7 @@ def gather(deployment: Deployment, rollout: Rollout, lake: LakeTables, window: W
     gathering = _Gathering(deployment, rollout, labels_of(model, lake, window), window.most)
     gathering.answers(lines_of(PREDICTIONS, model, lake, window, _Line))
     if rollout.stage is RolloutStage.SHADOW:
-        gathering.comparisons(lines_of(COMPARISONS, model, lake, window, Comparison))
+        gathering.comparisons(lines_of(COMPARISONS, model, lake, copied, Comparison))
     return gathering.sides
 
 

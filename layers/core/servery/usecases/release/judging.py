@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from servery.domain.judging import Judgement, Verdict
+from servery.domain.rollout import RolloutStage
 from servery.domain.verdicts import judged
 from servery.usecases.release.evidence import gather
 from servery.usecases.release.lake_window import Window
@@ -56,8 +57,11 @@ def judge(
     if rollout is None:
         said = "nothing is being released"
         return Judgement(verdict=Verdict.UNKNOWN, said=said, requests=0, champion_requests=0)
-    window = Window(since, until, _spare(clock, seconds))
-    sides = gather(deployment, rollout, lake, window)
+    # What a shadow said is read last, and must not be left without time.
+    first = seconds / 2 if rollout.stage is RolloutStage.SHADOW else seconds
+    answered = Window(since, until, _spare(clock, first))
+    copied = Window(since, until, _spare(clock, seconds))
+    sides = gather(deployment, rollout, lake, answered, copied)
     return judged(sides.candidate, sides.champion, rules, final=final)
 
 
