@@ -41,7 +41,7 @@ ADAPTERS = {
 INERT = re.compile(
     r"errors|(domain|usecases/training)/__init__"
     r"|domain/(accountability|asked|changes|chosen_spec|estimators|imports|metrics"
-    r"|keeping_rules|own_classes|personal|pipeline_spec|records|release_rules|search_\w+"
+    r"|keeping_rules|own_classes|personal|pipeline_spec|records|release_rules|release_stages|rollout|search_\w+"
     r"|signature_diff|spec|spec_rules|steps|watch_rules|watching"
     r"|version_diff|versioning)"
     r"|adapters/source_digest|usecases/training/keys"

@@ -60,13 +60,9 @@ class Sides:
     champion: Evidence = field(default_factory=Evidence)
 
 
-<<<<<<< HEAD
-def gather(deployment: Deployment, rollout: Rollout, lake: LakeTables, window: Window) -> Sides:
-=======
 def gather(
-    deployment: Deployment, rollout: Rollout, lake: LakeLog, window: Window, copied: Window
+    deployment: Deployment, rollout: Rollout, lake: LakeTables, window: Window, copied: Window
 ) -> Sides:
->>>>>>> g
     """Evidence on the version of a rollout, and on the champion in the same time.
 
     Args:

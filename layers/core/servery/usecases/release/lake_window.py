@@ -19,17 +19,8 @@ if TYPE_CHECKING:
 
 MOST_REQUESTS = 20_000
 MOST_LABELS = 100_000
-<<<<<<< HEAD
 LEAST_LINES = 100
 """Of a table and a name that are read however late it is."""
-=======
-OLD_OBJECTS = 20
-"""Objects in a row, the last written first, with nothing as young: those before are older."""
-
-_LABELS = "labels"
-_LITERAL = "model=!{"  # how the prefix begins where a cloud takes that of the stream as written
-_UNNAMED = "unknown"  # labels whose sender names no model
->>>>>>> g
 
 
 class _LabelLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,22 +59,6 @@ class Window:
             return False
         return self.since <= (at if at.tzinfo else at.replace(tzinfo=UTC)) < self.until
 
-<<<<<<< HEAD
-=======
-    def is_older(self, time: str) -> bool:
-        """Whether something is of a time before; what is no time counts as such."""
-        try:
-            at = datetime.fromisoformat(time)
-        except ValueError:
-            return True
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)) < self.since
-
-    def days(self) -> list[str]:
-        """The days that it touches, the last first."""
-        count = (self.until.date() - self.since.date()).days
-        return [(self.until.date() - timedelta(days=n)).isoformat() for n in range(count + 1)]
-
->>>>>>> g
 
 class OfModel(Protocol):
     """What every line of the lake says of itself."""
@@ -105,7 +80,6 @@ def lines_of(
     """
     decode = msgspec.json.Decoder(kind).decode
     when = msgspec.json.Decoder(_Timed).decode
-<<<<<<< HEAD
     for number, content in enumerate(lake.window(table, model, window.since, window.until), 1):
         if number > LEAST_LINES and not window.spare():
             break
@@ -115,28 +89,6 @@ def lines_of(
             continue
         if line is not None and line.model == model:
             yield line
-=======
-    places = [f"{table}/model={model}/day={day}/" for day in window.days()]
-    for prefix in (*places, f"{table}/{_LITERAL}"):
-        old = 0
-        for key in lake.newest(prefix):
-            old += 1
-            for content in lake.lines(key):
-                try:
-                    time = when(content).time
-                    if not window.has(time):
-                        # What came while others were read is young, and says nothing of those.
-                        old = old if window.is_older(time) else 0
-                        continue
-                    line = decode(content)
-                except msgspec.MsgspecError:
-                    continue
-                old = 0
-                if line.model == model:
-                    yield line
-            if old >= OLD_OBJECTS or not window.spare():
-                break
->>>>>>> g
 
 
 def labels_of(model: str, lake: LakeTables, window: Window) -> Labels:
