@@ -240,24 +240,27 @@ def test_champion_answers_and_the_record_tells_when_the_new_server_is_not_ready(
     assert releases.answering() == before
 
 
+def answers(releases: Releases, body: dict[str, Any]) -> None:
+    """Wait until a gateway answers that has its settings of now."""
+    wait_until(
+        lambda: releases.stack.infer(releases.model, body).status_code == 200,
+        seconds=60,
+        what="the gateway answers with its other settings",
+    )
+
+
+@pytest.fixture(scope="class")
+def registry(releases: Releases, versions: Versions, body: dict[str, Any]) -> Iterator[Registry]:
+    """What the gateway and all states of a release reach the registry by."""
+    functions = [f"Release{name}Function" for name in ("Route", "Gate", "Run", "Judge")]
+    with throttleable(releases.stack, "GatewayFunction", *functions) as between:
+        answers(releases, body)
+        yield between
+    answers(releases, body)
+
+
 class TestThrottledRegistry:
     """Both who releases and who answers find a registry that takes no more."""
-
-    @pytest.fixture(scope="class")
-    def registry(self, releases: Releases, body: dict[str, Any]) -> Iterator[Registry]:
-        functions = [f"Release{name}Function" for name in ("Route", "Gate", "Run", "Judge")]
-        stack = releases.stack
-        with throttleable(stack, "GatewayFunction", *functions) as registry:
-            self.answers(stack, releases, body)
-            yield registry
-        self.answers(stack, releases, body)
-
-    def answers(self, stack: Stack, releases: Releases, body: dict[str, Any]) -> None:
-        wait_until(
-            lambda: stack.infer(releases.model, body).status_code == 200,
-            seconds=60,
-            what="the gateway answers with its other settings",
-        )
 
     @pytest.mark.parametrize("stage", ["shadow", "canary"])
     def test_release_goes_on_when_it_passes(
