@@ -319,6 +319,7 @@ class TestWarming:
         assert ask(stack, model, {"records": rows})[0] == "hit"
         assert ask(stack, model, tensors(rows))[0] == "hit"
 
+    @pytest.mark.slow
     @pytest.mark.needs("firehose_dynamic_partitioning")
     def test_settings_hits_and_coverage_are_told_when_a_cache_is_shown(
         self, stack: Stack, model: str
@@ -386,6 +387,7 @@ def no_table(stack: Stack) -> Iterator[None]:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.needs("local_processes")
 def test_answers_stay_right_when_the_table_goes_in_the_middle(
     stack: Stack, model: str, policies: Callable[..., Any], uncached: Callable[[Any], Any]

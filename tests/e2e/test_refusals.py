@@ -48,6 +48,7 @@ def refusal(answer: httpx.Response) -> dict[str, Any]:
 class TestOnlineBudget:
     """A2."""
 
+    @pytest.mark.slow
     def test_waiting_is_refused_with_figures_and_the_ways_out_work(
         self, stack: Stack, model: str, policies: Policies, rows: dict[str, Any]
     ) -> None:

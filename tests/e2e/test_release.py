@@ -63,6 +63,7 @@ class Traffic:
             self.answers.append((found.status_code, body.get("model_version", ""), classes))
 
 
+@pytest.mark.slow
 def test_no_request_fails_when_the_champion_is_swapped_under_traffic(
     stack: Stack, two_versions: list[dict[str, Any]]
 ) -> None:

@@ -122,6 +122,7 @@ class TestParameters:
         assert history[0]["policies"]["routing"]["version"] == served.virginica
         assert history[1]["revision"] == before["revision"]
 
+    @pytest.mark.slow
     def test_command_changes_a_single_setting(
         self, stack: Stack, served: Served, policies: Policies, setosa: dict[str, Any]
     ) -> None:
@@ -355,6 +356,7 @@ class TestConditions:
 
 
 class TestChanges:
+    @pytest.mark.slow
     def test_second_writer_loses_when_both_read_the_same_revision(
         self, stack: Stack, served: Served, policies: Policies
     ) -> None:

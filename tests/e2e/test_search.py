@@ -115,6 +115,7 @@ def test_version_says_that_a_search_made_it_when_it_was_to_be_registered(
     assert estimator == {"class": partly["winner"]["class"], "params": partly["winner"]["params"]}
 
 
+@pytest.mark.slow
 def test_table_page_and_spec_are_written_when_a_search_is_shown(
     stack: Stack, partly: dict[str, Any], tmp_path: Path
 ) -> None:

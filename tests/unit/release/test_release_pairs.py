@@ -354,6 +354,7 @@ CHANGES = st.tuples(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(CHANGES, max_size=14))
 @settings(max_examples=150, deadline=None)
 def test_champion_never_loses_its_half_when_halves_change_in_any_order(changes):
