@@ -160,9 +160,14 @@ def lake_lines(stack: Stack, prefix: str = "predictions/") -> dict[str, dict[str
     s3 = stack.client("s3")
     found: dict[str, Any] = {}
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for item in page.get("Contents", []):
-            body = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
-            for line in body.splitlines():
+        for key in (item["Key"] for item in page.get("Contents", [])):
+            if key.rpartition("/")[2].startswith("_"):
+                continue  # says how objects become larger ones
+            try:
+                body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+            except s3.exceptions.NoSuchKey:
+                continue  # its lines are in a larger object by now
+            for line in (gzip.decompress(body) if key.endswith(".gz") else body).splitlines():
                 entry = json.loads(line)
                 found[entry["request_id"]] = entry
     return found
