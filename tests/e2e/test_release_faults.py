@@ -36,7 +36,7 @@ ENDS = {
     "Begin": {"failed", "rolled_back"},
     "Gate": {"failed", "rolled_back"},
     "Passed": {"failed", "rolled_back"},
-    "AskApproval": {"failed"},
+    "AskApproval": {"failed", "rolled_back"},
     "Crown": {"succeeded"},
     "RetireOld": {"succeeded"},
     "RollBack": {"refused"},
@@ -96,7 +96,7 @@ def versions(releases: Releases) -> Versions:
     corrupted(releases.stack, releases.model, corrupt)
     made = Versions(
         good=(first, second),
-        asking=trained(6, approval=["always"])["version"],
+        asking=trained(6, approval=["always"], **QUICK)["version"],
         worse=trained(0, compare=True)["version"],
         corrupt=corrupt["version"],
         untried=trained(7, **QUICK)["version"],
