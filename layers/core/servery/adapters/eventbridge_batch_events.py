@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from servery.adapters.aws_errors import aws_errors
+from servery.adapters.event_bus import put_event
 from servery.domain.batches import MANIFEST, BatchState, outbox
-from servery.errors import UnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
-    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
     from servery.domain.batches import Batch
 
@@ -38,15 +34,7 @@ class EventBridgeBatchEvents:
         Raises:
             UnavailableError: the bus did not take the event.
         """
-        entry: PutEventsRequestEntryTypeDef = {
-            "Source": SOURCE,
-            "DetailType": DETAIL_TYPE,
-            "Detail": msgspec.json.encode(self._detail(batch)).decode(),
-        }
-        with aws_errors("telling the event bus"):
-            answer = self._client.put_events(Entries=[entry])
-        if answer.get("FailedEntryCount"):
-            raise UnavailableError("the event bus did not take the event")
+        put_event(self._client, SOURCE, DETAIL_TYPE, self._detail(batch))
 
     def _detail(self, batch: Batch) -> dict[str, object]:
         good = batch.state is BatchState.SUCCEEDED

@@ -7,15 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from servery.adapters.aws_errors import aws_errors
+from servery.adapters.event_bus import put_event
 from servery.domain.graph_jobs import GraphJob, PartResult, fan_group, is_late
-from servery.errors import UnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
-    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 SOURCE = "servery.graph"
 ANSWERED = "Graph member answered"
@@ -49,7 +45,7 @@ class EventBridgeGraphEvents:
             "tries": result.tries,
             "then": _then(job, result.part),
         }
-        self._put(ANSWERED, detail)
+        put_event(self._client, SOURCE, ANSWERED, detail)
 
     def finished(self, job: GraphJob) -> None:
         """A job has ended.
@@ -67,18 +63,7 @@ class EventBridgeGraphEvents:
             "finished": job.finished,
             "href": f"/v2/graphs/{job.graph}/jobs/{job.id}",
         }
-        self._put(FINISHED, detail)
-
-    def _put(self, kind: str, detail: dict[str, Any]) -> None:
-        entry: PutEventsRequestEntryTypeDef = {
-            "Source": SOURCE,
-            "DetailType": kind,
-            "Detail": msgspec.json.encode(detail).decode(),
-        }
-        with aws_errors("telling the event bus"):
-            answer = self._client.put_events(Entries=[entry])
-        if answer.get("FailedEntryCount"):
-            raise UnavailableError("the event bus did not take the event")
+        put_event(self._client, SOURCE, FINISHED, detail)
 
 
 def _of(job: GraphJob) -> dict[str, Any]:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from servery.adapters.aws_errors import aws_errors
-from servery.errors import UnavailableError
+from servery.adapters.event_bus import put_event
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -42,12 +39,4 @@ class EventBridgeRetirementEvents:
             "because": record.because,
             "by": record.by,
         }
-        entry = {
-            "Source": SOURCE,
-            "DetailType": DETAIL_TYPE,
-            "Detail": msgspec.json.encode(detail).decode(),
-        }
-        with aws_errors("telling the event bus"):
-            answer = self._client.put_events(Entries=[entry])  # type: ignore[list-item]
-        if answer.get("FailedEntryCount"):
-            raise UnavailableError("the event bus did not take the event")
+        put_event(self._client, SOURCE, DETAIL_TYPE, detail)
