@@ -16,7 +16,7 @@ from servery.domain.release_gate import compared, own_findings, signature_findin
 from servery.domain.release_records import ReleaseOrigin
 from servery.domain.release_rules import ReleaseRules, is_automatic
 from servery.domain.signature import Dtype
-from servery.errors import InvalidInputError, UnavailableError
+from servery.errors import InvalidInputError, ModelServerError, UnavailableError
 from servery.usecases.release.held_out import ServerHeldOut
 from servery.usecases.training.keys import split
 
@@ -120,6 +120,13 @@ def test_champion_is_asked_with_the_new_rows_when_it_was_evaluated_on_others():
     found = ServerHeldOut(rows, servers).metrics(SERVED, manifest(), manifest())
     assert found["accuracy"] == pytest.approx(2 / 3)
     assert rows.key == held_out_key("2" * 64, "3" * 64) == split("2" * 64, "3" * 64, "test.npz")
+
+
+def test_it_is_told_when_the_champion_answers_no_probability_of_a_class():
+    output = msgspec.structs.replace(SIGNATURE.output, probabilities=True)
+    theirs = manifest(signature=msgspec.structs.replace(SIGNATURE, output=output))
+    with pytest.raises(ModelServerError, match="no probability of 'setosa'"):
+        ServerHeldOut(Rows(), answering()).metrics(SERVED, theirs, manifest())
 
 
 @pytest.mark.parametrize(("status", "error"), [(400, InvalidInputError), (503, UnavailableError)])

@@ -68,6 +68,14 @@ def test_each_half_has_a_server_of_its_own_function_when_both_are_released(pairs
     assert pairs.registry.leases == {}
 
 
+def test_only_the_predictor_is_held_against_the_champion_when_a_pair_follows_a_pair(pairs):
+    pairs.both(1)
+    halves = [pairs.half(model, 2) for model in (PREPROCESSOR, PREDICTOR)]
+    nothing = "a preprocessor predicts nothing that could be scored"
+    told = [any(nothing in finding.said for finding in half.findings) for half in halves]
+    assert told == [True, False]
+
+
 def test_predictor_is_refused_when_nobody_serves_its_preprocessor(pairs):
     with pytest.raises(ReleaseOrderError) as refused:
         pairs.half(PREDICTOR, 2)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from servery.domain.manifest import MANIFEST, Manifest, read_manifest
+from servery.domain.manifest import MANIFEST, Manifest, Part, read_manifest
 from servery.domain.release_evidence import ApprovalRecord, Decision, Verdict
 from servery.domain.release_gate import (
     compared,
@@ -102,8 +102,11 @@ def _beside(
         return [not_compared(f"the champion's own record cannot be read: {error}")]
     signature = signature_finding(theirs, target.manifest, origin)
     name = judged_by(target.manifest).metric
-    if name not in target.manifest.metrics:
-        return [signature, not_compared("its spec names no metric that both have")]
+    if target.ref.part is Part.PREPROCESSOR or name not in target.manifest.metrics:
+        why = "its spec names no metric that both have"
+        if target.ref.part is Part.PREPROCESSOR:
+            why = "a preprocessor predicts nothing that could be scored"
+        return [signature, not_compared(why)]
     try:
         figures = _on_the_same_rows(champion, theirs, target.manifest, held_out)
     except (RejectedError, FaultError) as error:

@@ -130,5 +130,8 @@ def _scores(champion: Manifest, target: NDArray[Any], answers: list[_Row]) -> di
     probabilities = None
     if champion.signature.output.probabilities:
         names = [c if isinstance(c, str) else msgspec.json.encode(c).decode() for c in classes]
-        probabilities = np.array([[row.probabilities[n] for n in names] for row in answers])
+        try:
+            probabilities = np.array([[row.probabilities[n] for n in names] for row in answers])
+        except KeyError as error:
+            raise ModelServerError(f"the champion answers no probability of {error}") from error
     return classification_scores(classes, target, predicted, probabilities)
