@@ -389,3 +389,19 @@ def test_tables_are_all_of_the_lake_that_a_reader_of_lines_reads(function, table
         if "s3:ListBucket" in statement["Action"] and "LakeBucket" in json.dumps(statement)
     ]
     assert set([listed] if isinstance(listed, str) else listed) == {f"{t}/*" for t in tables}
+
+
+def test_lease_can_be_given_back_when_a_state_of_a_release_takes_it():
+    registry = {'{"Fn::GetAtt": "RegistryTable.Arn"}'}
+    granted = {
+        function.logical_id: _grants(function.logical_id, "dynamodb")
+        for function in FUNCTIONS
+        if function.logical_id.startswith("Release")
+    }
+    takers, givers = (
+        {name for name, given in granted.items() if given.get(action, set()) & registry}
+        for action in ("dynamodb:PutItem", "dynamodb:DeleteItem")
+    )
+
+    assert takers >= {f"Release{state}Function" for state in ("Route", "Gate", "Run", "Judge")}
+    assert givers == takers

@@ -22,6 +22,7 @@ JUDGING = {
     "latency_ratio": 50.0,
     "drift_psi": 5.0,
 }
+DEADLINE_MS = 20_000  # beside everything else a server may take long to start
 QUICK = {
     "shadow": {"share": 1.0, "seconds": 2},
     "canary": [{"share": 0.5, "seconds": 2}],
@@ -44,6 +45,7 @@ class Releases:
     def trained(self, **changes: Any) -> dict[str, Any]:
         """Train iris under the model's name, with another section here and there."""
         spec = self.stack.spec("iris", name=self.model) | {"gates": {}} | changes
+        spec["serving"] = {**spec["serving"], "deadline_ms": DEADLINE_MS}
         made = self.stack.train(spec)
         assert made["outcome"] == "registered", made
         return made
