@@ -201,7 +201,7 @@ def _stage(
         return Line(
             title=_title(step["name"], share),
             state=FAILED if over else NOW,
-            detail="not judged" if over else "",
+            detail="not judged" if over else _seen(record),
             seconds=_between(step["at"], end, now),
             planned=planned_for,
         )
@@ -214,6 +214,12 @@ def _stage(
         seconds=_between(step["at"], kept["at"], now),
         planned=planned_for,
     )
+
+
+def _seen(record: Mapping[str, Any]) -> str:
+    """What the last look at the stage saw; nothing before the first."""
+    seen = record.get("seen")
+    return f"so far: {seen['judgement']['said']}" if seen else ""
 
 
 def _ahead(record: Mapping[str, Any], plan: Sequence[Mapping[str, Any]]) -> list[Line]:

@@ -351,3 +351,11 @@ class _Opened:
 
     def __exit__(self, *_):
         return None
+
+
+def test_figures_are_shown_when_a_stage_goes_on():
+    so_far = judged("canary", 0.1, 50, "unknown", "12 requests so far, 50 are needed")
+    watched = {**IN_CANARY, "seen": so_far}
+    lines = release_views.lines(watched, PLAN, datetime.fromisoformat(at(55)))
+    (now,) = [line for line in lines if line.state == release_views.NOW]
+    assert now.detail == "so far: 12 requests so far, 50 are needed"

@@ -221,6 +221,20 @@ def test_it_goes_on_when_there_is_too_little_evidence_at_first(staged):
     assert record.state is ReleaseState.SUCCEEDED
 
 
+def test_what_the_last_look_saw_is_kept_when_a_stage_goes_on(staged):
+    record = staged.ask(version=SECOND)
+    begun(staged, record, stop_after="JudgeStage")
+    seen = stored(staged, record).seen
+    assert (seen.stage, seen.share) == (RolloutStage.SHADOW, 0.5)
+    assert seen.judgement.said == "its time is not over"
+    assert stored(staged, record).judgements == []
+
+
+def test_nothing_is_seen_any_more_when_every_stage_is_judged(staged):
+    record = staged.release(version=SECOND)
+    assert (record.seen, len(record.judgements)) == (None, 3)
+
+
 def test_it_is_rolled_back_when_evidence_never_comes(staged):
     staged.judge.verdicts = [judged(Verdict.UNKNOWN, "3 requests, 50 are needed")]
     record = staged.release(version=SECOND)

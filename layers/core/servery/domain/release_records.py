@@ -82,6 +82,7 @@ class ReleaseRecord(_Record, frozen=True, kw_only=True):
         approval: A person's, where one was needed.
         passed: How many stages are behind it: the shadow, then each step of the canary.
         judgements: How each stage was judged, in order.
+        seen: What the last look at a stage saw that goes on; None once it is judged.
         steps: What was done, in order.
         reason: Why it did not become champion.
         alive: ISO 8601, UTC; the last look at a stage that goes on, which is no step.
@@ -108,6 +109,7 @@ class ReleaseRecord(_Record, frozen=True, kw_only=True):
     approval: ApprovalRecord | None = None
     passed: int = 0
     judgements: list[StageJudgement] = []
+    seen: StageJudgement | None = None
     steps: list[ReleaseStep] = []
     reason: str = ""
     alive: str = ""

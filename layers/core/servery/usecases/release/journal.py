@@ -107,11 +107,11 @@ class Journal:
         record = did(self.record, name, now=self._ports.clock.now(), detail=detail)
         self._write(msgspec.structs.replace(record, **known))
 
-    def lives(self) -> None:
+    def lives(self, **known: Any) -> None:  # noqa: ANN401 - fields of the record
         """Give a sign of life without a step."""
         self.take_lease()
         now = self._ports.clock.now().isoformat()
-        self._write(msgspec.structs.replace(self.record, alive=now))
+        self._write(msgspec.structs.replace(self.record, alive=now, **known))
 
     def wait(self, **known: Any) -> None:  # noqa: ANN401 - fields of the record
         """Write that the release waits for a person, who may take days: others may go first."""

@@ -81,35 +81,28 @@ def judge_stage(event: StateEvent, ports: RecordPorts, judge: Judge) -> Progress
     elapsed = (now - since).total_seconds()
     final = elapsed >= stage.seconds
     judgement = judge(deployment, rules.judging, since=since, until=now, final=final)
-    if judgement.verdict is not Verdict.FAIL and not final:
-        return _goes_on(event, stage, elapsed, journal)
-    if judgement.verdict is Verdict.UNKNOWN and elapsed < stage.seconds + rules.judging.patience_s:
-        return _goes_on(event, stage, elapsed, journal)
-    return going(event, _judged(stage, judgement, journal, ports, left=len(stages)))
-
-
-def _goes_on(event: StateEvent, stage: Stage, elapsed: float, journal: Journal) -> Progress:
-    journal.lives()
-    return going(event, Then.WAIT, next_look(stage, elapsed))
-
-
-def _judged(
-    stage: Stage, judgement: Judgement, journal: Journal, ports: RecordPorts, *, left: int
-) -> Then:
-    """Write the judgement down; where it leads."""
-    record = journal.record
-    passed = record.passed + (judgement.verdict is Verdict.PASS)
-    kept = StageJudgement(
-        stage=stage.stage,
-        share=stage.share,
-        at=ports.clock.now().isoformat(),
-        judgement=judgement,
+    seen = StageJudgement(
+        stage=stage.stage, share=stage.share, at=now.isoformat(), judgement=judgement
     )
+    patient = elapsed < stage.seconds + rules.judging.patience_s
+    if not (final or judgement.verdict is Verdict.FAIL) or (
+        judgement.verdict is Verdict.UNKNOWN and patient
+    ):
+        journal.lives(seen=seen)
+        return going(event, Then.WAIT, next_look(stage, elapsed))
+    return going(event, _judged(seen, journal, left=len(stages)))
+
+
+def _judged(kept: StageJudgement, journal: Journal, *, left: int) -> Then:
+    """Write the judgement down; where it leads."""
+    record, judgement = journal.record, kept.judgement
+    passed = record.passed + (judgement.verdict is Verdict.PASS)
     journal.did(
         "judge",
-        f"{stage.stage} {stage.share:g}: {judgement.verdict}; {judgement.said}",
+        f"{kept.stage} {kept.share:g}: {judgement.verdict}; {judgement.said}",
         judgements=[*record.judgements, kept],
         passed=passed,
+        seen=None,
     )
     if passed == record.passed:
         return Then.ROLL_BACK
