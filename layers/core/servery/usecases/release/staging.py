@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from servery.domain.judging import Judgement, Verdict
+from servery.domain.judging import Verdict
 from servery.domain.release_evidence import StageJudgement
-from servery.domain.release_stages import Stage, next_look, planned, rules_of
+from servery.domain.release_stages import next_look, planned, rules_of
 from servery.domain.rollout import Rollout
 from servery.domain.rollouts import with_rollout
 from servery.errors import ConflictError
