@@ -25,6 +25,7 @@ SLOW = (
     "hist_boosting",
     "many_rows",
     "overload",
+    "page",
     "pipeline_runs",
     "search_quality",
     "search_speed",

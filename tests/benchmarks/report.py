@@ -34,8 +34,9 @@ class Report:
     figures: dict[str, Any] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
-        """What is in it for machines."""
-        return {"title": self.title, "notes": self.notes, **self.figures}
+        """What is in it for machines: the figures, and the table as people see it."""
+        shown = {"columns": self.columns, "rows": self.rows, "verdicts": self.verdicts}
+        return {"title": self.title, "notes": self.notes, **shown, **self.figures}
 
     def table(self) -> str:
         """What is in it for people."""
