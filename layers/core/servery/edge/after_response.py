@@ -54,9 +54,10 @@ class AfterResponse:
         self._work = work
         self._api = runtime_api
         self._extension = ""
-        self._served: SimpleQueue[str] = SimpleQueue()
-        self._let_go: SimpleQueue[str] = SimpleQueue()  # its put may be called by the collector
+        self._connection: HTTPConnection | None = None
+        self._signs: SimpleQueue[str] = SimpleQueue()  # its put may be called by the collector
         self._last: weakref.ref[Response] | None = None
+        self._served = ""
 
     @property
     def registered(self) -> bool:
@@ -80,15 +81,20 @@ class AfterResponse:
         request_id = str(getattr(context, "aws_request_id", ""))
         try:
             answer = serve(event, context)
-            response = answer if isinstance(answer, Response) else Response(answer)
-            self._last = weakref.ref(response, lambda _: self._let_go.put(request_id))
-            return response
-        finally:
-            self._served.put(request_id)
+        except BaseException:
+            self._signs.put(request_id)
+            raise
+        response = answer if isinstance(answer, Response) else Response(answer)
+        if self._extension:
+            self._last = weakref.ref(response, lambda _: self._signs.put(request_id))
+            self._served = request_id
+        else:
+            self._signs.put(request_id)
+        return response
 
     def _follow(self) -> None:
         while True:
-            self._served.get()
+            self._signs.get()
             self._do(WORK_SECONDS)
 
     def _attend(self) -> None:
@@ -100,9 +106,24 @@ class AfterResponse:
             except (OSError, HTTPException, ValueError, TypeError, KeyError):
                 self._extension = ""
                 self._follow()
-            _wait(self._served, request_id, until)
-            _wait(self._let_go, request_id, min(until, time.time() + GRACE_SECONDS))
+            self._wait(request_id, until)
             self._do(min(WORK_SECONDS, max(LEAST_SECONDS, until - time.time())))
+
+    def _wait(self, request_id: str, until: float) -> None:
+        """Wait until the response of a request was let go, but not for ever.
+
+        A sign of a request given up before is passed over. One whose response was made and is
+        still held by the runtime has had its time after at most twice the grace.
+        """
+        held = False
+        while not held and (left := until - time.time()) > 0:
+            held = self._served == request_id
+            try:
+                while self._signs.get(timeout=min(left, GRACE_SECONDS)) != request_id:
+                    pass
+            except Empty:
+                continue
+            return
 
     def _do(self, seconds: float) -> None:
         """Work, and live on: Lambda would wait for a thread that died until its timeout."""
@@ -130,27 +151,27 @@ class AfterResponse:
             connection.close()
 
     def _next(self) -> dict[str, Any]:
-        """The next event; asking for it says that this one is done with."""
-        connection = HTTPConnection(self._api)  # the answer may be hours away
+        """The next event; asking for it says that this one is done with.
+
+        The connection is kept, as the runtime keeps its own; one that broke while nobody used
+        it is made anew.
+        """
         try:
-            connection.request(
-                "GET",
-                f"{ROOT}/event/next",
-                headers={"Lambda-Extension-Identifier": self._extension},
-            )
-            answer = connection.getresponse()
-            event: dict[str, Any] = json.loads(answer.read())
-            if answer.status != _OK:
-                raise ValueError(event)
-            return event
-        finally:
-            connection.close()
+            return self._ask_next()
+        except (OSError, HTTPException):
+            if self._connection is None:
+                raise
+            self._connection.close()
+            self._connection = None
+            return self._ask_next()
 
-
-def _wait(signs: SimpleQueue[str], request_id: str, until: float) -> None:
-    """Wait for the sign of a request, past those of requests given up before, but not for ever."""
-    try:
-        while signs.get(timeout=max(0.0, until - time.time())) != request_id:
-            pass
-    except Empty:
-        pass
+    def _ask_next(self) -> dict[str, Any]:
+        if self._connection is None:
+            self._connection = HTTPConnection(self._api)  # the answer may be hours away
+        headers = {"Lambda-Extension-Identifier": self._extension}
+        self._connection.request("GET", f"{ROOT}/event/next", headers=headers)
+        answer = self._connection.getresponse()
+        event: dict[str, Any] = json.loads(answer.read())
+        if answer.status != _OK:
+            raise ValueError(event)
+        return event
