@@ -20,8 +20,8 @@ def count_strings(content: bytes) -> int:
     """How many JSON strings (keys and values) valid JSON has.
 
     A decoder into structs keeps the last of two equal keys and says nothing; the count shows
-    that there was one too many, at a twentieth of the cost of parsing. Counting by numpy begins with
-    some microseconds, and is ten times as fast from then on.
+    that there was one too many, at a twentieth of the cost of parsing. Counting by numpy begins
+    with some microseconds, and is ten times as fast from then on.
     """
     if len(content) < _SHORT:
         return strings_in(content)
