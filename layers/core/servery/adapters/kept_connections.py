@@ -7,6 +7,7 @@ what the sockets themselves do, for answers of which a status and two headers ma
 
 from __future__ import annotations
 
+import math
 import select
 import socket
 import ssl
@@ -96,15 +97,17 @@ class KeptConnections:
         Raises:
             NoConnectionError, SlowAnswerError, BrokenConnectionError: there is no answer.
         """
-        lines = [f"POST {path} HTTP/1.1"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        if any("\n" in line or "\r" in line for line in lines):
-            raise ValueError("a header may not have more than one line")
-        head = "\r\n".join(lines) + f"\r\ncontent-length: {len(body)}\r\n\r\n"
+        request = _written("POST", path, {**headers, "content-length": str(len(body))}) + body
+        return self._ask(request, connect_s, answer_s)
+
+    def get(self, path: str, headers: Mapping[str, str], *, connect_s: float) -> HttpAnswer:
+        """Ask, once, and wait for the answer for however long it takes; else as `post`."""
+        return self._ask(_written("GET", path, headers), connect_s, math.inf)
+
+    def _ask(self, request: bytes, connect_s: float, answer_s: float) -> HttpAnswer:
         connection = self._kept() or self._open(connect_s)
-        until = time.monotonic() + answer_s
         try:
-            answer, keep = _exchange(connection, head.encode("latin-1") + body, until)
+            answer, keep = _exchange(connection, request, time.monotonic() + answer_s)
         except BaseException as error:
             connection.close()
             if isinstance(error, TimeoutError):
@@ -144,6 +147,14 @@ class KeptConnections:
             if connection is not None:
                 connection.close()
             raise NoConnectionError(f"no connection to {self.host}") from error
+
+
+def _written(method: str, path: str, headers: Mapping[str, str]) -> bytes:
+    """The head of a request."""
+    lines = [f"{method} {path} HTTP/1.1", *[f"{name}: {headers[name]}" for name in headers]]
+    if any("\n" in line or "\r" in line for line in lines):
+        raise ValueError("a header may not have more than one line")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
 def _exchange(connection: socket.socket, request: bytes, until: float) -> tuple[HttpAnswer, bool]:
@@ -241,7 +252,10 @@ def _receive(connection: socket.socket, until: float) -> bytes:
     return connection.recv(CHUNK_BYTES)
 
 
-def _left(until: float) -> float:
+def _left(until: float) -> float | None:
+    """Seconds that are left; None for any number of them."""
+    if until == math.inf:
+        return None
     seconds = until - time.monotonic()
     if seconds <= 0:
         raise TimeoutError
