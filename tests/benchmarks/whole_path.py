@@ -23,10 +23,13 @@ class WholePath:
 
     Args:
         model: What is deployed.
+        log_sample: Share of the requests that are in the prediction log.
     """
 
-    def __init__(self, model: ServedModel) -> None:
-        deployment = Deployment(model=model.ref.model, revision=1, champion=model.served)
+    def __init__(self, model: ServedModel, log_sample: float = 1.0) -> None:
+        deployment = Deployment(
+            model=model.ref.model, revision=1, champion=model.served, log_sample=log_sample
+        )
         self._stub = AwsStub(invoke=self._invoke, items=items_of(deployment))
         _keep_open(self._stub)
         self.server = OneFunction(model.in_image())
