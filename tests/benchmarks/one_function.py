@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -45,6 +45,13 @@ class Subject:
     environment: Mapping[str, str] = field(default_factory=dict)
     path: Sequence[Path] = ()
     flags: Sequence[str] = ()
+
+    def out_of(self, checkout: Path | None) -> Subject:
+        """The same function of another checkout; None for this one."""
+        if checkout is None:
+            return self
+        folder = checkout / self.folder.relative_to(ROOT)
+        return replace(self, folder=folder, path=[*self.path, checkout / "layers" / "core"])
 
 
 @dataclass(frozen=True, slots=True)
