@@ -9,8 +9,11 @@ from servery.edge.api import Api
 from servery.edge.cors import Cors
 from servery.edge.gateway import GatewayApi
 from servery.edge.http import Response
+from servery.edge.marshalling import marshal_by_msgspec
 from servery.edge.telemetry import Telemetry
 from servery.wiring import gateway as wiring
+
+marshal_by_msgspec()
 
 # Lambda takes registrations only until the first event, so this one is made at import.
 _after_response = wiring.after_response(wiring.settle).start()

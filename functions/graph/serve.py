@@ -12,8 +12,11 @@ from servery.edge.graph.entities import EntitiesApi
 from servery.edge.graph.jobs import GraphJobsApi
 from servery.edge.graph.registering import GraphsApi
 from servery.edge.http import Response
+from servery.edge.marshalling import marshal_by_msgspec
 from servery.edge.telemetry import Telemetry
 from servery.wiring import graph as wiring
+
+marshal_by_msgspec()
 
 # Lambda takes registrations only until the first event, so this one is made at import.
 _after_response = wiring.after_response(wiring.keep_rows).start()

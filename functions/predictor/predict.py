@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from servery.edge.marshalling import marshal_by_msgspec
 from servery.wiring import predictor as wiring
 
+marshal_by_msgspec()
 _server = wiring.model_server()
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from servery.edge.marshalling import marshal_by_msgspec
 from servery.wiring import preprocessor as wiring
 
+marshal_by_msgspec()
 _server = wiring.model_server()
 
 

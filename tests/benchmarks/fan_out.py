@@ -26,10 +26,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
-import urllib3
 from botocore.config import Config
 from botocore.credentials import Credentials
 from fakes.graph_plant import Plant, values
+from servery.adapters.kept_connections import KeptConnections
 from servery.adapters.lambda_model_servers import LambdaModelServers
 from servery.adapters.lean_lambda import LeanLambda
 from servery.adapters.thread_crew import ThreadCrew
@@ -99,10 +99,9 @@ def _botocore(url: str) -> Callable[[float], Any]:
 
 def _lean(url: str) -> Callable[[float], Any]:
     return LeanLambda(
-        endpoint=url,
+        connections=KeptConnections(url),
         region="eu-central-1",
         credentials=Credentials("benchmark", "benchmark"),
-        pool=urllib3.PoolManager(maxsize=32),
         clock=SystemClock(),
     ).within
 

@@ -1,8 +1,9 @@
 """P2: the gateway's own processor time for a request, without whoever it asks.
 
 The real gateway (parse, route, policies, logs, metrics) and the same by Powertools' resolver with
-validation, each in a process with the real `awslambdaric`. The record of the deployment, the model
-server and the prediction log are in the memory of both, so that what is left is their own.
+validation, each in a process with the real `awslambdaric`, once with its HTTP to the Runtime API
+and once without. The record of the deployment, the model server and the prediction log are in the
+memory of both, so that what is left is their own; the log's line is written and counted.
 
     python -m benchmarks.gateway_alone [--requests 300] [--rounds 7] [--rows 1 100] [--json]
 """
@@ -11,18 +12,20 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
 from servery.domain.deployment import Deployment
 
-from benchmarks.one_function import OneFunction, Subject
+from benchmarks.one_function import InMemoryFunction, OneFunction, Subject
 from benchmarks.report import Report, show
-from benchmarks.rounds import beyond, cells, ratio, said, take_turns
+from benchmarks.rounds import cells, ratio, said, take_turns
 from benchmarks.served_models import HANDLERS, LOGISTIC, ServedModel, proxy_event, served_model
 
 GATEWAY, RESOLVER, NOTHING = "gateway", "Powertools resolver", "nothing"
+BYTES = ", bytes to bytes"
 GOAL = 3.0
 _WARM = 20
 
@@ -43,42 +46,37 @@ def measure(model: ServedModel, rows: int, requests: int, rounds: int) -> Report
     """Requests of so many rows: contestants take turns, each with a block of requests."""
     event = proxy_event(model.records(rows))
     with ExitStack() as stack:
-        functions = {
-            name: stack.enter_context(OneFunction(subject))
-            for name, subject in subjects(model).items()
-        }
-        for name, function in functions.items():
+        contestants: dict[str, Callable[[], float]] = {}
+        for name, subject in subjects(model).items():
+            function = stack.enter_context(OneFunction(subject))
+            alone = stack.enter_context(InMemoryFunction(subject))
             for _ in range(_WARM):
-                answer = msgspec.json.decode(function.ask(event))
-            assert name == NOTHING or answer["statusCode"] == 200, answer
-        taken = take_turns(
-            {
-                name: lambda function=function: function.repeat(event, requests).processor
-                for name, function in functions.items()
-            },
-            rounds,
-        )
+                answers = [msgspec.json.decode(one.ask(event)) for one in (function, alone)]
+            assert all(200 in answer.values() for answer in answers), answers
+            contestants[name] = lambda function=function: function.repeat(event, requests).processor
+            contestants[name + BYTES] = lambda alone=alone: alone.repeat(event, requests)
+        taken = take_turns(contestants, rounds)
     return report(rows, requests, rounds, taken)
 
 
 def report(rows: int, requests: int, rounds: int, taken: dict[str, list[float]]) -> Report:
     """The figures of requests of so many rows."""
     times = ratio(taken[RESOLVER], taken[GATEWAY])
-    alone = ratio(beyond(taken, RESOLVER, NOTHING), beyond(taken, GATEWAY, NOTHING))
+    alone = ratio(taken[RESOLVER + BYTES], taken[GATEWAY + BYTES])
     return Report(
         title=f"P2: the gateway alone, {rows} rows of 30 columns; processor time of its process",
         notes=[f"{rounds} rounds in turns of {requests} requests each, after one that counts not."],
         columns=["", "us (median)", "fastest", "slowest"],
         rows=[[each, *cells(seconds)] for each, seconds in taken.items()],
         verdicts=[
-            f"The resolver takes {said(times)} times as long (goal: {GOAL:g}).",
-            f"Without what the runtime client takes of either: {said(alone)} times as long.",
+            f"Bytes to bytes the resolver takes {said(alone)} times as long (goal: {GOAL:g}).",
+            f"With the HTTP of the runtime client: {said(times)} times as long.",
         ],
         figures={
             "rows": rows,
             "seconds": taken,
-            "times_resolver": times.median,
-            "times_resolver_without_runtime_client": alone.median,
+            "times_resolver": alone.median,
+            "times_resolver_with_runtime_client": times.median,
         },
     )
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -24,6 +24,7 @@ from benchmarks.runtime_api import RuntimeApi
 ROOT = Path(__file__).parents[2]
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 REGION = "eu-central-1"
+IN_MEMORY = Path(__file__).parent / "handlers" / "in_memory_runtime.py"
 _SCHEDULED = 2  # of clockid_t: all threads of a process, those that ended included
 
 
@@ -44,6 +45,13 @@ class Subject:
     environment: Mapping[str, str] = field(default_factory=dict)
     path: Sequence[Path] = ()
     flags: Sequence[str] = ()
+
+    def out_of(self, checkout: Path | None) -> Subject:
+        """The same function of another checkout; None for this one."""
+        if checkout is None:
+            return self
+        folder = checkout / self.folder.relative_to(ROOT)
+        return replace(self, folder=folder, path=[*self.path, checkout / "layers" / "core"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +144,54 @@ class OneFunction:
         self._sink.close()
 
 
+class InMemoryFunction:
+    """The same without HTTP: from the bytes of an event to those of the answer.
+
+    All of `awslambdaric` but its client of the Runtime API, whose part is the same for everybody.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        reading, writing = os.pipe()
+        self._process = subprocess.Popen(
+            [sys.executable, *subject.flags, str(IN_MEMORY), subject.handler, str(writing)],
+            cwd=subject.folder,
+            env=_environment(subject, ""),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[writing],
+        )
+        os.close(writing)
+        self._replies = os.fdopen(reading, "rb")
+
+    def __enter__(self) -> InMemoryFunction:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._replies.close()
+
+    def ask(self, event: bytes) -> bytes:
+        """The answer to an event."""
+        return self._ask(event, 1)[1]
+
+    def repeat(self, event: bytes, times: int) -> float:
+        """Seconds of the processor that each of many like requests takes."""
+        return self._ask(event, times)[0]
+
+    def _ask(self, event: bytes, times: int) -> tuple[float, bytes]:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{len(event)} {times}\n".encode() + event)
+        self._process.stdin.flush()
+        seconds, length = self._replies.readline().split()
+        return float(seconds), self._replies.read(int(length))
+
+
 def processor_seconds(pid: int) -> float:
     """User and system time of a process that runs; see clock_getcpuclockid(3)."""
     return time.clock_gettime((~pid << 3) | _SCHEDULED)
@@ -148,7 +204,7 @@ def _environment(subject: Subject, address: str) -> dict[str, str]:
         "HOME": os.environ.get("HOME", "/"),
         "PYTHONPATH": os.pathsep.join(map(str, path)),
         "LAMBDA_TASK_ROOT": str(subject.folder),
-        "AWS_LAMBDA_RUNTIME_API": address,
+        **({"AWS_LAMBDA_RUNTIME_API": address} if address else {}),
         "AWS_LAMBDA_FUNCTION_NAME": "measured",
         "AWS_LAMBDA_FUNCTION_VERSION": "1",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",

@@ -7,6 +7,7 @@ are. The log is written after each response, as on AWS, and counted.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -23,14 +24,20 @@ class WholePath:
 
     Args:
         model: What is deployed.
+        log_sample: Share of the requests that are in the prediction log.
+        checkout: Whose functions they are; this one's where left out.
     """
 
-    def __init__(self, model: ServedModel) -> None:
-        deployment = Deployment(model=model.ref.model, revision=1, champion=model.served)
+    def __init__(
+        self, model: ServedModel, log_sample: float = 1.0, checkout: Path | None = None
+    ) -> None:
+        deployment = Deployment(
+            model=model.ref.model, revision=1, champion=model.served, log_sample=log_sample
+        )
         self._stub = AwsStub(invoke=self._invoke, items=items_of(deployment))
         _keep_open(self._stub)
-        self.server = OneFunction(model.in_image())
-        self.gateway = OneFunction(gateway(self._stub.url))
+        self.server = OneFunction(model.in_image().out_of(checkout))
+        self.gateway = OneFunction(gateway(self._stub.url).out_of(checkout))
 
     def __enter__(self) -> WholePath:
         return self

@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import boto3
-import urllib3
 from fakes.template import create_table
+from servery.adapters.kept_connections import KeptConnections
 from servery.adapters.lean_dynamodb import LeanDynamoDb
 from servery.adapters.sigv4 import Credentials
 from servery.wiring.settings import SystemClock
@@ -70,11 +70,10 @@ def client_of(address: str) -> Any:
 def lean_api(address: str, *, connections: int = 4) -> LeanDynamoDb:
     """What front functions call it by."""
     return LeanDynamoDb(
+        connections=KeptConnections(address, most=connections),
         region=REGION,
         credentials=lambda: Credentials(KEY, KEY),
         clock=SystemClock(),
-        pool=urllib3.PoolManager(maxsize=connections),
-        endpoint=address,
     )
 
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import urllib3
 from botocore import xform_name
 from botocore.exceptions import ClientError
 from fakes.clock import SetClock
 from fakes.entity_server import is_signed
 from fakes.s3_server import ACCESS_KEY, REGION, SECRET_KEY, TOKEN
+from servery.adapters.kept_connections import KeptConnections
 from servery.adapters.lean_dynamodb import LeanDynamoDb
 from servery.adapters.sigv4 import Credentials
 
@@ -68,11 +68,10 @@ class DynamoDbServer:
 def lean(server: DynamoDbServer, clock: SetClock | None = None) -> LeanDynamoDb:
     """What calls it."""
     return LeanDynamoDb(
+        connections=KeptConnections(server.address),
         region=REGION,
         credentials=lambda: Credentials(ACCESS_KEY, SECRET_KEY, TOKEN),
         clock=clock or SetClock(),
-        pool=urllib3.PoolManager(),
-        endpoint=server.address,
     )
 
 

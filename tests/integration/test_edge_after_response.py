@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from fakes.lambda_platform import LambdaPlatform
+from servery.adapters.extensions_api import ExtensionsApi
 from servery.edge.after_response import GRACE_SECONDS, WORK_SECONDS, AfterResponse
 from servery.edge.http import Response
 
@@ -33,7 +34,7 @@ def serve(event, context):
 
 
 def test_work_waits_when_lambda_waits_and_the_response_is_still_held(platform, worked):
-    after = AfterResponse(worked.put, platform.address).start()
+    after = AfterResponse(worked.put, ExtensionsApi(platform.address)).start()
     assert after.registered
     platform.announce("aws-1")
     response = after.around(serve, {}, FIRST)
@@ -45,7 +46,7 @@ def test_work_waits_when_lambda_waits_and_the_response_is_still_held(platform, w
 
 
 def test_work_is_done_all_the_same_when_the_runtime_never_lets_go(platform, worked):
-    after = AfterResponse(worked.put, platform.address).start()
+    after = AfterResponse(worked.put, ExtensionsApi(platform.address)).start()
     platform.announce("aws-1", seconds=60)
     started = time.monotonic()
     response = after.around(serve, {}, FIRST)
@@ -55,7 +56,7 @@ def test_work_is_done_all_the_same_when_the_runtime_never_lets_go(platform, work
 
 
 def test_work_is_done_when_the_handler_fails(platform, worked):
-    after = AfterResponse(worked.put, platform.address).start()
+    after = AfterResponse(worked.put, ExtensionsApi(platform.address)).start()
     platform.announce("aws-1", seconds=60)
     with pytest.raises(ZeroDivisionError):
         after.around(lambda event, context: 1 / 0, {}, FIRST)
@@ -67,7 +68,7 @@ def test_thread_lives_on_when_the_work_fails(platform, worked):
         worked.put(seconds)
         raise ZeroDivisionError
 
-    after = AfterResponse(work, platform.address).start()
+    after = AfterResponse(work, ExtensionsApi(platform.address)).start()
     for number, context in enumerate((FIRST, SECOND), start=1):
         platform.announce(context.aws_request_id)
         after.around(serve, {}, context)
@@ -76,7 +77,7 @@ def test_thread_lives_on_when_the_work_fails(platform, worked):
 
 
 def test_work_fits_the_time_that_the_function_has_left(platform, worked):
-    after = AfterResponse(worked.put, platform.address).start()
+    after = AfterResponse(worked.put, ExtensionsApi(platform.address)).start()
     platform.announce("aws-1", seconds=2)
     after.around(serve, {}, FIRST)
     assert worked.get(timeout=5) < 1.6
@@ -86,7 +87,7 @@ def test_work_fits_the_time_that_the_function_has_left(platform, worked):
 
 
 def test_work_goes_on_when_an_invocation_was_given_up(platform, worked):
-    after = AfterResponse(worked.put, platform.address).start()
+    after = AfterResponse(worked.put, ExtensionsApi(platform.address)).start()
     platform.announce("aws-lost", seconds=0.1)
     worked.get(timeout=5)
     platform.announce("aws-1")
@@ -95,7 +96,7 @@ def test_work_goes_on_when_an_invocation_was_given_up(platform, worked):
     platform.wait_for("extension next", 3)
 
 
-@pytest.mark.parametrize("api", ["", "127.0.0.1:1"])
+@pytest.mark.parametrize("api", [None, ExtensionsApi("127.0.0.1:1")])
 def test_plain_thread_works_at_once_when_there_is_nobody_to_register_with(worked, api):
     after = AfterResponse(worked.put, api).start()
     assert not after.registered
@@ -105,7 +106,7 @@ def test_plain_thread_works_at_once_when_there_is_nobody_to_register_with(worked
 
 
 def test_plain_thread_works_when_the_extensions_api_fails_later(platform, worked):
-    after = AfterResponse(worked.put, platform.address).start()
+    after = AfterResponse(worked.put, ExtensionsApi(platform.address)).start()
     platform.announce("aws-1")
     after.around(serve, {}, FIRST)
     worked.get(timeout=5)

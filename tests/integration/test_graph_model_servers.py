@@ -6,7 +6,6 @@ import dataclasses
 import threading
 
 import pytest
-import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -15,6 +14,7 @@ from fakes.aws_stub import AwsStub, Invoked
 from fakes.clock import EPOCH, SetClock
 from fakes.records import a_server
 from servery.adapters import sigv4
+from servery.adapters.kept_connections import KeptConnections
 from servery.adapters.lambda_model_servers import LambdaModelServers
 from servery.adapters.lean_lambda import LeanLambda
 from servery.errors import (
@@ -37,9 +37,11 @@ def stub():
 
 
 def lean(url, credentials=Credentials("testing", "testing", "token")):  # noqa: B008
-    pool = urllib3.PoolManager(maxsize=8)
     return LeanLambda(
-        endpoint=url, region="eu-central-1", credentials=credentials, pool=pool, clock=SetClock()
+        connections=KeptConnections(url),
+        region="eu-central-1",
+        credentials=credentials,
+        clock=SetClock(),
     )
 
 
@@ -156,13 +158,13 @@ def test_signed_as_botocore_signs_when_the_path_has_a_colon():
 def test_call_belongs_to_its_trace_when_there_is_one(stub, monkeypatch):
     sent = []
     api = dataclasses.replace(lean(stub.url), trace=lambda: "Root=1-5;Sampled=1 ")
-    urlopen = api.pool.urlopen
+    post = api.connections.post
 
-    def note(*args, headers, **more):
+    def note(path, headers, *more, **times):
         sent.append(headers)
-        return urlopen(*args, headers=headers, **more)
+        return post(path, headers, *more, **times)
 
-    monkeypatch.setattr(api.pool, "urlopen", note)
+    monkeypatch.setattr(api.connections, "post", note)
 
     call(LambdaModelServers(api.within, times=TIMES))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
-import urllib3
 from fakes.aws_stub import AwsStub
 from fakes.clock import SetClock
 from servery.adapters.firehose_prediction_log import FirehosePredictionLog
+from servery.adapters.kept_connections import KeptConnections
 from servery.adapters.lean_firehose import LeanFirehose
 from servery.adapters.sigv4 import Credentials
 from servery.errors import UnavailableError
@@ -23,10 +23,9 @@ def stub():
 
 def lean(address):
     return LeanFirehose(
-        endpoint=address,
+        connections=KeptConnections(address),
         region="eu-central-1",
         credentials=lambda: Credentials("testing", "testing", "token"),
-        pool=urllib3.PoolManager(),
         clock=SetClock(),
     )
 

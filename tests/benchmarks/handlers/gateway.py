@@ -10,6 +10,7 @@ from servery.domain.deployment import Deployment
 from servery.edge.api import Api
 from servery.edge.cors import Cors
 from servery.edge.gateway import GatewayApi
+from servery.edge.marshalling import marshal_by_msgspec
 from servery.edge.telemetry import Telemetry
 from servery.usecases.gateway import Gateway
 from servery.usecases.monitoring import Recorder
@@ -32,10 +33,11 @@ class _Servers:
 
 
 class _Log:
-    def record(self, line):
-        canned.LOG.append(line)
+    def record(self, line, _size):
+        canned.LOG.append(line())
 
 
+marshal_by_msgspec()
 _clock = SystemClock()
 _gateway = Gateway(KeptDeployments(_Registry(), _clock), _Servers(), _clock, guards())
 _api = Api(

@@ -9,11 +9,16 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import msgspec
-import urllib3
 
+from servery.adapters.kept_connections import (
+    BrokenConnectionError,
+    HttpAnswer,
+    KeptConnections,
+    NoConnectionError,
+    SlowAnswerError,
+)
 from servery.adapters.sigv4 import Credentials, sign
 from servery.errors import FaultError, ThrottledError, UnavailableError
 
@@ -52,21 +57,19 @@ class _Refusal(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeanDynamoDb:
-    """Calls DynamoDB over one pool of connections; any number of threads may share it.
+    """Calls DynamoDB over connections that are kept; any number of threads may share it.
 
     Attributes:
+        connections: To DynamoDB.
         region: Of the tables.
         credentials: Gives who asks, at each call, since they may be renewed.
         clock: What requests are signed by.
-        pool: The connections.
-        endpoint: Address of another DynamoDB than AWS's, without a path.
     """
 
+    connections: KeptConnections
     region: str
     credentials: Callable[[], Credentials]
     clock: Clock
-    pool: urllib3.PoolManager
-    endpoint: str = ""
 
     def call(self, operation: str, document: Mapping[str, Any], *, seconds: float) -> Document:
         """Send a request, wait so many seconds for its answer; `UpdateItem`, `GetItem`, ...
@@ -84,20 +87,19 @@ class LeanDynamoDb:
         try:
             try:
                 response = self._send(operation, content, seconds)
-            except urllib3.exceptions.ProtocolError:
+            except BrokenConnectionError:
                 response = self._send(operation, content, seconds)
-        except urllib3.exceptions.HTTPError as error:
+        except (NoConnectionError, SlowAnswerError, BrokenConnectionError) as error:
             raise UnavailableError(f"DynamoDB gave no answer to {operation}") from error
         if response.status == _OK:
             answer: Document = msgspec.json.decode(response.data)
             return answer
         raise _refusal(operation, response)
 
-    def _send(self, operation: str, content: bytes, seconds: float) -> urllib3.BaseHTTPResponse:
-        address = self.endpoint or f"https://dynamodb.{self.region}.amazonaws.com"
+    def _send(self, operation: str, content: bytes, seconds: float) -> HttpAnswer:
         headers = sign(
             "POST",
-            host=urlsplit(address).netloc,
+            host=self.connections.host,
             path="/",
             headers={
                 "content-type": "application/x-amz-json-1.0",
@@ -109,18 +111,16 @@ class LeanDynamoDb:
             credentials=self.credentials(),
             now=self.clock.now(),
         )
-        return self.pool.urlopen(
-            "POST",
-            f"{address}/",
-            body=content,
-            headers=headers,
-            timeout=urllib3.Timeout(connect=max(CONNECT_SECONDS, seconds), read=seconds),
-            retries=False,
-            redirect=False,
+        return self.connections.post(
+            "/",
+            headers,
+            content,
+            connect_s=max(CONNECT_SECONDS, seconds),
+            answer_s=seconds,
         )
 
 
-def _refusal(operation: str, response: urllib3.BaseHTTPResponse) -> Exception:
+def _refusal(operation: str, response: HttpAnswer) -> Exception:
     try:
         told = msgspec.json.decode(response.data, type=_Refusal)
     except msgspec.MsgspecError:

@@ -11,11 +11,15 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import msgspec
-import urllib3
 
+from servery.adapters.kept_connections import (
+    BrokenConnectionError,
+    KeptConnections,
+    NoConnectionError,
+    SlowAnswerError,
+)
 from servery.adapters.sigv4 import Credentials, sign
 from servery.errors import UnavailableError
 
@@ -30,20 +34,18 @@ _OK = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeanFirehose:
-    """Puts records over one pool of connections.
+    """Puts records over connections that are kept.
 
     Attributes:
-        endpoint: Address of Firehose, without a path.
+        connections: To Firehose.
         region: Its region.
         credentials: Gives who asks, at each call, since they may be renewed.
-        pool: The connections.
         clock: What requests are signed by.
     """
 
-    endpoint: str
+    connections: KeptConnections
     region: str
     credentials: Callable[[], Credentials]
-    pool: urllib3.PoolManager
     clock: Clock
 
     def put_record_batch(
@@ -60,16 +62,14 @@ class LeanFirehose:
         data = [{"Data": base64.b64encode(record["Data"]).decode()} for record in Records]
         content = msgspec.json.encode({"DeliveryStreamName": DeliveryStreamName, "Records": data})
         try:
-            response = self.pool.urlopen(
-                "POST",
-                f"{self.endpoint}/",
-                body=content,
-                headers=self._signed(content),
-                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-                retries=False,
-                redirect=False,
+            response = self.connections.post(
+                "/",
+                self._signed(content),
+                content,
+                connect_s=CONNECT_SECONDS,
+                answer_s=READ_SECONDS,
             )
-        except urllib3.exceptions.HTTPError as error:
+        except (NoConnectionError, SlowAnswerError, BrokenConnectionError) as error:
             raise UnavailableError("Firehose gave no answer") from error
         if response.status != _OK:
             raise UnavailableError(f"Firehose refused ({response.status})")
@@ -79,7 +79,7 @@ class LeanFirehose:
     def _signed(self, content: bytes) -> dict[str, str]:
         return sign(
             "POST",
-            host=urlsplit(self.endpoint).netloc,
+            host=self.connections.host,
             path="/",
             headers={
                 "content-type": "application/x-amz-json-1.1",

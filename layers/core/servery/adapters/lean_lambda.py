@@ -2,7 +2,7 @@
 
 A call by botocore's client takes over 2 milliseconds of the processor. Threads share one of those,
 and a function of half a gigabyte has a third of it, so eight calls at once would come back as
-late as if some of them had waited for the others; this takes less than half. What it raises
+late as if some of them had waited for the others; this takes a fraction of that. What it raises
 is what botocore raises, so whoever calls need not know which of the two it has.
 """
 
@@ -13,21 +13,24 @@ import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
-import urllib3
 from botocore.exceptions import (
     ClientError,
     ConnectionClosedError,
-    ConnectTimeoutError,
     EndpointConnectionError,
-    HTTPClientError,
     NoCredentialsError,
     ReadTimeoutError,
 )
-from urllib3 import exceptions
 
+from servery.adapters.kept_connections import (
+    BrokenConnectionError,
+    HttpAnswer,
+    KeptConnections,
+    NoConnectionError,
+    SlowAnswerError,
+)
 from servery.adapters.sigv4 import Credentials, quoted_path, sign
 
 if TYPE_CHECKING:
@@ -71,21 +74,19 @@ class _Refusal(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeanLambda:
-    """Invokes functions over one pool of connections; any number of threads may share it.
+    """Invokes functions over connections that are kept; any number of threads may share it.
 
     Attributes:
-        endpoint: Address of Lambda, without a path.
+        connections: To Lambda.
         region: Its region.
         credentials: Who calls; None where nobody is known.
-        pool: The connections.
         clock: What requests are signed by.
         trace: Gives the trace that a call belongs to, as Lambda names it; empty for none.
     """
 
-    endpoint: str
+    connections: KeptConnections
     region: str
     credentials: KeySource | None
-    pool: urllib3.PoolManager
     clock: Clock
     trace: Callable[[], str] = str
 
@@ -93,33 +94,27 @@ class LeanLambda:
         """What calls and waits for so many seconds."""
         return Invoker(self, seconds)
 
-    def post(self, path: str, content: bytes, seconds: float) -> urllib3.BaseHTTPResponse:
+    def post(self, path: str, content: bytes, seconds: float) -> HttpAnswer:
         """Send a signed request, once; botocore's exceptions where there is no answer."""
         headers = self._signed(path, content)
         trace = self.trace()
         if trace:
             headers["x-amzn-trace-id"] = quote(trace, safe="-=;:+&[]{}\"',")  # as botocore does
-        connect = min(CONNECT_SECONDS, seconds)
+        host = self.connections.host
         try:
-            return self.pool.urlopen(
-                "POST",
-                f"{self.endpoint}{path}",
-                body=content,
-                headers=headers,
-                timeout=urllib3.Timeout(connect=connect, read=seconds),
-                retries=False,
-                redirect=False,
+            return self.connections.post(
+                path,
+                headers,
+                content,
+                connect_s=min(CONNECT_SECONDS, seconds),
+                answer_s=seconds,
             )
-        except exceptions.ReadTimeoutError as error:
-            raise ReadTimeoutError(endpoint_url=self.endpoint, error=error) from error
-        except exceptions.NewConnectionError as error:
-            raise EndpointConnectionError(endpoint_url=self.endpoint, error=error) from error
-        except exceptions.ConnectTimeoutError as error:
-            raise ConnectTimeoutError(endpoint_url=self.endpoint, error=error) from error
-        except exceptions.ProtocolError as error:
-            raise ConnectionClosedError(endpoint_url=self.endpoint, error=error) from error
-        except exceptions.HTTPError as error:
-            raise HTTPClientError(error=error) from error
+        except SlowAnswerError as error:
+            raise ReadTimeoutError(endpoint_url=host, error=error) from error
+        except NoConnectionError as error:
+            raise EndpointConnectionError(endpoint_url=host, error=error) from error
+        except BrokenConnectionError as error:
+            raise ConnectionClosedError(endpoint_url=host, error=error) from error
 
     def _signed(self, path: str, content: bytes) -> dict[str, str]:
         if self.credentials is None:
@@ -127,7 +122,7 @@ class LeanLambda:
         who = self.credentials.get_frozen_credentials()
         return sign(
             "POST",
-            host=urlsplit(self.endpoint).netloc,
+            host=self.connections.host,
             path=quoted_path(path),  # quoted once more: all services but S3 sign it like that
             headers={"content-type": "application/json"},
             digest=hashlib.sha256(content).hexdigest(),
@@ -150,7 +145,7 @@ class Invoker:
 
         Raises:
             ClientError: Lambda refuses.
-            HTTPClientError, EndpointConnectionError, ConnectTimeoutError: there is no answer.
+            EndpointConnectionError, ReadTimeoutError, ConnectionClosedError: there is no answer.
         """
         path = f"/2015-03-31/functions/{quote(FunctionName, safe='-_.~')}/invocations"
         response = self.api.post(path, Payload, self.seconds)
@@ -164,7 +159,7 @@ class Invoker:
         return {**answer, "FunctionError": crashed} if crashed else answer
 
 
-def _refusal(response: urllib3.BaseHTTPResponse) -> ClientError:
+def _refusal(response: HttpAnswer) -> ClientError:
     try:
         told = msgspec.json.decode(response.data, type=_Refusal)
     except msgspec.MsgspecError:

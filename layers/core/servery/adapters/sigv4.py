@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -73,13 +74,12 @@ def sign(
     signed = {**(headers or {}), "host": host, "x-amz-content-sha256": digest, "x-amz-date": stamp}
     if credentials.session_token:
         signed["x-amz-security-token"] = credentials.session_token
-    names = ";".join(sorted(signed))
-    lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
+    ordered = sorted(signed)
+    names = ";".join(ordered)
+    lines = "".join([f"{name}:{signed[name]}\n" for name in ordered])
     request = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{digest}"
     scope = f"{stamp[:8]}/{region}/{service}/aws4_request"
-    key = f"AWS4{credentials.secret_key}".encode()
-    for part in scope.split("/"):
-        key = hmac.digest(key, part.encode(), "sha256")
+    key = _key(credentials.secret_key, scope)
     text = f"{_ALGORITHM}\n{stamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
     signature = hmac.digest(key, text.encode(), "sha256").hex()
     signed["authorization"] = (
@@ -87,3 +87,12 @@ def sign(
         f"SignedHeaders={names}, Signature={signature}"
     )
     return signed
+
+
+@lru_cache(16)
+def _key(secret: str, scope: str) -> bytes:
+    """What is signed with: the same for a day."""
+    key = f"AWS4{secret}".encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key

@@ -12,29 +12,44 @@ thread does the work.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 import weakref
 from collections.abc import Callable
-from http.client import HTTPConnection, HTTPException
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, Protocol
 
 from servery.edge.http import Response
 from servery.edge.telemetry import log_error
+from servery.errors import UnavailableError
 
 NAME = "servery-after-response"
-ROOT = "/2020-01-01/extension"
-REGISTER_SECONDS = 1.0
 WORK_SECONDS = 5.0  # for the work of one request, at the most
 LEAST_SECONDS = 0.2
 MARGIN_SECONDS = 0.5  # left of the function's own time
 GRACE_SECONDS = 0.5  # for the runtime to hand a response over and let go of it
-_OK = 200
 
 Work = Callable[[float], None]
 Serve = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+class Extensions(Protocol):
+    """Lambda's Extensions API."""
+
+    def register(self, name: str) -> str:
+        """Register for INVOKE; the identifier that Lambda gives, empty where it gives none."""
+        ...
+
+    def next(self, identifier: str) -> tuple[str, float]:
+        """Say that the last event is done with, and wait for the next one.
+
+        Returns:
+            Its request's id, and when it has to be over, in seconds since the epoch.
+
+        Raises:
+            UnavailableError: there is no event to be had.
+        """
+        ...
 
 
 class AfterResponse:
@@ -46,17 +61,16 @@ class AfterResponse:
     Args:
         work: Called with the seconds it may take, in a thread of its own; what it raises is
             logged.
-        runtime_api: `host:port` of Lambda's API inside the environment; empty where there is
-            none.
+        extensions: Lambda's API inside the environment; None where there is none.
     """
 
-    def __init__(self, work: Work, runtime_api: str) -> None:
+    def __init__(self, work: Work, extensions: Extensions | None) -> None:
         self._work = work
-        self._api = runtime_api
+        self._extensions = extensions
         self._extension = ""
-        self._served: SimpleQueue[str] = SimpleQueue()
-        self._let_go: SimpleQueue[str] = SimpleQueue()  # its put may be called by the collector
+        self._signs: SimpleQueue[str] = SimpleQueue()  # its put may be called by the collector
         self._last: weakref.ref[Response] | None = None
+        self._served = ""
 
     @property
     def registered(self) -> bool:
@@ -65,9 +79,11 @@ class AfterResponse:
 
     def start(self) -> AfterResponse:
         """Register with Lambda where that is possible, and start the thread."""
-        self._extension = self._register() if self._api else ""
-        run = self._attend if self._extension else self._follow
-        threading.Thread(target=run, name=NAME, daemon=True).start()
+        self._extension = self._extensions.register(NAME) if self._extensions else ""
+        if self._extensions and self._extension:
+            self._begin(self._attend, self._extensions)
+        else:
+            self._begin(self._follow)
         return self
 
     def around(self, serve: Serve, event: dict[str, Any], context: Any) -> Response:
@@ -80,29 +96,51 @@ class AfterResponse:
         request_id = str(getattr(context, "aws_request_id", ""))
         try:
             answer = serve(event, context)
-            response = answer if isinstance(answer, Response) else Response(answer)
-            self._last = weakref.ref(response, lambda _: self._let_go.put(request_id))
-            return response
-        finally:
-            self._served.put(request_id)
+        except BaseException:
+            self._signs.put(request_id)
+            raise
+        response = answer if isinstance(answer, Response) else Response(answer)
+        if self._extension:
+            self._last = weakref.ref(response, lambda _: self._signs.put(request_id))
+            self._served = request_id
+        else:
+            self._signs.put(request_id)
+        return response
+
+    def _begin(self, run: Callable[..., None], *given: Extensions) -> None:
+        threading.Thread(target=run, args=given, name=NAME, daemon=True).start()
 
     def _follow(self) -> None:
         while True:
-            self._served.get()
+            self._signs.get()
             self._do(WORK_SECONDS)
 
-    def _attend(self) -> None:
+    def _attend(self, extensions: Extensions) -> None:
         while True:
             try:
-                event = self._next()
-                until = float(event["deadlineMs"]) / 1000 - MARGIN_SECONDS
-                request_id = str(event["requestId"])
-            except (OSError, HTTPException, ValueError, TypeError, KeyError):
+                request_id, deadline = extensions.next(self._extension)
+            except UnavailableError:
                 self._extension = ""
                 self._follow()
-            _wait(self._served, request_id, until)
-            _wait(self._let_go, request_id, min(until, time.time() + GRACE_SECONDS))
+            until = deadline - MARGIN_SECONDS
+            self._wait(request_id, until)
             self._do(min(WORK_SECONDS, max(LEAST_SECONDS, until - time.time())))
+
+    def _wait(self, request_id: str, until: float) -> None:
+        """Wait until the response of a request was let go, but not for ever.
+
+        A sign of a request given up before is passed over. One whose response was made and is
+        still held by the runtime has had its time after at most twice the grace.
+        """
+        held = False
+        while not held and (left := until - time.time()) > 0:
+            held = self._served == request_id
+            try:
+                while self._signs.get(timeout=min(left, GRACE_SECONDS)) != request_id:
+                    pass
+            except Empty:
+                continue
+            return
 
     def _do(self, seconds: float) -> None:
         """Work, and live on: Lambda would wait for a thread that died until its timeout."""
@@ -110,47 +148,3 @@ class AfterResponse:
             self._work(seconds)
         except Exception as error:
             log_error(error, request_id="", route=NAME)
-
-    def _register(self) -> str:
-        """The identifier that Lambda gives; empty where there is nobody to register with."""
-        connection = HTTPConnection(self._api, timeout=REGISTER_SECONDS)
-        try:
-            connection.request(
-                "POST",
-                f"{ROOT}/register",
-                json.dumps({"events": ["INVOKE"]}),
-                {"Lambda-Extension-Name": NAME, "Content-Type": "application/json"},
-            )
-            answer = connection.getresponse()
-            answer.read()
-            return answer.headers.get("Lambda-Extension-Identifier", "")
-        except (OSError, HTTPException):
-            return ""
-        finally:
-            connection.close()
-
-    def _next(self) -> dict[str, Any]:
-        """The next event; asking for it says that this one is done with."""
-        connection = HTTPConnection(self._api)  # the answer may be hours away
-        try:
-            connection.request(
-                "GET",
-                f"{ROOT}/event/next",
-                headers={"Lambda-Extension-Identifier": self._extension},
-            )
-            answer = connection.getresponse()
-            event: dict[str, Any] = json.loads(answer.read())
-            if answer.status != _OK:
-                raise ValueError(event)
-            return event
-        finally:
-            connection.close()
-
-
-def _wait(signs: SimpleQueue[str], request_id: str, until: float) -> None:
-    """Wait for the sign of a request, past those of requests given up before, but not for ever."""
-    try:
-        while signs.get(timeout=max(0.0, until - time.time())) != request_id:
-            pass
-    except Empty:
-        pass

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import time
-from functools import cache
+from functools import cache, lru_cache
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Any
 
@@ -77,19 +77,11 @@ def emit(
         properties: What the line says beside the metrics; searchable, not counted.
     """
     dimensions = {name: value for name, value in (dimensions or {}).items() if value}
-    sets = [["service"]]
-    if dimensions:
-        sets.append(["service", *dimensions])
+    units = tuple([(name, unit) for name, (_, unit) in metrics.items()])
     line = {
         "_aws": {
             "Timestamp": int(time.time() * 1000),
-            "CloudWatchMetrics": [
-                {
-                    "Namespace": NAMESPACE,
-                    "Dimensions": sets,
-                    "Metrics": [{"Name": n, "Unit": unit} for n, (_, unit) in metrics.items()],
-                }
-            ],
+            "CloudWatchMetrics": _declared(tuple(dimensions), units),
         },
         "service": service,
         **dimensions,
@@ -98,6 +90,15 @@ def emit(
     }
     sys.stdout.write(_encode(line).decode() + "\n")
     sys.stdout.flush()
+
+
+@lru_cache(64)
+def _declared(dimensions: tuple[str, ...], units: tuple[tuple[str, str], ...]) -> msgspec.Raw:
+    """What a line says of its metrics: the same in all lines of a kind."""
+    sets = [["service"], *([["service", *dimensions]] if dimensions else [])]
+    metrics = [{"Name": name, "Unit": unit} for name, unit in units]
+    about = [{"Namespace": NAMESPACE, "Dimensions": sets, "Metrics": metrics}]
+    return msgspec.Raw(_encode(about))
 
 
 @cache

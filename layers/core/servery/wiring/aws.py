@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
     from servery.adapters.dynamodb_keeping import DynamoDbKeeping
+    from servery.adapters.kept_connections import KeptConnections
     from servery.adapters.kept_deployments import KeptDeployments
     from servery.adapters.lambda_model_servers import LambdaModelServers
     from servery.adapters.lambda_server_publisher import LambdaServerPublisher
@@ -147,17 +148,13 @@ def endpoint(service: str) -> str:
 @cache
 def lean_dynamodb() -> LeanDynamoDb:
     """DynamoDB for what stands in the way of every request; each call has its own time."""
-    import urllib3
-    from botocore.httpsession import get_cert_path
-
     from servery.adapters.lean_dynamodb import LeanDynamoDb
 
     return LeanDynamoDb(
+        connections=_connections("dynamodb"),
         region=region(),
         credentials=credentials,
         clock=SystemClock(),
-        pool=urllib3.PoolManager(maxsize=MOST_CONNECTIONS, ca_certs=get_cert_path(verify=True)),
-        endpoint=endpoint("DYNAMODB").rstrip("/"),
     )
 
 
@@ -197,19 +194,22 @@ def _address(service: str) -> str:
     return (endpoint(service.upper()) or f"https://{service}.{place}.{ending}").rstrip("/")
 
 
+def _connections(service: str) -> KeptConnections:
+    from servery.adapters.kept_connections import KeptConnections
+
+    return KeptConnections(_address(service), most=MOST_CONNECTIONS)
+
+
 @cache
 def lean_model_servers() -> LambdaModelServers:
     """The model servers, without boto3: a client of it takes longer to make than a cold start."""
-    import urllib3
-
     from servery.adapters.lambda_model_servers import LambdaModelServers
     from servery.adapters.lean_lambda import LeanLambda
 
     api = LeanLambda(
-        endpoint=_address("lambda"),
+        connections=_connections("lambda"),
         region=region(),
         credentials=_OfTheEnvironment(),
-        pool=urllib3.PoolManager(maxsize=MOST_CONNECTIONS),
         clock=SystemClock(),
         trace=lambda: optional_setting("_X_AMZN_TRACE_ID"),
     )
@@ -223,34 +223,22 @@ def lean_model_servers() -> LambdaModelServers:
 @cache
 def lean_deployments() -> KeptDeployments:
     """Who answers for which model, at most two seconds old, without boto3."""
-    import urllib3
-
     from servery.adapters.kept_deployments import KeptDeployments
     from servery.adapters.lean_deployments import LeanDeployments
-    from servery.adapters.lean_dynamodb import LeanDynamoDb
 
-    api = LeanDynamoDb(
-        region=region(),
-        credentials=credentials,
-        clock=SystemClock(),
-        pool=urllib3.PoolManager(maxsize=MOST_CONNECTIONS),
-        endpoint=_address("dynamodb"),
-    )
-    return KeptDeployments(LeanDeployments(api, setting("REGISTRY_TABLE")), SystemClock())
+    reader = LeanDeployments(lean_dynamodb(), setting("REGISTRY_TABLE"))
+    return KeptDeployments(reader, SystemClock())
 
 
 @cache
 def lean_firehose() -> LeanFirehose:
     """Firehose, without boto3."""
-    import urllib3
-
     from servery.adapters.lean_firehose import LeanFirehose
 
     return LeanFirehose(
-        endpoint=_address("firehose"),
+        connections=_connections("firehose"),
         region=region(),
         credentials=credentials,
-        pool=urllib3.PoolManager(maxsize=1),
         clock=SystemClock(),
     )
 

@@ -137,7 +137,12 @@ def after_response(*also: Callable[[float], None]) -> AfterResponse:
         for each in (lambda left: prediction_log().flush(left), *also):
             each(max(0.0, until - time.monotonic()))
 
-    return AfterResponse(work, optional_setting("AWS_LAMBDA_RUNTIME_API"))
+    address = optional_setting("AWS_LAMBDA_RUNTIME_API")
+    if not address:
+        return AfterResponse(work, None)
+    from servery.adapters.extensions_api import ExtensionsApi
+
+    return AfterResponse(work, ExtensionsApi(address))
 
 
 @cache

@@ -61,9 +61,12 @@ class AnswerWriter:
 
     def _rows(self, rows: int, prediction: Prediction, context: AnswerContext) -> bytes:
         columns = [self._first_tokens(prediction)]
-        if self._classifies and prediction.probabilities is not None:
-            columns.extend(tokens(column) for column in prediction.probabilities.T)
-        row = self._row(context.model_version, scored=len(columns) > 1)
+        scores = prediction.probabilities if self._classifies else None
+        row = self._row(context.model_version, scored=scores is not None)
+        if rows == 1:  # what most requests have
+            return row % (columns[0][0], *(() if scores is None else tokens(scores[0])))
+        if scores is not None:
+            columns.extend(tokens(column) for column in scores.T)
         return b",".join([row] * rows) % interleaved(columns, rows)
 
     def _row(self, model_version: str, *, scored: bool) -> bytes:

@@ -118,19 +118,17 @@ def registrar() -> Registrar:
 def side_by_side() -> LambdaModelServers:
     """The model servers, for calls at the same time; who calls minds its own time."""
     import boto3
-    import urllib3
-    from botocore.httpsession import get_cert_path
 
+    from servery.adapters.kept_connections import KeptConnections
     from servery.adapters.lambda_model_servers import LambdaModelServers
     from servery.adapters.lean_lambda import LeanLambda
 
     session = boto3.Session()
     known = session.client("lambda").meta  # where it is, by all the rules of botocore
     api = LeanLambda(
-        endpoint=known.endpoint_url.rstrip("/"),
+        connections=KeptConnections(known.endpoint_url, most=MOST_CONNECTIONS),
         region=known.region_name,
         credentials=session.get_credentials(),
-        pool=urllib3.PoolManager(maxsize=MOST_CONNECTIONS, ca_certs=get_cert_path(verify=True)),
         clock=SystemClock(),
     )
 

@@ -1,0 +1,262 @@
+"""HTTP/1.1 with nothing around it: bytes to one address, over connections that stay open.
+
+`http.client`, and urllib3 on top of it, read the head of an answer with a parser of e-mail, send
+head and body apart, and set up a request anew each time: of the processor they take several times
+what the sockets themselves do, for answers of which a status and two headers matter.
+"""
+
+from __future__ import annotations
+
+import math
+import select
+import socket
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import urlsplit
+
+CHUNK_BYTES = 65536
+MOST_HEAD_BYTES = 65536
+_CONTINUE = range(100, 200)
+_BODILESS = frozenset({204, 304})
+
+
+class NoConnectionError(Exception):
+    """There is nobody at that address, or nobody one may talk to: nothing was sent."""
+
+
+class SlowAnswerError(Exception):
+    """The time was up before the answer was there."""
+
+
+class BrokenConnectionError(Exception):
+    """The connection ended before the answer did; nobody knows what became of the request."""
+
+
+@dataclass(slots=True)
+class HttpAnswer:
+    """What came back.
+
+    Attributes:
+        status: The HTTP status.
+        headers: By lower-case name.
+        data: The body.
+    """
+
+    status: int
+    headers: dict[str, str]
+    data: bytes
+
+
+@cache
+def trusted() -> ssl.SSLContext:
+    """Who is trusted: the certificates of the machine; read once, which takes a while."""
+    return ssl.create_default_context()
+
+
+class KeptConnections:
+    """Connections to one address; any number of threads may share them.
+
+    Args:
+        address: `http://` or `https://`, host and port, without a path.
+        most: Connections that are kept open while nobody uses them.
+        tls: Gives whom to trust, asked for with the first connection.
+    """
+
+    def __init__(
+        self, address: str, *, most: int = 32, tls: Callable[[], ssl.SSLContext] = trusted
+    ) -> None:
+        parts = urlsplit(address)
+        self._tls = tls if parts.scheme == "https" else None
+        self._host = parts.hostname or ""
+        self._port = parts.port or (443 if self._tls else 80)
+        self._most = most
+        self._idle: list[socket.socket] = []
+        self.host = parts.netloc
+
+    def post(
+        self,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        connect_s: float,
+        answer_s: float,
+    ) -> HttpAnswer:
+        """Send a request, once, and wait for its answer.
+
+        Args:
+            path: Quoted.
+            headers: All but the length of the body; `host` among them.
+            body: The content.
+            connect_s: Seconds to get a connection in.
+            answer_s: Seconds to have the whole answer in, from when there is a connection.
+
+        Raises:
+            NoConnectionError, SlowAnswerError, BrokenConnectionError: there is no answer.
+        """
+        request = _written("POST", path, {**headers, "content-length": str(len(body))}) + body
+        return self._ask(request, connect_s, answer_s)
+
+    def get(self, path: str, headers: Mapping[str, str], *, connect_s: float) -> HttpAnswer:
+        """Ask, once, and wait for the answer for however long it takes; else as `post`."""
+        return self._ask(_written("GET", path, headers), connect_s, math.inf)
+
+    def _ask(self, request: bytes, connect_s: float, answer_s: float) -> HttpAnswer:
+        connection = self._kept() or self._open(connect_s)
+        try:
+            answer, keep = _exchange(connection, request, time.monotonic() + answer_s)
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, TimeoutError):
+                raise SlowAnswerError(f"no answer within {answer_s:g} s") from error
+            if isinstance(error, (OSError, ValueError)):
+                raise BrokenConnectionError(str(error)) from error
+            raise
+        if keep and len(self._idle) < self._most:
+            self._idle.append(connection)
+        else:
+            connection.close()
+        return answer
+
+    def _kept(self) -> socket.socket | None:
+        """A connection that is open; one that has something to say was closed by the other side."""
+        while self._idle:
+            try:
+                connection = self._idle.pop()
+            except IndexError:  # another thread was faster
+                return None
+            asked = select.poll()
+            asked.register(connection, select.POLLIN)
+            if not asked.poll(0):
+                return connection
+            connection.close()
+        return None
+
+    def _open(self, seconds: float) -> socket.socket:
+        connection: socket.socket | None = None
+        try:
+            connection = socket.create_connection((self._host, self._port), seconds)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls is None:
+                return connection
+            return self._tls().wrap_socket(connection, server_hostname=self._host)
+        except OSError as error:
+            if connection is not None:
+                connection.close()
+            raise NoConnectionError(f"no connection to {self.host}") from error
+
+
+def _written(method: str, path: str, headers: Mapping[str, str]) -> bytes:
+    """The head of a request."""
+    lines = [f"{method} {path} HTTP/1.1", *[f"{name}: {headers[name]}" for name in headers]]
+    if any("\n" in line or "\r" in line for line in lines):
+        raise ValueError("a header may not have more than one line")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+def _exchange(connection: socket.socket, request: bytes, until: float) -> tuple[HttpAnswer, bool]:
+    """Send and read; the answer, and whether the connection is good for another one."""
+    connection.settimeout(_left(until))
+    connection.sendall(request)
+    status, rest = 100, b""
+    while status in _CONTINUE:
+        status, headers, rest = _head(connection, rest, until)
+    keep = headers.get("connection", "").lower() != "close"
+    if status in _BODILESS:
+        return HttpAnswer(status, headers, b""), keep and not rest
+    if headers.get("transfer-encoding", "").lower() == "chunked":
+        return HttpAnswer(status, headers, _chunks(connection, rest, until)), keep
+    length = headers.get("content-length")
+    if length is None:  # it ends where the connection does
+        while more := _receive(connection, until):
+            rest += more
+        return HttpAnswer(status, headers, rest), False
+    body = _exactly(connection, rest, int(length), until)
+    return HttpAnswer(status, headers, body), keep
+
+
+def _head(
+    connection: socket.socket, rest: bytes, until: float
+) -> tuple[int, dict[str, str], bytes]:
+    while b"\r\n\r\n" not in rest:
+        if len(rest) > MOST_HEAD_BYTES:
+            raise ValueError("the head of the answer has no end")
+        rest += _some(connection, until)
+    head, _, rest = rest.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    protocol, _, said = first.partition(" ")
+    if protocol not in {"HTTP/1.1", "HTTP/1.0"}:
+        raise ValueError("the answer is no HTTP")
+    headers = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        headers[name.lower()] = value.strip()
+    if protocol == "HTTP/1.0":
+        headers.setdefault("connection", "close")
+    return int(said[:3]), headers, rest
+
+
+def _exactly(connection: socket.socket, rest: bytes, length: int, until: float) -> bytes:
+    if len(rest) == length:
+        return rest
+    if len(rest) > length:
+        raise ValueError("the answer is longer than it says")
+    parts, missing = [rest], length - len(rest)
+    while missing:
+        connection.settimeout(_left(until))
+        part = connection.recv(min(missing, 16 * CHUNK_BYTES))
+        if not part:
+            raise ConnectionError("the connection was closed")
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)
+
+
+def _chunks(connection: socket.socket, rest: bytes, until: float) -> bytes:
+    parts = []
+    while True:
+        line, rest = _line(connection, rest, until)
+        size = int(line.partition(b";")[0], 16)
+        if not size:
+            break
+        while len(rest) < size + 2:
+            rest += _some(connection, until)
+        parts.append(rest[:size])
+        rest = rest[size + 2 :]
+    while line:  # trailers, and the empty line behind them
+        line, rest = _line(connection, rest, until)
+    return b"".join(parts)
+
+
+def _line(connection: socket.socket, rest: bytes, until: float) -> tuple[bytes, bytes]:
+    while b"\r\n" not in rest:
+        if len(rest) > MOST_HEAD_BYTES:
+            raise ValueError("a line of the answer has no end")
+        rest += _some(connection, until)
+    line, _, rest = rest.partition(b"\r\n")
+    return line, rest
+
+
+def _some(connection: socket.socket, until: float) -> bytes:
+    part = _receive(connection, until)
+    if not part:
+        raise ConnectionError("the connection was closed")
+    return part
+
+
+def _receive(connection: socket.socket, until: float) -> bytes:
+    connection.settimeout(_left(until))
+    return connection.recv(CHUNK_BYTES)
+
+
+def _left(until: float) -> float | None:
+    """Seconds that are left; None for any number of them."""
+    if until == math.inf:
+        return None
+    seconds = until - time.monotonic()
+    if seconds <= 0:
+        raise TimeoutError
+    return seconds
