@@ -8,7 +8,6 @@ prediction = model.predict(model.codec.decode(body))
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,8 +17,8 @@ from servery.domain.digest import digest_bytes
 from servery.domain.inference import Prediction
 from servery.domain.manifest import Manifest
 from servery.domain.pairs import check_manifest
+from servery.domain.serving import Limits
 from servery.domain.signature import Task
-from servery.domain.spec import Limits
 from servery.errors import (
     ArtifactError,
     IncompatibleRuntimeError,
@@ -38,8 +37,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(msgspec.Struct, frozen=True):
     """A `LoadedModel`.
 
     Attributes:
@@ -124,7 +122,7 @@ class ModelLoader:
         model = Model(ref, manifest, runtime, codec, self._sample(manifest))
         model.verify()
         load_ms = (time.perf_counter() - started) * 1000
-        return replace(model, load_ms=round(load_ms, 3))
+        return msgspec.structs.replace(model, load_ms=round(load_ms, 3))
 
     def _checked(self, ref: ModelRef, filename: str, digest: str) -> bytes:
         content = self._source.read(ref, filename)
