@@ -24,6 +24,7 @@ from servery.errors import (
     IncompatibleRuntimeError,
     InvalidInputError,
     RejectedError,
+    TooLargeError,
 )
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class ModelLoader:
         content = self._checked(ref, ref.runtime.filename, ref.digest)
         runtime = self._runtimes(ref.runtime, content, manifest)
         codec = self._codecs(manifest.signature, manifest.limits)
-        model = Model(ref, manifest, runtime, codec, self._sample(manifest))
+        model = Model(ref, manifest, runtime, codec, self._sample(manifest, codec))
         model.verify()
         load_ms = (time.perf_counter() - started) * 1000
         return msgspec.structs.replace(model, load_ms=round(load_ms, 3))
@@ -145,11 +146,14 @@ class ModelLoader:
         check_manifest(ref, manifest)
         return manifest
 
-    def _sample(self, manifest: Manifest) -> Question:
+    def _sample(self, manifest: Manifest, codec: InferenceCodec) -> Question:
         """The recorded rows, read like any request, whatever the limits of the model are."""
         body = msgspec.json.encode({"records": manifest.sample.records})
         try:
-            return self._codecs(manifest.signature, Limits()).decode(body)
+            try:
+                return codec.decode(body)
+            except TooLargeError:
+                return self._codecs(manifest.signature, Limits()).decode(body)
         except RejectedError as error:
             raise ArtifactError(
                 f"the recorded sample does not fit the signature: {error}"
