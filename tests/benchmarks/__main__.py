@@ -22,13 +22,16 @@ SLOW = (
     "cost_growth",
     "front_start",
     "detection",
+    "file_speed",
     "hist_boosting",
     "many_rows",
+    "model_fetch",
     "overload",
     "pipeline_runs",
     "search_quality",
     "search_speed",
     "served_load",
+    "session_options",
     "unzipped_sizes",
 )
 
