@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from fakes.template import template
-from servery.domain.spec import MODEL_NAME
+from servery.domain.names import MODEL_NAME
 
 from architecture.functions import functions
 

@@ -22,14 +22,17 @@ SLOW = (
     "cost_growth",
     "front_start",
     "detection",
+    "file_speed",
     "hist_boosting",
     "many_rows",
+    "model_fetch",
     "overload",
     "page",
     "pipeline_runs",
     "search_quality",
     "search_speed",
     "served_load",
+    "session_options",
     "unzipped_sizes",
 )
 

@@ -21,8 +21,8 @@ from servery.domain.chunks import Chunk, Layout
 from servery.domain.digest import digest_bytes
 from servery.domain.inference import Form, Question
 from servery.domain.manifest import Lineage, Manifest, ModelRef, Parity, Runtime, Sample
+from servery.domain.serving import Limits
 from servery.domain.signature import Dtype, Field, Output, Signature, Task
-from servery.domain.spec import Limits
 from servery.edge.inference import Codec
 
 TREES, WIDTH, SPARE = 100, 30, 20_000

@@ -40,7 +40,7 @@ from servery.adapters.runtimes import load_runtime
 from servery.domain.deployment import Served, Server
 from servery.domain.jobs import MAX_TRIES, CallbackState, Job, JobState
 from servery.domain.manifest import ModelRef, Runtime
-from servery.domain.spec import Limits
+from servery.domain.serving import Limits
 from servery.edge.inference import Codec
 from servery.edge.predictor import ModelServer
 from servery.ports import JobStore

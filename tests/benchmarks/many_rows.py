@@ -106,23 +106,30 @@ def report(
     name: str, rows: int, requests: int, rounds: int, taken: dict[str, list[float]]
 ) -> Report:
     """The figures of one model."""
-    verdicts = []
+    verdicts, codec, times = [], {}, {}
     for form in (RECORDS, TENSORS):
-        alone = timing(taken[f"its codec alone, {form}"]).median * 1e3
+        alone = codec[form] = timing(taken[f"its codec alone, {form}"]).median * 1e3
         goal = f"(goal: {MOST_SECONDS * 1e3:g} ms)"
         verdicts.append(f"Reading and writing as {form}: {alone:.2f} ms {goal}.")
     for each, seconds in taken.items():
         form = each.rpartition(", ")[2]
         if not each.startswith((OURS, "its")):
-            times = ratio(seconds, taken[f"{OURS}, {form}"])
-            verdicts.append(f"{each}: {said(times)} times as long as the model server.")
+            longer = ratio(seconds, taken[f"{OURS}, {form}"])
+            times[each] = longer.median
+            verdicts.append(f"{each}: {said(longer)} times as long as the model server.")
     return Report(
         title=f"P4: {rows:,} rows of 30 columns in a request, {name}; processor time",
         notes=[f"{rounds} rounds in turns of {requests} requests each, after one that counts not."],
         columns=["", "us (median)", "fastest", "slowest"],
         rows=[[each, *cells(seconds)] for each, seconds in taken.items()],
         verdicts=verdicts,
-        figures={"model": name, "rows": rows, "seconds": taken},
+        figures={
+            "model": name,
+            "rows": rows,
+            "seconds": taken,
+            "codec_ms": codec,
+            "times": times,
+        },
     )
 
 

@@ -49,11 +49,17 @@ def alternate(
 
 
 def take_turns(
-    contestants: Mapping[str, Callable[[], Figure]], rounds: int
+    contestants: Mapping[str, Callable[[], Figure]], rounds: int, *, warm: bool = True
 ) -> dict[str, list[Figure]]:
-    """What each contestant measures of itself in each round; one before them does not count."""
+    """What each contestant measures of itself in each round.
+
+    Args:
+        contestants: What each measures.
+        rounds: How many count.
+        warm: Whether there is one before them that does not.
+    """
     taken: dict[str, list[Figure]] = {name: [] for name in contestants}
-    for turn in range(-1, rounds):
+    for turn in range(-1 if warm else 0, rounds):
         order = list(contestants.items())
         for name, measure in order if turn % 2 else reversed(order):
             figure = measure()

@@ -18,7 +18,7 @@ import msgspec
 from fakes.training import Training, example
 from servery.domain.deployment import Served, Server
 from servery.domain.manifest import ModelRef
-from servery.domain.spec import Mode
+from servery.domain.serving import Mode
 from servery.wiring import training as wiring
 
 from benchmarks.one_function import ROOT, Subject

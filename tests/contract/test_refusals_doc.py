@@ -15,8 +15,8 @@ from servery.domain.manifest import Latency, Manifest, Part, RuntimeFigures
 from servery.domain.one_model import check_one_model
 from servery.domain.online_budget import check_online, excesses
 from servery.domain.policies import OnlineBudget, Policies
+from servery.domain.serving import Mode
 from servery.domain.signature import Dtype, Field
-from servery.domain.spec import Mode
 from servery.domain.spec_rules import read_spec
 from servery.errors import InvalidSpecError, RejectedError
 from servery.usecases.predictor.shelf import Pin

@@ -18,8 +18,8 @@ from servery.domain.manifest import (
     Sample,
 )
 from servery.domain.records import RegisteredTraining
+from servery.domain.serving import Limits
 from servery.domain.signature import Dtype, Field, Output, Signature, Task
-from servery.domain.spec import Limits
 
 SIGNATURE = Signature(
     task=Task.CLASSIFICATION,

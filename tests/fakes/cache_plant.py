@@ -24,8 +24,8 @@ from servery.domain.digest import digest_bytes
 from servery.domain.inference import AnswerContext, Prediction, Question
 from servery.domain.manifest import read_manifest
 from servery.domain.policies import CachePolicy, Policies, RoutingPolicy
+from servery.domain.serving import Limits
 from servery.domain.signature import Signature, Task
-from servery.domain.spec import Limits
 from servery.edge.inference import Codec
 from servery.edge.problem import problem, status_of
 from servery.errors import RejectedError

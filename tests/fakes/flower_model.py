@@ -20,8 +20,8 @@ from servery.domain.manifest import (
     RuntimeFigures,
     Sample,
 )
+from servery.domain.serving import Limits
 from servery.domain.signature import Dtype, Field, Signature
-from servery.domain.spec import Limits
 from servery.ports import ObjectStore
 
 CLASSES = FLOWERS.output.classes or []

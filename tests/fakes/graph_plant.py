@@ -21,7 +21,7 @@ from servery.domain.graph_records import GraphRecord, Pinned
 from servery.domain.graphs import GraphSpec
 from servery.domain.manifest import Part as Half
 from servery.domain.named_aggregators import NamedAggregator
-from servery.domain.spec import Mode
+from servery.domain.serving import Mode
 from servery.edge.api import Api
 from servery.edge.cors import Cors
 from servery.edge.graph.asking import GraphInferApi

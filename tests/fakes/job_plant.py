@@ -32,7 +32,7 @@ from servery.adapters.kept_deployments import KeptDeployments
 from servery.domain.deployment import Served
 from servery.domain.jobs import Job
 from servery.domain.policies import Policies, RoutingPolicy
-from servery.domain.spec import Limits
+from servery.domain.serving import Limits
 from servery.edge.jobs_worker import JobCaller, JobWorker
 from servery.edge.problem import problem, status_of
 from servery.errors import ConflictError

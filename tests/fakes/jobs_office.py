@@ -22,7 +22,7 @@ from servery.adapters.kept_deployments import KeptDeployments
 from servery.domain.deployment import Deployment, Served
 from servery.domain.job_changes import claim, end, told
 from servery.domain.jobs import Ending, Job, JobState
-from servery.domain.spec import Limits
+from servery.domain.serving import Limits
 from servery.edge.api import Api
 from servery.edge.cors import Cors
 from servery.edge.jobs import JobsApi

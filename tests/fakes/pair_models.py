@@ -24,8 +24,8 @@ from servery.domain.manifest import (
     Sample,
     pair_id,
 )
+from servery.domain.serving import Limits
 from servery.domain.signature import Dtype, Field, Output, Signature, Task
-from servery.domain.spec import Limits
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.compose import ColumnTransformer

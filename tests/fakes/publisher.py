@@ -9,7 +9,7 @@ from fakes.registry import MemoryRegistry
 from servery.domain.deployment import Server
 from servery.domain.manifest import ModelRef, Part, Runtime
 from servery.domain.releases import PUBLISH_LEASE
-from servery.domain.spec import Mode
+from servery.domain.serving import Mode
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from servery.domain.deployment import Deployment, Served, Server
+from servery.domain.identity import Identity
 from servery.domain.manifest import ModelRef, Runtime
 from servery.domain.records import (
     ModelRecord,
@@ -14,8 +15,8 @@ from servery.domain.records import (
     VersionRecord,
 )
 from servery.domain.release_records import ReleaseKind, ReleaseRecord, ReleaseState
-from servery.domain.spec import Mode
-from servery.domain.versioning import Identity, stage_of
+from servery.domain.serving import Mode
+from servery.domain.versioning import stage_of
 
 VERSION = "0.1.0-dabc1234.sdef5678"
 

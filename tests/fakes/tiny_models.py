@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from servery.adapters.sklearn_runtime import feature_matrix
 from servery.domain.digest import digest_bytes
 from servery.domain.manifest import Lineage, Manifest, ModelRef, Parity, Runtime, Sample
+from servery.domain.serving import Limits
 from servery.domain.signature import Dtype, Field, Output, Signature, Task
-from servery.domain.spec import Limits
 from servery.errors import ArtifactError
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType

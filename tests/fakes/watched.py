@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 from servery.domain.baseline import Baseline
 from servery.domain.columns import Values
+from servery.domain.serving import Limits
 from servery.domain.signature import Dtype, Field, Output, Signature, Task
-from servery.domain.spec import Limits
 from servery.domain.watch_rules import Monitor
 from servery.domain.watching import Look, WatchState
 from servery.usecases.monitoring.labelling import LabelLine

@@ -35,7 +35,7 @@ from servery.domain.policies import (
     Shadow,
     Threshold,
 )
-from servery.domain.spec import Limits
+from servery.domain.serving import Limits
 from servery.edge.inference import Codec
 from servery.wiring import aws, caching, circuit, gateway, monitoring, policies, submitting
 

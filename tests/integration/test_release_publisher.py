@@ -16,7 +16,7 @@ from servery.adapters.lambda_model_layers import LambdaModelLayers
 from servery.adapters.lambda_release_queue import LambdaReleaseQueue
 from servery.adapters.lambda_server_publisher import LambdaServerPublisher
 from servery.domain.manifest import Part, Runtime
-from servery.domain.spec import Mode
+from servery.domain.serving import Mode
 from servery.errors import FaultError, TooLargeError, UnavailableError
 
 REGION = "eu-central-1"

@@ -10,7 +10,7 @@ from fakes.records import a_deployment, a_ref, a_server
 from fakes.registry import MemoryRegistry
 from servery.adapters.kept_deployments import KeptDeployments
 from servery.domain.deployment import Served
-from servery.domain.spec import Limits
+from servery.domain.serving import Limits
 from servery.errors import (
     DeadlineExceededError,
     MalformedError,

@@ -7,11 +7,10 @@ re-raises each leaf as its branch, from the original.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(NamedTuple):
     """One thing wrong with an input: where (`records[3].petal_length`) and what to do."""
 
     field: str

@@ -20,8 +20,8 @@ from servery.adapters.chunk_rows.json_careful import CarefulJson
 from servery.adapters.chunk_rows.json_quick import QuickJson
 from servery.domain.inputs import Columns
 from servery.domain.rows import Rows
+from servery.domain.serving import Limits
 from servery.domain.signature import Dtype, Field, Output, Signature, Task
-from servery.domain.spec import Limits
 from servery.edge.inference import Codec
 from servery.errors import RejectedError
 

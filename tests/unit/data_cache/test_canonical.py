@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from servery.domain.canonical import Canonical, Reading
 from servery.domain.inference import Form, Question
+from servery.domain.serving import Limits
 from servery.domain.signature import Dtype, Field, Output, Signature, Task
-from servery.domain.spec import Limits
 from servery.edge.inference import Codec
 from servery.errors import RejectedError
 

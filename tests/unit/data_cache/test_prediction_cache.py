@@ -11,7 +11,7 @@ from fakes.signatures import FLOWER, FLOWERS, GUEST, GUESTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from servery.domain.policies import CachePolicy
-from servery.domain.spec import Limits
+from servery.domain.serving import Limits
 from servery.ports import Inquiry
 
 POLICY = CachePolicy()

@@ -13,7 +13,7 @@ from fakes.signatures import FLOWER, FLOWERS, GUEST, GUESTS
 from fakes.warm_plant import WarmPlant
 from msgspec.structs import replace
 from servery.domain.policies import CachePolicy
-from servery.domain.spec import Limits
+from servery.domain.serving import Limits
 from servery.domain.warm_ups import RUNNING_SECONDS, Coverage, WarmRequest, WarmUpState
 from servery.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from servery.domain.inference import AnswerContext, Form, Prediction, Question
+from servery.domain.serving import Limits
 from servery.domain.signature import Dtype, Output, Signature, Task
-from servery.domain.spec import Limits
 from servery.domain.weaving import Weaver
 from servery.edge.inference import Codec
 

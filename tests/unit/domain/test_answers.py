@@ -13,7 +13,7 @@ from servery.domain.asked import Asked
 from servery.domain.inference import AnswerContext, Prediction
 from servery.domain.policies import Threshold
 from servery.domain.projection import project
-from servery.domain.spec import Limits
+from servery.domain.serving import Limits
 from servery.edge.inference import Codec
 from servery.edge.wire import RecordsAnswer, TensorAnswer
 from servery.errors import ModelServerError

@@ -19,7 +19,7 @@ from servery.domain.deployment import (
 )
 from servery.domain.manifest import Part
 from servery.domain.policies import Policies, RoutingPolicy
-from servery.domain.spec import Limits
+from servery.domain.serving import Limits
 from servery.errors import ConflictError, InvalidInputError, NotFoundError
 
 

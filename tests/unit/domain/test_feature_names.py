@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from servery.domain.feature_names import column_names
-from servery.domain.spec import COLUMN_NAME
+from servery.domain.names import COLUMN_NAME
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from fakes.records import a_deployment, a_ref, a_server
 from servery.domain.deployment import Deployment, Retired, Served
 from servery.domain.one_model import check_one_model
-from servery.domain.spec import Mode
+from servery.domain.serving import Mode
 from servery.errors import AllInOneError
 
 FIRST, SECOND = "1.1.0-dabc1234.sdef5678", "1.2.0-dabc1234.sdef5678"

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from servery.domain.estimators import ESTIMATORS, TOLERANT
-from servery.domain.spec import Mode, Role, spec_json_schema, unlogged
+from servery.domain.serving import Mode
+from servery.domain.spec import Role, spec_json_schema, unlogged
 from servery.domain.spec_rules import read_spec
 from servery.errors import InvalidSpecError
 

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from servery.domain.changes import Bump, Ingredients, Subject, bumped, compare
 from servery.domain.digest import digest_value
+from servery.domain.identity import Identity
 from servery.domain.signature import Dtype, Field, Output, Signature, Task
 from servery.domain.signature_diff import signature_changes
-from servery.domain.versioning import Identity, first_version, next_version
+from servery.domain.versioning import first_version, next_version
 
 NAMES = st.sampled_from(["length", "width", "colour", "age"])
 BOUNDS = st.one_of(st.none(), st.floats(-100, 100, allow_nan=False).map(lambda x: x + 0.0))

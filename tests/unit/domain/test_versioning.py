@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -154,7 +155,7 @@ def test_it_is_the_same_version_when_nothing_changed(identity):
 )
 def test_only_its_part_moves_when_one_thing_changes(part, expected):
     latest = replace(first_version(START), interface=3, logic=5)
-    current = replace(START, **{part: "9" * 64})
+    current = msgspec.structs.replace(START, **{part: "9" * 64})
     assert str(next_version(latest, START, current)) == expected
 
 

@@ -13,7 +13,7 @@ from fakes.pair_servers import FUNCTION, PairServers
 from servery.domain.deployment import Deployment, Served, Server
 from servery.domain.graph_records import GraphRecord, Pinned
 from servery.domain.graphs import GraphSpec
-from servery.domain.spec import Mode
+from servery.domain.serving import Mode
 from servery.usecases.graph.asking import GraphAsk, GraphAsker
 from servery.usecases.graph.calling import ModelCaller
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from fakes.signatures import FLOWERS, GUESTS
 from msgspec.structs import replace
 from servery.domain.inference import AnswerContext, Form, Prediction, Question
+from servery.domain.serving import Limits
 from servery.domain.signature import Dtype, Output
-from servery.domain.spec import Limits
 from servery.edge.inference import Codec
 from servery.errors import InvalidInputError, ModelServerError
 
@@ -60,7 +60,7 @@ def test_rows_have_class_probabilities_and_version_when_records_are_classified()
 def test_rows_name_the_version_that_answers_when_it_is_another_each_time() -> None:
     codec = Codec(FLOWERS, Limits())
     for version in ("", "1.0.0-1.1", "2.0.0-1.1", "1.0.0-1.1"):
-        context = dataclasses.replace(CONTEXT, model_version=version)
+        context = msgspec.structs.replace(CONTEXT, model_version=version)
         for scores in (SCORES, None):
             body = codec.encode(asked(2), Prediction(LABELS, scores), context)
             rows = json.loads(body)["predictions"]

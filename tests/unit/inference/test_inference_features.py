@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from servery.domain.inference import AnswerContext, Form, Prediction, Question
 from servery.domain.json_rows import FeatureRows
+from servery.domain.serving import Limits
 from servery.domain.signature import Dtype, Output, Task
-from servery.domain.spec import Limits
 from servery.edge.inference import Codec
 from servery.errors import InvalidInputError
 

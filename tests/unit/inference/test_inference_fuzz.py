@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from servery.domain.inference import Question
 from servery.domain.inputs import Columns
+from servery.domain.serving import Limits
 from servery.domain.signature import Dtype
-from servery.domain.spec import Limits
 from servery.edge.inference import Codec
 from servery.edge.inference.examination import Examination
 from servery.errors import RejectedError

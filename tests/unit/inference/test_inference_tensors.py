@@ -10,8 +10,8 @@ import pytest
 from fakes.signatures import FLOWER, FLOWERS, GUEST, GUESTS, boxes
 from msgspec.structs import replace
 from servery.domain.inference import Form
+from servery.domain.serving import Limits
 from servery.domain.signature import Dtype
-from servery.domain.spec import Limits
 from servery.edge.inference import Codec
 from servery.errors import InvalidInputError, TooLargeError
 

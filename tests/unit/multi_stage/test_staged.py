@@ -6,7 +6,7 @@ import json
 
 import pytest
 from fakes.staged_office import HEAVY, LIGHT, ROW, StagedOffice, light_answer, problem_answer
-from servery.domain.spec import Limits
+from servery.domain.serving import Limits
 from servery.errors import (
     ArtifactError,
     DeadlineExceededError,

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from servery.adapters.model_loader import ModelLoader
 from servery.adapters.runtimes import load_runtime
 from servery.domain.manifest import Runtime
-from servery.domain.spec import Limits
+from servery.domain.serving import Limits
 from servery.edge.inference import Codec
 from servery.errors import ArtifactError, IncompatibleRuntimeError, UnavailableError
 

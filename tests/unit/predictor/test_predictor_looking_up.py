@@ -13,7 +13,7 @@ from fakes.tiny_models import MemoryArtifacts, add_model
 from servery.adapters.model_loader import ModelLoader
 from servery.adapters.runtimes import load_runtime
 from servery.domain.manifest import Runtime
-from servery.domain.spec import Limits
+from servery.domain.serving import Limits
 from servery.edge.inference import Codec
 from servery.edge.predictor import ModelServer
 from servery.errors import UnavailableError

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from fakes.touchy_models import BOMB, HOLLOW, POISON, TouchyShelf
 from msgspec.structs import replace
-from servery.domain.spec import Limits
+from servery.domain.serving import Limits
 from servery.edge.predictor import ModelServer
 from servery.errors import FaultError
 from servery.usecases.predictor import Shelf

@@ -15,7 +15,7 @@ from servery.adapters.model_loader import ModelLoader
 from servery.adapters.runtimes import load_runtime
 from servery.domain.manifest import ModelRef, Runtime
 from servery.domain.readiness import ready_answer, ready_question
-from servery.domain.spec import Limits
+from servery.domain.serving import Limits
 from servery.edge.inference import Codec
 from servery.edge.predictor import ModelServer
 from servery.errors import FaultError

@@ -10,8 +10,8 @@ from fakes.records import VERSION
 from fakes.release_room import Room
 from servery.domain.policies import Branch, Match, Policies, RoutingPolicy, Threshold
 from servery.domain.release_records import ReleaseKind, ReleaseState
+from servery.domain.serving import Mode
 from servery.domain.signature import Dtype, Field
-from servery.domain.spec import Mode
 from servery.errors import ConflictError, ModelServerError
 from servery.usecases.registry.asking import Place
 

@@ -6,7 +6,7 @@ from zipfile import ZipFile
 from fakes.records import VERSION
 from servery.domain.manifest import Runtime
 from servery.domain.release_records import ReleaseKind, ReleaseState
-from servery.domain.spec import Limits, Mode
+from servery.domain.serving import Limits, Mode
 
 PRODUCTION = "1.1.0-dabc1234.sdef5678"
 SECOND = "0.1.1-dabc1234.sdef5678"

@@ -7,7 +7,7 @@ from servery.domain.deployment import Served, crown
 from servery.domain.manifest import Runtime
 from servery.domain.release_records import ReleaseKind, ReleaseState
 from servery.domain.releases import LEASE_SECONDS, PUBLISH_LEASE, release_lease
-from servery.domain.spec import Mode
+from servery.domain.serving import Mode
 from servery.errors import (
     ConflictError,
     DeadlineExceededError,

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from servery.domain.manifest import Part
 from servery.domain.release_order import answers_for, current
 from servery.domain.release_records import ReleaseKind, ReleaseState
-from servery.domain.spec import Mode
+from servery.domain.serving import Mode
 from servery.errors import ConflictError, NotFoundError, ReleaseOrderError, UnavailableError
 from servery.usecases.registry.returning import RollBackRequest, return_to_last_good
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import msgspec
 import pytest
@@ -153,7 +152,7 @@ def test_an_old_version_gets_another_training_when_everything_is_as_it_was(house
 def test_version_is_unique_when_short_digests_collide(house):
     training = house.train()
     taken = house.registry.versions("flower")[0]
-    other = replace(taken.identity, split=taken.identity.split[:7] + "f" * 57)
+    other = msgspec.structs.replace(taken.identity, split=taken.identity.split[:7] + "f" * 57)
     registry = MemoryRegistry()
     registry.add_version(msgspec.structs.replace(taken, identity=other))
     training.registry = registry

@@ -40,9 +40,10 @@ ADAPTERS = {
 # that the parts of the spec do not say.
 INERT = re.compile(
     r"errors|(domain|usecases/training)/__init__"
-    r"|domain/(accountability|asked|changes|chosen_spec|estimators|imports|metrics"
-    r"|keeping_rules|own_classes|personal|pipeline_spec|records|release_rules|release_stages|rollout|search_\w+"
-    r"|signature_diff|spec|spec_rules|steps|watch_rules|watching"
+    r"|domain/(accountability|asked|changes|chosen_spec|estimators|identity|imports|metrics"
+    r"|keeping_rules|names|own_classes|personal|pipeline_spec|records|release_rules"
+    r"|release_stages|rollout|search_\w+"
+    r"|serving|signature_diff|spec|spec_rules|steps|watch_rules|watching"
     r"|version_diff|versioning)"
     r"|adapters/source_digest|usecases/training/keys"
 )

@@ -1,9 +1,12 @@
-"""Model in image: the files of the model are the package `servery_model` on Python's path."""
+"""Model in image: the files of the model are the package `servery_model` on Python's path.
+
+Nothing else that a model server starts with needs pathlib, so this does without it.
+"""
 
 from __future__ import annotations
 
+import os.path
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -14,12 +17,13 @@ from servery.errors import ArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from os import PathLike
 
 PACKAGE = "servery_model"
 MANIFEST = "manifest.json"
 
 
-def model_package() -> Path:
+def model_package() -> str:
     """The folder of the model's package.
 
     Raises:
@@ -29,7 +33,7 @@ def model_package() -> Path:
     places = list(spec.submodule_search_locations or []) if spec else []
     if not places:
         raise ArtifactError(f"the package {PACKAGE} is not in this server's image")
-    return Path(places[0])
+    return places[0]
 
 
 class ImageArtifactSource:
@@ -39,7 +43,7 @@ class ImageArtifactSource:
         folder: Finds the folder of the package.
     """
 
-    def __init__(self, folder: Callable[[], Path] = model_package) -> None:
+    def __init__(self, folder: Callable[[], str | PathLike[str]] = model_package) -> None:
         self._folder = folder
 
     def read(self, ref: ModelRef, filename: str) -> bytes:  # noqa: ARG002 - there is one model
@@ -49,7 +53,8 @@ class ImageArtifactSource:
             ArtifactError: it is not there.
         """
         try:
-            return (self._folder() / filename).read_bytes()
+            with open(os.path.join(self._folder(), filename), "rb") as file:  # noqa: PTH118, PTH123
+                return file.read()
         except OSError as error:
             raise ArtifactError(f"{filename} is not in this server's image") from error
 

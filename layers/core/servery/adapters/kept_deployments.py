@@ -7,7 +7,7 @@ from typing import Protocol
 
 from servery.adapters.kept_records import FRESH_SECONDS, KeptRecords
 from servery.domain.deployment import Deployment
-from servery.domain.spec import MODEL_NAME
+from servery.domain.names import MODEL_NAME
 from servery.errors import NotFoundError, UnavailableError
 from servery.ports import Clock
 

@@ -6,7 +6,7 @@ import re
 
 from servery.adapters.kept_records import KeptRecords
 from servery.domain.graph_records import GraphRecord
-from servery.domain.spec import MODEL_NAME
+from servery.domain.names import MODEL_NAME
 from servery.errors import NotFoundError
 from servery.ports import Clock, GraphStore
 

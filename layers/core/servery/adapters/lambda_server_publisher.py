@@ -20,7 +20,7 @@ from servery.adapters.lambda_model_layers import LambdaModelLayers
 from servery.domain.deployment import Server
 from servery.domain.digest import digest_value
 from servery.domain.manifest import ModelRef, Part, Runtime
-from servery.domain.spec import Mode
+from servery.domain.serving import Mode
 from servery.errors import FaultError, TooLargeError, UnavailableError
 
 if TYPE_CHECKING:

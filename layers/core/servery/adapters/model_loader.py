@@ -8,7 +8,6 @@ prediction = model.predict(model.codec.decode(body))
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,13 +17,14 @@ from servery.domain.digest import digest_bytes
 from servery.domain.inference import Prediction
 from servery.domain.manifest import Manifest
 from servery.domain.pairs import check_manifest
+from servery.domain.serving import Limits
 from servery.domain.signature import Task
-from servery.domain.spec import Limits
 from servery.errors import (
     ArtifactError,
     IncompatibleRuntimeError,
     InvalidInputError,
     RejectedError,
+    TooLargeError,
 )
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(msgspec.Struct, frozen=True):
     """A `LoadedModel`.
 
     Attributes:
@@ -121,10 +120,10 @@ class ModelLoader:
         content = self._checked(ref, ref.runtime.filename, ref.digest)
         runtime = self._runtimes(ref.runtime, content, manifest)
         codec = self._codecs(manifest.signature, manifest.limits)
-        model = Model(ref, manifest, runtime, codec, self._sample(manifest))
+        model = Model(ref, manifest, runtime, codec, self._sample(manifest, codec))
         model.verify()
         load_ms = (time.perf_counter() - started) * 1000
-        return replace(model, load_ms=round(load_ms, 3))
+        return msgspec.structs.replace(model, load_ms=round(load_ms, 3))
 
     def _checked(self, ref: ModelRef, filename: str, digest: str) -> bytes:
         content = self._source.read(ref, filename)
@@ -147,11 +146,14 @@ class ModelLoader:
         check_manifest(ref, manifest)
         return manifest
 
-    def _sample(self, manifest: Manifest) -> Question:
+    def _sample(self, manifest: Manifest, codec: InferenceCodec) -> Question:
         """The recorded rows, read like any request, whatever the limits of the model are."""
         body = msgspec.json.encode({"records": manifest.sample.records})
         try:
-            return self._codecs(manifest.signature, Limits()).decode(body)
+            try:
+                return codec.decode(body)
+            except TooLargeError:
+                return self._codecs(manifest.signature, Limits()).decode(body)
         except RejectedError as error:
             raise ArtifactError(
                 f"the recorded sample does not fit the signature: {error}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import http.client
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from servery.errors import ArtifactError
 
@@ -17,8 +18,7 @@ _CODE = re.compile(rb"<Code>(\w+)</Code>")
 _SKIPPED_AT_ONCE = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class S3Answer:
+class S3Answer(msgspec.Struct, frozen=True):
     """What S3 said.
 
     Attributes:
@@ -26,12 +26,14 @@ class S3Answer:
         content: The bytes that were asked for, or what the refusal says.
         etag: Of the object, without quotes.
         code: S3's own word for a refusal, `NoSuchKey` for example.
+        size: Bytes of the whole object, of which `content` may be a range.
     """
 
     status: int
     content: bytes
     etag: str = ""
     code: str = ""
+    size: int = 0
 
     @property
     def ok(self) -> bool:
@@ -69,9 +71,16 @@ def read_answer(
         content = _whole(response, most_bytes)
     if response.status in {_OK, _PARTIAL}:
         etag = (response.getheader("etag") or "").strip('"')
-        return S3Answer(response.status, content, etag)
+        return S3Answer(response.status, content, etag, size=_size(response, len(content)))
     code = _CODE.search(content)
     return S3Answer(response.status, content, code=code[1].decode() if code else "")
+
+
+def _size(response: http.client.HTTPResponse, read: int) -> int:
+    """Bytes of the whole object: S3 says it behind the range that it gives, or by the length."""
+    told = (response.getheader("content-range") or "").rpartition("/")[2]
+    told = told or response.getheader("content-length") or ""
+    return int(told) if told.isdecimal() else read
 
 
 def _whole(response: http.client.HTTPResponse, most_bytes: int) -> bytes:

@@ -3,20 +3,23 @@
     s3 = S3Http(region=region, credentials=credentials, clock=clock)
     answer = s3.get("bucket", "key", version_id=version, etag=etag, start=0, end=100)
 
-A connection is kept for each bucket. A request is sent a second time where the first was not
-answered or S3 was busy; what S3 refuses is the caller's to understand.
+Connections are kept for each bucket; several threads may ask at once, each over its own. A request
+is sent a second time where the first was not answered or S3 was busy; what S3 refuses is the
+caller's to understand.
 """
 
 from __future__ import annotations
 
 import hashlib
 import http.client
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import msgspec
+
 from servery.adapters.s3_answer import read_answer
 from servery.adapters.sigv4 import EMPTY, quoted_path, quoted_query, sign
+from servery.adapters.tls import prepare_tls, tls_context
 from servery.errors import ThrottledError, UnavailableError
 
 if TYPE_CHECKING:
@@ -30,8 +33,7 @@ _TRIES = 2
 _MOST_BYTES = 512 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
+class _Request(msgspec.Struct, frozen=True):
     method: str
     bucket: str
     key: str
@@ -43,6 +45,9 @@ class _Request:
 
 class S3Http:
     """Reads and writes objects.
+
+    Attributes:
+        most_bytes: Most that is read at once.
 
     Args:
         region: Of the buckets.
@@ -68,8 +73,13 @@ class S3Http:
         self._clock = clock
         self._endpoint = endpoint
         self._timeout = timeout
-        self._most_bytes = most_bytes
-        self._connections: dict[str, http.client.HTTPConnection] = {}
+        self.most_bytes = most_bytes
+        self._idle: dict[str, list[http.client.HTTPConnection]] = {}
+
+    def prepare(self) -> None:
+        """Begin what the first request would have to wait for, in a thread."""
+        if address_of("any", self._region, self._endpoint)[0]:
+            prepare_tls()
 
     def get(
         self,
@@ -114,11 +124,11 @@ class S3Http:
 
     def _ask(self, request: _Request) -> S3Answer:
         busy, reason = False, ""
-        for _ in range(_TRIES):
+        for attempt in range(_TRIES):
             try:
-                answer = self._send(request)
+                answer = self._send(request, kept=not attempt)
             except (OSError, http.client.HTTPException) as error:
-                self._drop(request.bucket)
+                self._forget(request.bucket)
                 busy, reason = False, type(error).__name__
                 continue
             if answer.final:
@@ -130,12 +140,8 @@ class S3Http:
             raise ThrottledError(sentence, retry_after=2)
         raise UnavailableError(sentence, retry_after=2)
 
-    def _send(self, request: _Request) -> S3Answer:
+    def _send(self, request: _Request, *, kept: bool) -> S3Answer:
         tls, host, root = address_of(request.bucket, self._region, self._endpoint)
-        connection = self._connections.get(request.bucket)
-        if connection is None:
-            kind = http.client.HTTPSConnection if tls else http.client.HTTPConnection
-            connection = self._connections[request.bucket] = kind(host, timeout=self._timeout)
         path = quoted_path(root + request.key)
         headers = sign(
             request.method,
@@ -149,17 +155,34 @@ class S3Http:
             now=self._clock.now(),
         )
         target = f"{path}?{request.query}" if request.query else path
-        connection.request(request.method, target, body=request.body, headers=headers)
-        response = connection.getresponse()
+        connection = self._idle_connection(request.bucket) if kept else None
+        connection, whole = connection or self._new_connection(host, tls=tls), False
         try:
-            return read_answer(response, request.window, self._most_bytes)
+            connection.request(request.method, target, body=request.body, headers=headers)
+            response = connection.getresponse()
+            answer = read_answer(response, request.window, self.most_bytes)
+            whole = response.isclosed()  # else the rest of it is still on its way
         finally:
-            if not response.isclosed():  # the rest of it is still on its way
-                self._drop(request.bucket)
+            if whole:
+                self._idle.setdefault(request.bucket, []).append(connection)
+            else:
+                connection.close()
+        return answer
 
-    def _drop(self, bucket: str) -> None:
-        connection = self._connections.pop(bucket, None)
-        if connection is not None:
+    def _idle_connection(self, bucket: str) -> http.client.HTTPConnection | None:
+        try:
+            return self._idle[bucket].pop()
+        except (KeyError, IndexError):
+            return None
+
+    def _new_connection(self, host: str, *, tls: bool) -> http.client.HTTPConnection:
+        if not tls:
+            return http.client.HTTPConnection(host, timeout=self._timeout)
+        return http.client.HTTPSConnection(host, timeout=self._timeout, context=tls_context())
+
+    def _forget(self, bucket: str) -> None:
+        """Close what is kept: where one was cut off while nobody used it, the others were too."""
+        for connection in self._idle.pop(bucket, []):
             connection.close()
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+import msgspec
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,13 +21,15 @@ EMPTY = hashlib.sha256(b"").hexdigest()
 """SHA-256 (hex) of a request without a body."""
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(msgspec.Struct, frozen=True):
     """Who asks; the secrets never appear in its text form."""
 
     access_key: str
-    secret_key: str = field(repr=False)
-    session_token: str = field(default="", repr=False)
+    secret_key: str
+    session_token: str = ""
+
+    def __repr__(self) -> str:
+        return f"Credentials(access_key={self.access_key!r})"
 
 
 def quoted_path(path: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,8 +16,7 @@ FEATURES = "features"
 PROBABILITIES = "probabilities"
 
 
-@dataclass(frozen=True, slots=True)
-class AnsweredRow:
+class AnsweredRow(msgspec.Struct, frozen=True):
     """What a model answered for one row.
 
     Attributes:
@@ -31,8 +29,7 @@ class AnsweredRow:
     floats: str
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(msgspec.Struct, frozen=True):
     """An answer taken apart.
 
     Attributes:

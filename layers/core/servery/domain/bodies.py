@@ -3,17 +3,12 @@
 Model servers read bodies by it, and whoever has to know beforehand what they will make of one.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from servery.domain.signature import Dtype
-
-if TYPE_CHECKING:
-    from servery.domain.signature import Signature
+from servery.domain.signature import Dtype, Signature
 
 _TYPE: dict[Dtype, Any] = {
     Dtype.FLOAT: float,

@@ -36,8 +36,8 @@ from servery.domain.signature import Dtype
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from servery.domain.serving import Limits
     from servery.domain.signature import Signature
-    from servery.domain.spec import Limits
 
 _KB = 1000
 _MINUS_ZERO = array("f", [-0.0]).tobytes()

@@ -13,8 +13,8 @@ from servery.domain.signature_diff import signature_changes
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from servery.domain.identity import Identity
     from servery.domain.signature import Signature
-    from servery.domain.versioning import Identity
 
 _LONGEST = 120
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from servery.domain.signature import Dtype
 
@@ -12,8 +13,7 @@ FLOAT32_MAX = (2 - 2**-23) * 2.0**127
 _FLOAT16_MAX = 65504.0
 
 
-@dataclass(frozen=True, slots=True)
-class Datatype:
+class Datatype(msgspec.Struct, frozen=True):
     """One datatype.
 
     Attributes:

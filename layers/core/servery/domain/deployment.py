@@ -11,7 +11,7 @@ from servery.domain.named_versions import join, named_versions
 from servery.domain.personal import Personal
 from servery.domain.policies import Policies
 from servery.domain.rollout import Rollout
-from servery.domain.spec import Limits, Mode
+from servery.domain.serving import Limits, Mode
 from servery.errors import ConflictError, NotFoundError
 
 

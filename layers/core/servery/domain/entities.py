@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
+from servery.domain.names import COLUMN_NAME, MODEL_NAME
 from servery.domain.signature import Dtype
-from servery.domain.spec import COLUMN_NAME, MODEL_NAME
 
 Reference = Annotated[str, Meta(min_length=1, max_length=260)]
 
@@ -39,8 +38,7 @@ class EntityColumn(_Part, frozen=True, kw_only=True):
 KeptSeconds = Annotated[float, Meta(ge=0, le=3600)]
 
 
-@dataclass(frozen=True, slots=True)
-class Keeping:
+class Keeping(msgspec.Struct, frozen=True):
     """Where else than in the table of features data of entities may be found.
 
     Attributes:

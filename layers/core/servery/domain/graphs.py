@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from servery.domain.entities import Lookup, Reference
-from servery.domain.spec import MODEL_NAME
+from servery.domain.names import MODEL_NAME
 
 Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,31}$(?!\n)")]
 Milliseconds = Annotated[int, Meta(ge=10, le=28_000)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,8 +19,7 @@ class Form(StrEnum):
     TENSORS = "tensors"
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """Rows that fit the signature.
 
     Attributes:
@@ -39,8 +39,7 @@ class Question:
     outputs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(msgspec.Struct, frozen=True):
     """What a model says about rows.
 
     Attributes:
@@ -52,8 +51,7 @@ class Prediction:
     probabilities: NDArray[np.floating] | None
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerContext:
+class AnswerContext(msgspec.Struct, frozen=True):
     """What an answer says about itself beside the predictions.
 
     Attributes:

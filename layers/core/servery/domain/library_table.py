@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -31,8 +30,7 @@ class Fit(StrEnum):
         return {Fit.MAJOR: 1, Fit.MINOR: 2, Fit.EXACT: 9}[self]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """What one library of a runtime has to fit.
 
     Attributes:

@@ -1,16 +1,14 @@
 """What one artifact says about itself, and the reference by which it is asked for."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 
 from servery.domain.digest import digest_bytes, digest_value
+from servery.domain.identity import Identity
+from servery.domain.serving import Limits
 from servery.domain.signature import Signature
-from servery.domain.spec import Limits
-from servery.domain.versioning import Identity
 from servery.errors import ArtifactError
 
 MANIFEST = "manifest.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from servery.domain.deployment import servers_of
-from servery.domain.spec import Mode
+from servery.domain.serving import Mode
 from servery.errors import AllInOneError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from servery.domain.spec import ModelName
+from servery.domain.names import ModelName
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Label = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,31}$(?!\n)")]

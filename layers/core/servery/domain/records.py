@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from servery.domain.changes import Change
+from servery.domain.identity import Identity
 from servery.domain.manifest import ModelRef, Runtime
 from servery.domain.pipeline_spec import StepName
-from servery.domain.versioning import Identity
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True):

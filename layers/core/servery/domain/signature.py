@@ -1,7 +1,5 @@
 """The signature of a model: named, typed inputs and outputs with unit and allowed values."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 import msgspec

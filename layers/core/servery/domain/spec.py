@@ -11,19 +11,15 @@ from msgspec import Meta
 
 from servery.domain.digest import digest_value
 from servery.domain.keeping_rules import Retirement, Retraining
+from servery.domain.names import ColumnName, ModelName
 from servery.domain.personal import INPUT, OUTPUT, Personal, Treatment
 from servery.domain.pipeline_spec import Pipeline
 from servery.domain.release_rules import ReleaseRules
 from servery.domain.search_spec import Search
+from servery.domain.serving import Limits, Mode
 from servery.domain.signature import Dtype, Task
 from servery.domain.watch_rules import Monitor
 
-# In Python `$` also matches before a line break at the end; what follows it here shuts that out.
-MODEL_NAME = r"^[a-z][a-z0-9-]{0,47}$(?!\n)"
-COLUMN_NAME = r"^[^\x00-\x1f\"\\]{1,128}$(?!\n)"
-
-ModelName = Annotated[str, Meta(pattern=MODEL_NAME, title="lower-case name of the model")]
-ColumnName = Annotated[str, Meta(pattern=COLUMN_NAME)]
 Sentence = Annotated[str, Meta(min_length=1, max_length=500)]
 
 
@@ -38,13 +34,6 @@ class Role(StrEnum):
     TARGET = "target"
     ID = "id"
     IGNORED = "ignored"
-
-
-class Mode(StrEnum):
-    """How a model comes to its server."""
-
-    IMAGE = "image"
-    LOAD = "load"
 
 
 class OnFault(StrEnum):
@@ -154,13 +143,6 @@ class Gates(_Part, frozen=True, kw_only=True):
     maximum: float | None = None
     latency_p99_ms: Annotated[float, Meta(gt=0)] | None = None
     size_mb: Annotated[float, Meta(gt=0)] | None = None
-
-
-class Limits(_Part, frozen=True, kw_only=True):
-    """What one request may ask for."""
-
-    max_rows: Annotated[int, Meta(ge=1, le=100_000)] = 10_000
-    max_body_kb: Annotated[int, Meta(ge=1, le=5_500)] = 5_000
 
 
 class Serving(_Part, frozen=True, kw_only=True):

@@ -14,8 +14,9 @@ from servery.domain.imports import check_imported, imported
 from servery.domain.metrics import HIGHER_IS_BETTER, higher_is_better
 from servery.domain.release_stages import stage_violations
 from servery.domain.search_rules import search_violations
+from servery.domain.serving import Mode
 from servery.domain.signature import Dtype, Task
-from servery.domain.spec import SPOKEN, Column, Mode, ModelSpec, OnFault, Role, Step
+from servery.domain.spec import SPOKEN, Column, ModelSpec, OnFault, Role, Step
 from servery.domain.watch_rules import monitor_violations
 from servery.errors import InvalidSpecError, RejectedError, Violation
 

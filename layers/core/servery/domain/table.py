@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 from servery.errors import InvalidInputError, Violation
 
@@ -35,8 +36,7 @@ class Reason(StrEnum):
     NO_ANSWER = "no_answer"
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(msgspec.Struct, frozen=True):
     """A bad row: the line it starts on (Parquet: its number from 1), the column, the reason.
 
     The column is empty where the row as a whole is wrong. Values are never repeated here.
@@ -47,8 +47,7 @@ class Rejection:
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(msgspec.Struct, frozen=True):
     """Some rows, by column.
 
     Attributes:

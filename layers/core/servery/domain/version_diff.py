@@ -12,8 +12,8 @@ from servery.domain.manifest import Part
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from servery.domain.identity import Identity
     from servery.domain.manifest import Manifest
-    from servery.domain.versioning import Identity
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import total_ordering
 from typing import TYPE_CHECKING
 
+from servery.domain.identity import Identity
 from servery.errors import InvalidVersionError
 
 if TYPE_CHECKING:
@@ -88,23 +89,6 @@ class Version:
             )
         x, y, z, data, split = match.groups()
         return cls(int(x), int(y), int(z), data, split)
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What a version is made of, as digests: two equal identities are one version.
-
-    Attributes:
-        interface: Digest of the signature (names, types, units, ranges of inputs and outputs).
-        logic: Digest of preprocessing, estimator, parameters, libraries and training code.
-        data: Digest of the canonical data set.
-        split: Digest of the stored split.
-    """
-
-    interface: str
-    logic: str
-    data: str
-    split: str
 
 
 def first_version(identity: Identity) -> Version:

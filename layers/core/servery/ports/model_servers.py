@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from servery.domain.deployment import Server
     from servery.domain.manifest import ModelRef, Part, Runtime
-    from servery.domain.spec import Mode
+    from servery.domain.serving import Mode
 
 
 class ModelServers(Protocol):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from servery.wiring.settings import SystemClock, optional_setting, setting
 
@@ -172,8 +171,7 @@ def model_servers() -> LambdaModelServers:
     return LambdaModelServers(client)
 
 
-@dataclass(frozen=True, slots=True)
-class _Keys:
+class _Keys(NamedTuple):
     access_key: str
     secret_key: str
     token: str

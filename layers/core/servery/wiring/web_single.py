@@ -31,6 +31,7 @@ def api_url() -> str:
 def web_single() -> WebSingle:
     """The model of the page: that of the image where there is one, else the champion."""
     from importlib.util import find_spec
+    from pathlib import Path
 
     from servery.adapters.image_artifact_source import (
         MANIFEST,
@@ -42,7 +43,7 @@ def web_single() -> WebSingle:
 
     model, records, clock = setting("WEB_MODEL"), quick_registry(), SystemClock()
     if find_spec(PACKAGE) is not None:
-        manifest = (model_package() / MANIFEST).read_bytes()
+        manifest = (Path(model_package()) / MANIFEST).read_bytes()
         loader = model_loader(ImageArtifactSource())
         return WebSingle(model, packaged(manifest, records, model), loader.load, clock)
     loader = model_loader(s3_artifacts())

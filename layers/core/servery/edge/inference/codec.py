@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from servery.domain.inference import AnswerContext, Prediction
+    from servery.domain.serving import Limits
     from servery.domain.signature import Signature
-    from servery.domain.spec import Limits
 
 _KB = 1000
 

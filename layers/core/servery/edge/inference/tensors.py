@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from servery.domain.datatypes import DATATYPES
@@ -26,8 +26,7 @@ _MATRIX = 2
 _SURELY_WHOLE = 2.0**63 - 2048
 
 
-@dataclass(slots=True)
-class _Part:
+class _Part(msgspec.Struct):
     """A tensor whose envelope is right: its columns and its elements, row-major."""
 
     field: str
@@ -37,8 +36,7 @@ class _Part:
     packed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """What tensors say: columns, as the records form gives them, and the strings in the data."""
 
     rows: int

@@ -1,7 +1,5 @@
 """What a model server is asked, and the pieces of its answers."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 from http import HTTPStatus

@@ -9,8 +9,9 @@ import msgspec
 from msgspec import Meta
 
 from servery.domain.batches import BatchOptions
+from servery.domain.names import ColumnName
 from servery.domain.records import ModelRecord
-from servery.domain.spec import BatchRules, ColumnName, Rerun
+from servery.domain.spec import BatchRules, Rerun
 from servery.errors import InvalidInputError
 
 PREFIX = "servery-"

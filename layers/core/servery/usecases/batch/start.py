@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from servery.domain.batches import INBOX, Batch, BatchOptions, BatchState, Source, batch_id
-from servery.domain.spec import MODEL_NAME
+from servery.domain.names import MODEL_NAME
 from servery.errors import NotFoundError, RejectedError
 from servery.usecases.batch.admitting import Admission, admit
 from servery.usecases.batch.launching import launch

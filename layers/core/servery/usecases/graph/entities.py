@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from servery.domain.json_pairs import shown
-from servery.domain.spec import COLUMN_NAME, MODEL_NAME
+from servery.domain.names import COLUMN_NAME, MODEL_NAME
 from servery.errors import InvalidInputError, NotFoundError, TooLargeError, Violation
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from servery.domain.entities import EntityColumn, Reference
 from servery.domain.graphs import REQUEST
+from servery.domain.names import COLUMN_NAME
 from servery.domain.signature import Dtype, Field
-from servery.domain.spec import COLUMN_NAME
 from servery.errors import Violation
 from servery.usecases.graph.types import Answers, Value, listing
 

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from servery.domain.lake import UNKNOWN, said
-from servery.domain.spec import ModelName
+from servery.domain.names import ModelName
 from servery.errors import InvalidInputError, Violation
 
 if TYPE_CHECKING:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from servery.domain.inference import AnswerContext
 from servery.domain.pairs import check_pair
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from servery.usecases.predictor.shelf import Chosen
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """One request to predict.
 
     Attributes:
@@ -34,8 +34,7 @@ class Asked:
     pair: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True):
     """The answer to one request.
 
     Attributes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -60,7 +59,7 @@ def infer_keyed(
         for name in wanted - record.keys()
     }
     try:
-        return infer(chosen, replace(asked, body=msgspec.json.encode(document)))
+        return infer(chosen, msgspec.structs.replace(asked, body=msgspec.json.encode(document)))
     except InvalidInputError as error:
         wrong = next((v for v in error.violations if v.field in looked_up), None)
         if wrong is None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from servery.errors import ConflictError, UnavailableError
 
@@ -18,8 +19,7 @@ KEPT = 2
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(msgspec.Struct, frozen=True):
     """What a server is for, frozen when it was published.
 
     Attributes:
@@ -50,8 +50,7 @@ class Pin:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(msgspec.Struct, frozen=True):
     """Who answers a request.
 
     Attributes:
@@ -67,8 +66,7 @@ class Chosen:
     failure: Exception | None = None
 
 
-@dataclass(slots=True)
-class _Failure:
+class _Failure(msgspec.Struct):
     error: Exception
     retry_at: float
     pause: float

@@ -14,7 +14,7 @@ from servery.domain.deployment import Server
 from servery.domain.inference import Form
 from servery.domain.json_rows import feature_rows
 from servery.domain.manifest import ModelRef, Part
-from servery.domain.spec import Mode
+from servery.domain.serving import Mode
 from servery.errors import (
     BadAnswerError,
     DeadlineExceededError,

@@ -16,7 +16,7 @@ from servery.domain.manifest import MANIFEST, read_manifest
 from servery.domain.release_order import check_order, current
 from servery.domain.release_records import ReleaseKind, ReleaseOrigin, ReleaseRecord, ReleaseState
 from servery.domain.releases import LEASE_SECONDS, ended, release_id, release_lease
-from servery.domain.spec import Mode
+from servery.domain.serving import Mode
 from servery.errors import ArtifactError, ConflictError, ServeryError
 from servery.usecases.registry.subject import subject, unknown
 

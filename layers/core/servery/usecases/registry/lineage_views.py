@@ -11,7 +11,7 @@ from servery.domain.manifest import Runtime
 from servery.domain.pipeline_spec import StepName
 from servery.domain.records import Outcome, StepRecord
 from servery.domain.release_records import ReleaseKind, ReleaseState
-from servery.domain.spec import Mode
+from servery.domain.serving import Mode
 
 
 class _View(msgspec.Struct, frozen=True, kw_only=True):

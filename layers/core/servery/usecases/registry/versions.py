@@ -14,8 +14,8 @@ from servery.usecases.registry.fitting import FitList, fit
 from servery.usecases.registry.tracing import trace
 
 if TYPE_CHECKING:
+    from servery.domain.identity import Identity
     from servery.domain.manifest import Manifest
-    from servery.domain.versioning import Identity
     from servery.ports import ObjectStore, Registry
     from servery.usecases.registry.lineage_views import LineageView
 

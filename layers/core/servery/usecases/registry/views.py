@@ -18,8 +18,8 @@ from servery.domain.records import (
 )
 from servery.domain.release_records import ReleaseRecord
 from servery.domain.retirements import RetiredVersion
+from servery.domain.serving import Limits
 from servery.domain.signature import Signature
-from servery.domain.spec import Limits
 
 
 class _View(msgspec.Struct, frozen=True, kw_only=True):

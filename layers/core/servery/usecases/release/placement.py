@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from servery.domain.manifest import Part
 from servery.domain.readiness import ready_answer, ready_question
 from servery.domain.releases import PUBLISH_LEASE
-from servery.domain.spec import Mode
+from servery.domain.serving import Mode
 from servery.errors import ModelServerError, RetryableError
 from servery.usecases.release.image import image_key, pack_image
 from servery.usecases.release.turns import FIRST_PAUSE, LONGEST_PAUSE, turn

@@ -14,7 +14,8 @@ from servery.domain.imports import check_unpickled
 from servery.domain.manifest import MANIFEST, Manifest, ModelRef, Part, Runtime, read_manifest
 from servery.domain.personal import Personal
 from servery.domain.records import VersionRecord
-from servery.domain.spec import Log, Mode, Serving, personal, unlogged
+from servery.domain.serving import Mode
+from servery.domain.spec import Log, Serving, personal, unlogged
 from servery.domain.versioning import Stage, Version, promoted
 from servery.errors import InvalidInputError, NotFoundError
 

@@ -13,9 +13,9 @@ import msgspec
 from msgspec import Meta
 
 from servery.domain.manifest import Runtime
+from servery.domain.names import MODEL_NAME
 from servery.domain.pipeline_spec import StepName
 from servery.domain.records import Outcome, StepRecord
-from servery.domain.spec import MODEL_NAME
 from servery.domain.steps import Moment
 from servery.domain.versioning import EXPERIMENT_NAME
 

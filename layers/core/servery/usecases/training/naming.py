@@ -29,8 +29,8 @@ from servery.errors import ArtifactError
 from servery.usecases.training import keys
 
 if TYPE_CHECKING:
+    from servery.domain.identity import Identity
     from servery.domain.records import RegisteredTraining
-    from servery.domain.versioning import Identity
     from servery.ports import ObjectStore, Registry
     from servery.usecases.training.products import Made, Product
 

@@ -9,10 +9,10 @@ import msgspec
 
 from servery.domain.baseline import Baseline
 from servery.domain.digest import check_digest, digest_value
+from servery.domain.identity import Identity
 from servery.domain.manifest import Pair, Part, RuntimeFigures, Sample, pair_id
 from servery.domain.signature import Signature
 from servery.domain.spec_rules import read_spec
-from servery.domain.versioning import Identity
 from servery.usecases.training import keys
 from servery.usecases.training.reports import EvaluationReport, ExportReport, TrainReport
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from servery.domain.baseline import Baseline
+from servery.domain.serving import Limits
 from servery.domain.signature import Signature
-from servery.domain.spec import Limits
 from servery.domain.watch_rules import Monitor
 
 
