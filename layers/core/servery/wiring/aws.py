@@ -7,11 +7,13 @@ from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from servery.wiring.settings import SystemClock, optional_setting, setting
+from servery.wiring.snapshots import let_go
 
 if TYPE_CHECKING:
     from botocore.config import Config
     from mypy_boto3_lambda import LambdaClient
 
+    from servery.adapters.container_credentials import ContainerCredentials
     from servery.adapters.dynamodb_keeping import DynamoDbKeeping
     from servery.adapters.kept_deployments import KeptDeployments
     from servery.adapters.lambda_model_servers import LambdaModelServers
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from servery.ports import ObjectStore, Registry, ReleaseExecutions, ReleaseQueue, ReleaseSignals
 
 MOST_CONNECTIONS = 32  # of threads that ask at the same time
+_CREDENTIALS_ADDRESS = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 
 
 def patience(*, connect_s: float, read_s: float, attempts: int, connections: int = 10) -> Config:
@@ -123,14 +126,34 @@ def release_queue() -> ReleaseQueue:
 
 
 def credentials() -> Credentials:
-    """Who asks, without an SDK; read anew for each request."""
+    """Who asks, without an SDK; read anew for each request.
+
+    Raises:
+        FaultError: nobody has told.
+        UnavailableError: with SnapStart: those who tell do not answer now.
+    """
     from servery.adapters.sigv4 import Credentials
 
+    key = optional_setting("AWS_ACCESS_KEY_ID")
+    if not key and optional_setting(_CREDENTIALS_ADDRESS):
+        return container_credentials().get()
     return Credentials(
-        setting("AWS_ACCESS_KEY_ID"),
+        key or setting("AWS_ACCESS_KEY_ID"),
         setting("AWS_SECRET_ACCESS_KEY"),
         optional_setting("AWS_SESSION_TOKEN"),
     )
+
+
+@cache
+def container_credentials() -> ContainerCredentials:
+    """Who asks, where SnapStart leaves the keys out of the environment."""
+    from servery.adapters.container_credentials import ContainerCredentials
+
+    token = optional_setting("AWS_CONTAINER_AUTHORIZATION_TOKEN")
+    return ContainerCredentials(setting(_CREDENTIALS_ADDRESS), token, SystemClock())
+
+
+let_go(container_credentials.cache_clear)
 
 
 def region() -> str:
@@ -183,7 +206,7 @@ class _Keys:
 
 
 class _OfTheEnvironment:
-    """The credentials that Lambda sets, as the adapter asks for them."""
+    """The credentials that Lambda gives, as the adapter asks for them."""
 
     def get_frozen_credentials(self) -> _Keys:
         now = credentials()
@@ -205,11 +228,13 @@ def lean_model_servers() -> LambdaModelServers:
     from servery.adapters.lambda_model_servers import LambdaModelServers
     from servery.adapters.lean_lambda import LeanLambda
 
+    pool = urllib3.PoolManager(maxsize=MOST_CONNECTIONS)
+    let_go(pool.clear)
     api = LeanLambda(
         endpoint=_address("lambda"),
         region=region(),
         credentials=_OfTheEnvironment(),
-        pool=urllib3.PoolManager(maxsize=MOST_CONNECTIONS),
+        pool=pool,
         clock=SystemClock(),
         trace=lambda: optional_setting("_X_AMZN_TRACE_ID"),
     )

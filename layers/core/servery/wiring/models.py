@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from servery.wiring.aws import credentials, endpoint, region
 from servery.wiring.settings import SystemClock, optional_setting, setting
+from servery.wiring.snapshots import hook, let_go
 
 if TYPE_CHECKING:
     from servery.adapters.model_loader import ModelLoader
@@ -31,9 +33,11 @@ def s3() -> S3Http:
     """S3 without boto3."""
     from servery.adapters.s3_http import S3Http
 
-    return S3Http(
+    client = S3Http(
         region=region(), credentials=credentials, clock=SystemClock(), endpoint=endpoint("S3")
     )
+    let_go(client.close)
+    return client
 
 
 @cache
@@ -90,7 +94,9 @@ def warm_server(service: str, **more: Any) -> ModelServer:  # noqa: ANN401
         log_error(error.__cause__ or error, request_id="init", route="init")
     init_ms = round((time.perf_counter() - started) * 1000, 3)
     code = optional_setting("AWS_LAMBDA_FUNCTION_VERSION")
-    return ModelServer(shelf, service=service, code=code, init_ms=init_ms, **more)
+    server = ModelServer(shelf, service=service, code=code, init_ms=init_ms, **more)
+    hook(before=partial(_prepare, *more.values()), after=server.begin_anew)
+    return server
 
 
 def _warm_up() -> None:
@@ -101,3 +107,22 @@ def _warm_up() -> None:
 
     installed_version(Runtime(setting("SERVERY_RUNTIME")))
     shelf().warm_up()
+
+
+def _prepare(*made_on_first_use: Callable[[], object]) -> None:
+    """Before a snapshot: do once what this server would otherwise first do for a request.
+
+    As when it comes up, a failure is logged and told to whoever asks.
+    """
+    if not optional_setting("SERVERY_MODE"):
+        return
+    from servery.adapters.runtimes import import_runtime
+    from servery.domain.manifest import Runtime
+    from servery.edge.telemetry import log_error
+
+    try:
+        import_runtime(Runtime(setting("SERVERY_RUNTIME")))
+        for make in made_on_first_use:
+            make()
+    except Exception as error:
+        log_error(error, request_id="snapshot", route="init")
