@@ -15,7 +15,6 @@ operating system, whose randomness is renewed with the machine.
 from __future__ import annotations
 
 import os
-import random
 import sys
 from collections.abc import Callable
 
@@ -66,9 +65,9 @@ def _drop_all() -> None:
 
 
 def _draw_anew() -> None:
-    """Seed whatever draws by itself."""
-    random.seed()
-    if "numpy.random" in sys.modules:  # estimators draw from its global generator
-        sys.modules["numpy.random"].seed()
+    """Seed what draws by itself; a module that is imported later seeds itself."""
+    for name in ("random", "numpy.random"):  # from whose global generators estimators draw
+        if name in sys.modules:
+            sys.modules[name].seed()
     if "ssl" in sys.modules:  # which makes the keys of connections
         sys.modules["ssl"].RAND_add(os.urandom(_SEED_BYTES), float(_SEED_BYTES))
