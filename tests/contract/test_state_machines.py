@@ -22,6 +22,9 @@ SERVICE = {
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.ClientExecutionTimeoutException",
+    "Lambda.SnapStartNotReadyException",
+    "Lambda.SnapStartRegenerationFailureException",
+    "Lambda.SnapStartTimeoutException",
     "Lambda.TooManyRequestsException",
     "Lambda.Unknown",
 }

@@ -36,6 +36,7 @@ PARAMETERS = {
     "JobConcurrency",
     "CallbackAllowedNetworks",
     "BatchExecutionType",
+    "SnapStart",
     "TrialMemory",
     "TablePatience",
     "GraphAggregators",

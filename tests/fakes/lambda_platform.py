@@ -18,7 +18,8 @@ class LambdaPlatform:
     """Hands out invocations, and writes down in which order things happen.
 
     As on AWS, an invocation goes to the runtime and to the registered extension at once, and a
-    registration after the runtime's first request for work is refused.
+    registration after the runtime's first request for work is refused. A runtime that asks whether
+    it was restored from its snapshot is told so at once.
 
     Args:
         extensions: Whether there is an Extensions API.
@@ -95,6 +96,9 @@ class _Handler(BaseHTTPRequestHandler):
                 "Lambda-Runtime-Trace-Id": "Root=1",
             }
             self._answer(200, event, headers)
+        elif self.path == f"{RUNTIME}/restore/next":
+            self.platform.note("restore next")
+            self._answer(200, {})
         elif self.path == f"{EXTENSION}/event/next":
             self.platform.note("extension next")
             event = self.platform._events.get()

@@ -80,7 +80,7 @@ def test_it_waits_when_the_server_does_not_answer_yet(room):
 def test_it_fails_when_the_server_never_answers(room):
     room.servers.answer = lambda event: UnavailableError("pending")
     record = room.ask()
-    with pytest.raises(ModelServerError, match="did not become ready in 120 s"):
+    with pytest.raises(ModelServerError, match="did not become ready in 240 s"):
         room.run(record)
     assert_nothing_left(room, record)
 

@@ -104,6 +104,11 @@ class KeptConnections:
         """Ask, once, and wait for the answer for however long it takes; else as `post`."""
         return self._ask(_written("GET", path, headers), connect_s, math.inf)
 
+    def clear(self) -> None:
+        """Close what nobody uses at the moment."""
+        while (connection := self._kept()) is not None:
+            connection.close()
+
     def _ask(self, request: bytes, connect_s: float, answer_s: float) -> HttpAnswer:
         connection = self._kept() or self._open(connect_s)
         try:

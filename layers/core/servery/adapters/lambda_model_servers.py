@@ -48,10 +48,12 @@ _PASSING = frozenset(
         "ResourceConflictException",
         "ResourceNotFoundException",  # deleted after it was taken out of service
         "ResourceNotReadyException",
-        "SnapStartNotReadyException",
+        "SnapStartNotReadyException",  # asked by nobody for two weeks, or its snapshot is renewed
+        "SnapStartRegenerationFailureException",  # Lambda tries again by itself
         "SnapStartTimeoutException",
     }
 )
+_NOT_RESTORED = "SnapStartException"
 
 
 class LambdaModelServers:
@@ -161,6 +163,8 @@ def _refusal(error: ClientError) -> ServeryError:
     code = code_of(error)
     if code in _TOO_LARGE:
         return TooLargeError("the body is too large to be passed on")
+    if code == _NOT_RESTORED:
+        return ModelServerError("the model server did not come back from its snapshot; see its log")
     if code in _PASSING:
         return UnavailableError(f"the model server is not there ({code})")
     try:

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 PREFIX = "SERVERY_"
+_SNAPSHOT = "PublishedVersions"
 _BUSY = frozenset({"ResourceConflictException", "PreconditionFailedException"})
+SNAPSHOT_SECONDS = 300
+"""How long is waited for a snapshot; about one poll a second, as for everything else."""
 _POLLS = 120
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 
@@ -44,7 +47,8 @@ class LambdaServerPublisher:
         core_layer: ARN of the library's layer version.
         runtime_layers: ARNs of the layer versions of each runtime.
         model_layers: The layers that models are packed in.
-        pause: Waits so many seconds; polling backs off from 0.05 to 1 s, about two minutes whole.
+        pause: Waits so many seconds; polling backs off from 0.05 to 1 s, about two minutes whole,
+            and five for a snapshot.
     """
 
     def __init__(
@@ -69,13 +73,14 @@ class LambdaServerPublisher:
     def code(self, runtime: Runtime, part: Part | None = None) -> str:
         """Identity of the code that a server of such a model would run, published now.
 
-        It is made of the function's own code and of the layers that this deploy brought; the
+        It is made of the function's own code, of the layers that this deploy brought, and of
+        whether a snapshot is kept of it, so that servers are published anew when that changes. The
         layers of the unpublished function say nothing, since publishing changes them.
         """
         function = self._function(part)
         with aws_errors("reading the function of model servers"):
             config = self._client.get_function_configuration(FunctionName=function)
-        return self._identity(config["CodeSha256"], runtime)
+        return self._identity(config, runtime)
 
     def publish(self, ref: ModelRef, mode: Mode, release_id: str, image: str = "") -> Server:
         """Publish a server for a model; what the release published already is given back.
@@ -100,6 +105,9 @@ class LambdaServerPublisher:
 
     def settle(self, server: Server) -> None:
         """Wait until a published server takes calls.
+
+        With SnapStart that is when Lambda has brought it up and kept a snapshot of it, minutes
+        after it was published; called again, this goes on waiting.
 
         Raises:
             UnavailableError: it takes too long.
@@ -139,7 +147,7 @@ class LambdaServerPublisher:
         return Server(
             function=f"{function}:{config['Version']}",
             function_version=config["Version"],
-            code=self._identity(config["CodeSha256"], ref.runtime),
+            code=self._identity(config, ref.runtime),
             mode=mode,
             layer=layer,
         )
@@ -166,8 +174,9 @@ class LambdaServerPublisher:
         )
 
     def _await(self, function: str, field: str, wanted: set[str]) -> Config:
-        pause = _FIRST_PAUSE
-        for _ in range(_POLLS):
+        pause, polls, said = _FIRST_PAUSE, 0, ""
+        while polls < (SNAPSHOT_SECONDS if said else _POLLS):
+            polls += 1
             config: Config = self._client.get_function_configuration(FunctionName=function)
             # A state that is not told is a state that never was pending.
             state = config.get(field) or min(wanted)
@@ -175,9 +184,11 @@ class LambdaServerPublisher:
                 return config
             if state == "Failed":
                 raise FaultError(f"{function} could not be started: {config.get(f'{field}Reason')}")
+            snapshot = config.get("SnapStart", {}).get("OptimizationStatus") == "On"
+            said = "; its snapshot is not there yet" if snapshot else ""
             self._pause(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
-        raise UnavailableError(f"{function} takes too long to become ready")
+        raise UnavailableError(f"{function} takes too long to become ready{said}")
 
     def _versions(self, function: str) -> list[tuple[str, dict[str, str]]]:
         """Name and environment of every published version of a function."""
@@ -198,8 +209,11 @@ class LambdaServerPublisher:
             if code_of(error) != "ResourceNotFoundException":
                 raise
 
-    def _identity(self, code_sha256: str, runtime: Runtime) -> str:
-        return digest_value([code_sha256, self._core_layer, *self._runtime_layers[runtime]])[:16]
+    def _identity(self, config: Config, runtime: Runtime) -> str:
+        parts = [config["CodeSha256"], self._core_layer, *self._runtime_layers[runtime]]
+        if config.get("SnapStart", {}).get("ApplyOn") == _SNAPSHOT:
+            parts.append(_SNAPSHOT)
+        return digest_value(parts)[:16]
 
 
 def _unchanged_since(config: Config) -> dict[str, Any]:

@@ -120,6 +120,12 @@ class LeanEntities:
         except ConflictError:
             return
 
+    def close(self) -> None:
+        """Close the connection; the next call opens another."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
     def _items(self, asked: dict[str, Any], until: float) -> Iterator[Item]:
         """The items; keys that were left are asked for again, after a pause if all of them were."""
         pause = _PAUSE
@@ -139,7 +145,7 @@ class LeanEntities:
             try:
                 status, answer = self._send(operation, content, until)
             except (OSError, http.client.HTTPException) as error:
-                self._drop()
+                self.close()
                 failure = UnavailableError("looking up entities got no answer")
                 failure.__cause__ = error
                 _wait(0 if pause == _PAUSE else pause, until, failure)  # one may have been closed
@@ -176,11 +182,6 @@ class LeanEntities:
         self._connection.request("POST", "/", body=content, headers=headers)
         response = self._connection.getresponse()
         return response.status, response.read()
-
-    def _drop(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
 
 
 def _wait(pause: float, until: float, failure: ThrottledError | UnavailableError) -> None:

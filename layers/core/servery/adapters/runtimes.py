@@ -39,6 +39,19 @@ def load_runtime(runtime: Runtime, content: bytes, manifest: Manifest) -> ModelR
     return SklearnRuntime.load(content, digest=digest, signature=manifest.signature)
 
 
+def import_runtime(runtime: Runtime) -> None:
+    """Import what makes and runs models of a runtime, ahead of the first of them.
+
+    Raises:
+        IncompatibleRuntimeError: its library is not here.
+    """
+    installed_version(runtime)
+    if runtime is Runtime.ONNX:
+        import servery.adapters.onnx_runtime  # noqa: PLC0415
+    else:
+        import servery.adapters.sklearn_runtime  # noqa: F401, PLC0415
+
+
 def installed_version(runtime: Runtime) -> str:
     """Version of the library that computes; imports it.
 

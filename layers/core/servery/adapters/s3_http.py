@@ -122,6 +122,11 @@ class S3Http:
         """
         return self._ask(_Request("PUT", bucket, key, body=content))
 
+    def close(self) -> None:
+        """Close the connections; the next request opens another."""
+        for bucket in list(self._connections):
+            self._drop(bucket)
+
     def _ask(self, request: _Request) -> S3Answer:
         busy, reason = False, ""
         for attempt in range(_TRIES):

@@ -6,11 +6,13 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from servery.wiring.settings import SystemClock, optional_setting, setting
+from servery.wiring.snapshots import let_go
 
 if TYPE_CHECKING:
     from botocore.config import Config
     from mypy_boto3_lambda import LambdaClient
 
+    from servery.adapters.container_credentials import ContainerCredentials
     from servery.adapters.dynamodb_keeping import DynamoDbKeeping
     from servery.adapters.kept_connections import KeptConnections
     from servery.adapters.kept_deployments import KeptDeployments
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from servery.ports import ObjectStore, Registry, ReleaseExecutions, ReleaseQueue, ReleaseSignals
 
 MOST_CONNECTIONS = 32  # of threads that ask at the same time
+_CREDENTIALS_ADDRESS = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 
 
 def patience(*, connect_s: float, read_s: float, attempts: int, connections: int = 10) -> Config:
@@ -123,14 +126,34 @@ def release_queue() -> ReleaseQueue:
 
 
 def credentials() -> Credentials:
-    """Who asks, without an SDK; read anew for each request."""
+    """Who asks, without an SDK; read anew for each request.
+
+    Raises:
+        FaultError: nobody has told.
+        UnavailableError: with SnapStart: those who tell do not answer now.
+    """
     from servery.adapters.sigv4 import Credentials
 
+    key = optional_setting("AWS_ACCESS_KEY_ID")
+    if not key and optional_setting(_CREDENTIALS_ADDRESS):
+        return container_credentials().get()
     return Credentials(
-        setting("AWS_ACCESS_KEY_ID"),
+        key or setting("AWS_ACCESS_KEY_ID"),
         setting("AWS_SECRET_ACCESS_KEY"),
         optional_setting("AWS_SESSION_TOKEN"),
     )
+
+
+@cache
+def container_credentials() -> ContainerCredentials:
+    """Who asks, where SnapStart leaves the keys out of the environment."""
+    from servery.adapters.container_credentials import ContainerCredentials
+
+    token = optional_setting("AWS_CONTAINER_AUTHORIZATION_TOKEN")
+    return ContainerCredentials(setting(_CREDENTIALS_ADDRESS), token, SystemClock())
+
+
+let_go(container_credentials.cache_clear)
 
 
 def region() -> str:
@@ -178,7 +201,7 @@ class _Keys(NamedTuple):
 
 
 class _OfTheEnvironment:
-    """The credentials that Lambda sets, as the adapter asks for them."""
+    """The credentials that Lambda gives, as the adapter asks for them."""
 
     def get_frozen_credentials(self) -> _Keys:
         now = credentials()
@@ -195,7 +218,9 @@ def _address(service: str) -> str:
 def _connections(service: str) -> KeptConnections:
     from servery.adapters.kept_connections import KeptConnections
 
-    return KeptConnections(_address(service), most=MOST_CONNECTIONS)
+    made = KeptConnections(_address(service), most=MOST_CONNECTIONS)
+    let_go(made.clear)
+    return made
 
 
 @cache

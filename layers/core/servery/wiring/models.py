@@ -5,14 +5,15 @@ from __future__ import annotations
 import gc
 import time
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from servery.wiring.aws import credentials, endpoint, region
 from servery.wiring.settings import SystemClock, optional_setting, setting
+from servery.wiring.snapshots import hook, let_go
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from servery.adapters.model_loader import ModelLoader
     from servery.adapters.s3_http import S3Http
@@ -36,9 +37,11 @@ def s3() -> S3Http:
     """S3 without boto3."""
     from servery.adapters.s3_http import S3Http
 
-    return S3Http(
+    client = S3Http(
         region=region(), credentials=credentials, clock=SystemClock(), endpoint=endpoint("S3")
     )
+    let_go(client.close)
+    return client
 
 
 @cache
@@ -109,7 +112,9 @@ def warm_server(service: str, **more: Any) -> ModelServer:  # noqa: ANN401
             log_error(error.__cause__ or error, request_id="init", route="init")
         init_ms = round((time.perf_counter() - started) * 1000, 3)
         code = optional_setting("AWS_LAMBDA_FUNCTION_VERSION")
-        return ModelServer(shelf, service=service, code=code, init_ms=init_ms, **more)
+        server = ModelServer(shelf, service=service, code=code, init_ms=init_ms, **more)
+        hook(before=partial(_prepare, *more.values()), after=server.begin_anew)
+        return server
 
 
 @contextmanager
@@ -137,3 +142,22 @@ def _warm_up() -> None:
         s3().prepare()
     installed_version(Runtime(setting("SERVERY_RUNTIME")))
     shelf().warm_up()
+
+
+def _prepare(*made_on_first_use: Callable[[], object]) -> None:
+    """Before a snapshot: do once what this server would otherwise first do for a request.
+
+    As when it comes up, a failure is logged and told to whoever asks.
+    """
+    if not optional_setting("SERVERY_MODE"):
+        return
+    from servery.adapters.runtimes import import_runtime
+    from servery.domain.manifest import Runtime
+    from servery.edge.telemetry import log_error
+
+    try:
+        import_runtime(Runtime(setting("SERVERY_RUNTIME")))
+        for make in made_on_first_use:
+            make()
+    except Exception as error:
+        log_error(error, request_id="snapshot", route="init")

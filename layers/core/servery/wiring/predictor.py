@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from servery.wiring.aws import credentials, endpoint, region
 from servery.wiring.models import s3, shelf, warm_server
 from servery.wiring.settings import SystemClock, setting
+from servery.wiring.snapshots import let_go
 
 if TYPE_CHECKING:
     from servery.adapters.lake_entities import LakeEntities
@@ -47,6 +48,7 @@ def entities() -> LayeredEntities:
         clock=SystemClock(),
         endpoint=endpoint("DYNAMODB"),
     )
+    let_go(table.close)
     return LayeredEntities(table, SystemClock(), lake=lake_entities)
 
 
@@ -64,6 +66,7 @@ def lake_entities() -> LakeEntities:
         endpoint=endpoint("S3"),
         timeout=1.0,
     )
+    let_go(s3.close)
     return LakeEntities(S3Lake(s3, setting("LAKE_BUCKET")).read)
 
 

@@ -27,6 +27,11 @@ class Measures:
         self._init_ms = init_ms
         self._service = service
         self._cold = True
+        self._restored = False
+
+    def begin_anew(self) -> None:
+        """This is a copy of the environment that came up, and answers its first request next."""
+        self._cold = self._restored = True
 
     def request(
         self, event: Event, chosen: Chosen | None, answer: Answer, *, rejected: int
@@ -75,9 +80,11 @@ class Measures:
         properties: dict[str, Any],
     ) -> None:
         metrics["ColdStart"] = (int(self._cold), "Count")
-        if self._cold:
+        if self._cold and self._restored:
+            metrics["Restored"] = (1, "Count")  # how long that took stands in Lambda's own line
+        elif self._cold:
             metrics["InitMilliseconds"] = (self._init_ms, "Milliseconds")
-        if chosen is not None and (chosen.loaded or self._cold):
+        if chosen is not None and (chosen.loaded or "InitMilliseconds" in metrics):
             metrics["LoadMilliseconds"] = (chosen.model.load_ms, "Milliseconds")
         self._cold = False
         emit(self._service, metrics, dimensions, properties)

@@ -72,6 +72,10 @@ class ModelServer:
             "metadata": self._metadata,
         }
 
+    def begin_anew(self) -> None:
+        """The process was restored from a snapshot: nothing it has done counts for this one."""
+        self._measures.begin_anew()
+
     def handle(self, value: object) -> Answer:
         """Answer an event; an error of any kind becomes an answer with its status.
 

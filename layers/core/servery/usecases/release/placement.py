@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from servery.usecases.release.journal import Journal, ReleasePorts
 
 HOLD_SECONDS = 180.0
-READY_SECONDS = 120.0
+READY_SECONDS = 240.0
+"""A snapshot that nobody asked for two weeks is gone, and takes minutes to be made anew."""
 CALL_SECONDS = 60.0
 
 
