@@ -50,6 +50,7 @@ PARTS: dict[str, Callable[[Subjects], dict[str, Pattern]]] = {
     "caches": patterns.caches,
     "limits": patterns.limits,
     "jobs": patterns.jobs,
+    "graph_jobs": patterns.graph_jobs,
     "batches": patterns.batches,
     "graphs": patterns.graphs,
     "staged": patterns.staged,

@@ -63,8 +63,9 @@ def scheduled(stack: WholeStack) -> dict[str, Scheduled]:
         minutes = minutes_of(rate)
         stack.stop(function)
         taken = []
-        for _ in range(4):  # the first one does what is due
-            if minutes > WARM_MINUTES:
+        warm = minutes <= WARM_MINUTES
+        for _ in range(4 if warm else 2):  # the first one does what is due
+            if not warm:
                 stack.stop(function)
             with stack.taking() as once:
                 stack.invoke(function, tick())

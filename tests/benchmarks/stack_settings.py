@@ -9,6 +9,7 @@ from typing import Any
 from fakes.template import template
 
 REGION, ACCOUNT = "eu-central-1", "123456789012"
+PATIENCE = 20  # with tables of limits and caches: the machine may be busy, which AWS is not
 _TRUE = frozenset({"HasBoosting"})  # of the conditions, as the defaults of the parameters have it
 
 
@@ -34,6 +35,7 @@ class Settings:
         self._kinds = {name: each["Type"] for name, each in template()["Resources"].items()}
         defaults = template()["Parameters"]
         self.parameters = {name: said.get("Default", "") for name, said in defaults.items()}
+        self.parameters["TablePatience"] = PATIENCE
         self.layers = [n for n, kind in self._kinds.items() if kind.endswith("::LayerVersion")]
 
     @property

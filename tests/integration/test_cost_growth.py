@@ -73,7 +73,7 @@ def test_job_takes_the_same_and_keeps_within_its_budget_when_there_are_more(subj
 
 
 def test_chunk_keeps_within_its_budget_when_a_batch_has_several(subjects):
-    found = patterns.batches(subjects, (1, 1000, 600_000))
+    found = patterns.batches(subjects)
 
     assert not overdrawn(budget(found)), HOW
     assert counts(found["batch"].runs[1]) == counts(found["batch"].runs[1000])
@@ -88,7 +88,7 @@ def test_stack_keeps_within_its_budget_when_nobody_asks_anything(grounds):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", ["graphs", "staged", "trainings"])
+@pytest.mark.parametrize("part", ["graphs", "graph_jobs", "staged", "trainings"])
 def test_pattern_keeps_within_its_budget_when_models_are_trained_for_it(subjects, part):
     found = getattr(patterns, part)(subjects)
 
