@@ -20,6 +20,7 @@ from benchmarks.prices import (
     usd,
 )
 from benchmarks.rounds import beyond, cells, ratio, take_turns
+from benchmarks.unzipped_sizes import report as sizes
 from fakes.template import ROOT
 from servery.domain.lambda_price import GB_SECOND_USD, REQUEST_USD, Processor
 
@@ -103,6 +104,14 @@ def test_what_changed_is_told_when_there_is_something_before():
         "same": ["1.000", "the same"],
         "chunk": ["gone", ""],
     }
+
+
+def test_weights_stand_against_budget_and_commit_when_functions_are_weighed():
+    told = sizes({"A": 110, "B": 50}, {"A": 100, "B": 50}, {"A": 55}, "then")
+
+    assert told.columns[-1] == "against then"
+    assert [row[0::3] for row in told.rows] == [["A", "+10.0%"], ["B", "+0.0%"]]
+    assert [row[-1] for row in told.rows] == ["+100.0%", "none"]
 
 
 def test_nothing_was_before_when_a_revision_is_unknown():
