@@ -1,196 +1,346 @@
-"""P9: what predictions take of AWS and cost, for one row, a thousand and a million; by pattern.
+"""P9: what each pattern takes of AWS and costs, for one unit, a thousand and a million.
 
-Synchronous requests: the functions' own processor time, on loopback, requests of up to 1,000 rows.
-Batches: calls and states counted over moto, the functions' processor time in memory. Jobs: calls
-counted for some, the rest by what one more takes, which the tests hold to be the same. All at list
-prices, against SageMaker Serverless Inference and an instance that is always on, with the time
-that the plain handler takes for the same row.
+Calls of DynamoDB, S3 and the rest, state transitions, invocations and bytes are counted on a whole
+stack: every function a process of its own with the settings of the template, every state machine
+the real one, AWS behind HTTP. Milliseconds are the processor's time of those processes, stretched
+to the memory that the template gives them, with the waits for other functions; the waits for AWS
+are left out, so they are the least that is billed. Where fewer units were really made than the
+table has, the rest is what one more takes, and the table says so.
 
-    python -m benchmarks.cost_growth [--requests 1000] [--json]
+    python -m benchmarks.cost_growth [--only NAME ...] [--against REV] [--write] [--json]
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
+import statistics
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from benchmarks.counted_work import batch, batch_seconds, jobs, per_unit
+from fakes.template import ROOT
+
+from benchmarks import counted_patterns as patterns
+from benchmarks.before import at_revision
+from benchmarks.counted_patterns import Pattern, Subjects, Usage
+from benchmarks.idle_stack import POLL_SECONDS, POLLERS, Scheduled, polls, scheduled, standing
 from benchmarks.one_function import OneFunction
 from benchmarks.prices import (
+    OTHERS,
     TABLE,
-    Work,
     always_on_usd,
-    billed_seconds,
     sagemaker_serverless_usd,
+    unconfirmed,
+    usd,
 )
 from benchmarks.report import Report, show
-from benchmarks.served_models import LOGISTIC, ServedModel, proxy_event, served_model
-from benchmarks.whole_path import WholePath
+from benchmarks.served_models import LOGISTIC, proxy_event, served_model
+from benchmarks.whole_stack import whole_stack
 
+FILE = ROOT / "infra" / "budgets" / "calls.json"
 SCALES = (1, 1_000, 1_000_000)
-MOST_ROWS = 1_000  # of a request
-GATEWAY_MB, SERVER_MB, WORKER_MB, SMALL_MB = 512, 1769, 512, 512
-SMALL_SECONDS = 0.02  # billed of a function that only reads and writes a record
-JOBS_COUNTED = (1, 20)
 SERVERLESS_MB = 2048
 VOLUMES = (1e6, 10e6, 100e6)
-INSTANCE = "ml.t3.medium"
+TRACED = 0.05  # of requests, by the default rule of X-Ray
+PARTS: dict[str, Callable[[Subjects], dict[str, Pattern]]] = {
+    "requests": patterns.requests,
+    "caches": patterns.caches,
+    "limits": patterns.limits,
+    "jobs": patterns.jobs,
+    "graph_jobs": patterns.graph_jobs,
+    "batches": patterns.batches,
+    "graphs": patterns.graphs,
+    "staged": patterns.staged,
+    "trainings": patterns.trainings,
+}
+SHOWN = {
+    "dynamodb calls": "DynamoDB",
+    "dynamodb reads": "read units",
+    "dynamodb writes": "write units",
+    "s3 reads": "S3 GET",
+    "s3 writes": "S3 PUT",
+    "transitions": "states",
+    "invocations": "functions",
+    "lambda ms": "Lambda ms",
+}
 
 
-def synchronous(path: WholePath, model: ServedModel, rows: int, requests: int) -> Work:
-    """Requests with so many rows in all; at most so many of them are really made."""
-    each = min(rows, MOST_ROWS)
-    count = rows // each
-    event = proxy_event(model.records(each))
-    path.ask(event)
-    made = max(min(count, requests), 20)
-    before = path.server.processor()
-    gateway = path.gateway.repeat(event, made).processor
-    server = billed_seconds((path.server.processor() - before) / made, SERVER_MB)
-    # The gateway waits for the server, and is billed for that too.
-    waiting = billed_seconds(gateway, GATEWAY_MB) + server
-    return Work(
-        rows=rows,
-        invocations=((GATEWAY_MB, waiting), (SERVER_MB, server)) * count,
-        log_lines=count,
-        requests=count,
-    )
+def paid(usage: Usage) -> Usage:
+    """What is paid for, the share of requests that are traced with it."""
+    return {**usage, "traces": TRACED * usage.get("requests", 0.0)}
 
 
-def batched(rows: int) -> Work:
-    """One file of so many rows."""
-    counted, seconds = batch(rows), batch_seconds(rows)
-    chunks = counted.invocations["predict"]
-    predict = billed_seconds(seconds["predict"] / chunks, SERVER_MB)
-    plan = billed_seconds(seconds["plan"], SERVER_MB)
-    return Work(
-        rows=rows,
-        reads=counted.calls.of("dynamodb", reads=True),
-        writes=counted.calls.of("dynamodb", reads=False),
-        s3_reads=counted.calls.of("s3", reads=True),
-        s3_writes=counted.calls.of("s3", reads=False),
-        transitions=counted.transitions,
-        invocations=(
-            (SERVER_MB, plan),
-            *([(SMALL_MB, SMALL_SECONDS)] * 2),
-            *([(SERVER_MB, predict)] * chunks),
-        ),
-    )
+def growth(pattern: Pattern) -> float:
+    """What a unit costs of a million, of what it costs of a thousand."""
+    large, small = (usd(paid(pattern.whole(count))) / count for count in (SCALES[2], SCALES[1]))
+    return large / small
 
 
-def as_jobs(model_seconds: float) -> dict[int, Work]:
-    """So many rows as a job each, out of what a few take."""
-    small, large = (jobs(count) for count in JOBS_COUNTED)
-    each = per_unit(small, large)
-    found = {}
-    for rows in SCALES:
-        # A worker takes up to 100 jobs, and asks the model for up to 64 of them at once.
-        calls = -(-rows // 64)
-        invoked = ((WORKER_MB, SMALL_SECONDS),) * -(-rows // 100)
-        found[rows] = Work(
-            rows=rows,
-            reads=rows,  # a hundred are read by one call, each for a unit
-            writes=each["dynamodb writes"] * rows,
-            messages=2 * rows,  # each message is sent and received by itself
-            invocations=(
-                *((SMALL_MB, SMALL_SECONDS),) * rows,
-                *invoked,
-                *((SERVER_MB, billed_seconds(model_seconds * rows / calls, SERVER_MB)),) * calls,
-            ),
-            log_lines=rows,
-            requests=rows,
-        )
-    return found
+def budget(found: Mapping[str, Pattern]) -> dict[str, Usage]:
+    """What one more unit of each pattern takes, as far as it does not hang on the machine."""
+    return {name: pattern.calls() for name, pattern in found.items() if not pattern.by_time}
 
 
-def growth(works: Sequence[Work]) -> float:
-    """What the most rows cost each, of what the second most do."""
-    return works[-1].usd_per_million_rows() / works[-2].usd_per_million_rows()
-
-
-def report(patterns: dict[str, list[Work]], plain_seconds: float, carried: int) -> Report:
-    """The figures of all patterns, and what others charge."""
+def growth_report(found: Mapping[str, Pattern], drift: list[float]) -> Report:
+    """All patterns at all scales."""
     rows = []
-    for name, works in patterns.items():
-        for work in works:
-            calls = [work.reads, work.writes, work.s3_reads, work.s3_writes, work.transitions]
-            cells = [f"{call:,.0f}" for call in calls]
-            told = [f"{work.lambda_ms:,.1f}", f"{work.usd_per_million_rows():,.4f}"]
-            rows.append([f"{name}, {work.rows:,} rows", *cells, *told])
-    serverless = sagemaker_serverless_usd(plain_seconds, SERVERLESS_MB, carried)
-    always = {volume: always_on_usd(INSTANCE, volume) for volume in VOLUMES}
-    one = next(iter(patterns.values()))[0]
-    days = [price.of for price in TABLE.values()]
-    bare = dataclasses.replace(one, log_lines=0, requests=0)
+    for name, pattern in found.items():
+        for count in SCALES:
+            whole = pattern.whole(count)
+            run = count in pattern.runs or (not pattern.runs and count <= pattern.made)
+            cells = [f"{whole.get(key, 0.0):,.0f}" for key in SHOWN]
+            dollars = usd(paid(whole)) / count * 1e6
+            how = "run" if run else "computed"
+            rows.append([f"{name}: {count:,}", *cells, f"{dollars:,.2f}", how])
+    worst = max(found, key=lambda name: growth(found[name]))
     verdicts = [
-        f"{name}: a row of a million costs {growth(works):.3f} of a row of a thousand "
-        "(goal: no more than 1.05)."
-        for name, works in patterns.items()
+        f"{name}: {growth(pattern):.3f} of what a thousand cost each (goal: 1.05 at the most)."
+        for name, pattern in found.items()
     ]
-    verdicts += [
-        f"A million requests of one row: {one.usd() * 1e6:.2f} dollars,",
-        f"{bare.usd() * 1e6:.2f} without API Gateway and the prediction log, as the others are;",
-        f"SageMaker Serverless with {SERVERLESS_MB} MB: {serverless * 1e6:.2f};",
-        *(
-            f"an {INSTANCE} always on, at {volume / 1e6:.0f} million a month: {usd * 1e6:.2f}."
-            for volume, usd in always.items()
-        ),
-    ]
+    verdicts.append(f"The most is {growth(found[worst]):.3f}: {worst}.")
+    if drift:
+        verdicts.append(
+            f"Processor time of a request, the later half of {len(drift)} blocks over the earlier, "
+            f"least over least: {_drift(drift):.3f}; blocks differ by "
+            f"{max(drift) / min(drift) - 1:.0%} between themselves."
+        )
+    doubtful = sorted({n for p in found.values() for n in unconfirmed(p.whole(1))})
     return Report(
-        title="P9: what predictions take of AWS, and what they cost at list prices",
+        title="P9: what patterns take of AWS, and dollars for a million units",
         notes=[
-            f"Prices as known of {min(days)} to {max(days)}; look them up before quoting.",
-            f"Functions that only read or write a record are taken at {SMALL_SECONDS * 1e3:g} ms.",
+            "Units are requests, jobs, rows of a batch, chunks, trainings, releases and trials.",
+            "Milliseconds and dollars leave out the waits for AWS and the free tiers.",
+            f"Paid at prices that no page confirmed: {', '.join(doubtful) or 'none'}.",
         ],
-        columns=["", "DynamoDB r", "w", "S3 r", "w", "states", "Lambda ms", "$ a million rows"],
+        columns=["units", *SHOWN.values(), "$ a million", "how"],
         rows=rows,
         verdicts=verdicts,
         figures={
-            "patterns": {
-                name: [
-                    {
-                        "rows": work.rows,
-                        "dynamodb": [work.reads, work.writes],
-                        "s3": [work.s3_reads, work.s3_writes],
-                        "transitions": work.transitions,
-                        "lambda_ms": work.lambda_ms,
-                        "usd_per_million_rows": work.usd_per_million_rows(),
-                    }
-                    for work in works
-                ]
-                for name, works in patterns.items()
-            },
-            "sagemaker_serverless_usd_per_million": serverless * 1e6,
-            "always_on_usd_per_million": {f"{v:.0f}": usd * 1e6 for v, usd in always.items()},
-            "prices": {name: dataclasses.asdict(price) for name, price in TABLE.items()},
+            "patterns": {name: dataclasses.asdict(pattern) for name, pattern in found.items()},
+            "growth": {name: growth(pattern) for name, pattern in found.items()},
+            "drift": drift,
         },
     )
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--requests", type=int, default=1000, help="of a million rows, really made")
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
+def _drift(blocks: list[float]) -> float:
+    half = len(blocks) // 2
+    return min(blocks[half:]) / min(blocks[:half])
+
+
+def before_report(found: Mapping[str, Usage], before: Mapping[str, Usage], revision: str) -> Report:
+    """What units take, against what they took."""
+    rows = []
+    for name, now in found.items():
+        was = before.get(name)
+        if was is None:
+            rows.append([name, f"{usd(now) * 1e6:,.2f}", "", "new", ""])
+            continue
+        other = [
+            f"{key} {was.get(key, 0):g} -> {now.get(key, 0):g}"
+            for key in sorted({*was, *now})
+            if abs(now.get(key, 0) - was.get(key, 0)) > 1e-9
+        ]
+        ratio = f"{usd(now) / usd(was):.3f}" if usd(was) else ""
+        dollars = [f"{usd(each) * 1e6:,.2f}" for each in (now, was)]
+        rows.append([name, *dollars, ratio, "; ".join(other) or "the same"])
+    rows += [
+        [name, "", f"{usd(before[name]) * 1e6:,.2f}", "gone", ""] for name in before.keys() - found
+    ]
+    return Report(
+        title=f"P9: one more unit, against {revision}",
+        notes=["Without Lambda's time, logs and bytes, which are not in the budget."],
+        columns=["", "$ a million", "before", "ratio", "what changed"],
+        rows=rows,
+        figures={"before": dict(before), "against": revision},
+    )
+
+
+def idle_report(empty: dict[str, Scheduled], full: dict[str, Scheduled], models: int) -> Report:
+    """What a month costs that nobody asks anything."""
+    rows, total, more = [], 0.0, 0.0
+    for name, run in full.items():
+        month, bare = run.month(), empty[name].month()
+        total += usd(month)
+        more += usd(month) - usd(bare)
+        cells = [f"{run.runs:,.0f}", f"{run.each['dynamodb calls'] + _listed(run):g}"]
+        rows.append(
+            [
+                name,
+                *cells,
+                f"{run.each['lambda ms']:,.1f}",
+                f"{usd(bare):,.3f}",
+                f"{usd(month):,.3f}",
+            ]
+        )
+    others = {"polls of queues": polls(), **standing(full)}
+    for name, month in others.items():
+        ((_, count),) = month.items()
+        total += usd(month)
+        rows.append([name, f"{count:,.0f}", "", "", f"{usd(month):,.3f}", f"{usd(month):,.3f}"])
+    rows.append(["all of it", "", "", "", "", f"{total:,.2f}"])
+    by_clock = total - sum(usd(month) for month in others.values())
+    return Report(
+        title="P9: what an idle stack costs a month, with the parameters' defaults",
+        notes=[
+            f"{models} models are released and none is asked; storage and free tiers left out.",
+            f"Polls are computed: {POLLERS} of {POLL_SECONDS:g} s at each queue, as users have",
+            "observed (https://github.com/getlift/lift/issues/132); AWS only says that it polls.",
+        ],
+        columns=[
+            "",
+            "a month",
+            "calls each",
+            "Lambda ms each",
+            "$ without models",
+            f"$ with {models}",
+        ],
+        rows=rows,
+        verdicts=[
+            f"A stack that is idle costs {total:.2f} dollars a month at list prices, not nothing:",
+            f"{by_clock:.2f} for what runs by the clock, "
+            + ", ".join(f"{usd(month):.2f} for {name}" for name, month in others.items())
+            + ".",
+            f"Each further model adds {more / max(models, 1):.3f}.",
+        ],
+        figures={
+            "usd_a_month": total,
+            "scheduled": {
+                name: {"runs": run.runs, "each": run.each, "metrics": sorted(run.metrics)}
+                for name, run in full.items()
+            },
+            "others": others,
+        },
+    )
+
+
+def _listed(run: Scheduled) -> float:
+    return run.each["s3 reads"] + run.each["s3 writes"] + run.each["sqs requests"]
+
+
+def others_report(request: Pattern) -> Report:
+    """A million requests of one row, here and elsewhere."""
     with tempfile.TemporaryDirectory() as folder:
         model = served_model(LOGISTIC, Path(folder))
-        with WholePath(model) as path:
-            requests = [synchronous(path, model, rows, given.requests) for rows in SCALES]
         event = proxy_event(model.records())
         with OneFunction(model.plain()) as plain:
             answer = plain.ask(event)
-            plain_seconds = plain.repeat(event, 100).processor
-    model_seconds = requests[-1].invocations[1][1] / MOST_ROWS
-    patterns = {
-        "requests": requests,
-        "jobs": list(as_jobs(model_seconds).values()),
-        "batch": [batched(rows) for rows in SCALES],
+            seconds = min(plain.repeat(event, 50).processor for _ in range(6))
+    whole = paid(request.each)
+    front = ("requests", "firehose bytes", "logged bytes", "traces")
+    bare = {name: amount for name, amount in whole.items() if name not in front}
+    serverless = sagemaker_serverless_usd(seconds, SERVERLESS_MB, len(event) + len(answer)) * 1e6
+    rows = [
+        ["this, all of it", f"{usd(whole) * 1e6:.2f}", _pages(whole)],
+        ["this, without API, log and traces", f"{usd(bare) * 1e6:.2f}", _pages(bare)],
+        [
+            f"SageMaker Serverless, {SERVERLESS_MB} MB",
+            f"{serverless:.2f}",
+            OTHERS["SageMaker Serverless"].of,
+        ],
+    ]
+    figures: dict[str, Any] = {"this": usd(whole) * 1e6, "bare": usd(bare) * 1e6}
+    figures["SageMaker Serverless"] = serverless
+    for instance in ("ml.t3.medium", "ml.m5.large", "EC2 t3.medium"):
+        for volume in VOLUMES:
+            dollars = always_on_usd(instance, volume) * 1e6
+            name = f"{instance} always on, {volume / 1e6:.0f} million a month"
+            rows.append([name, f"{dollars:.2f}", OTHERS[instance].of])
+            figures[name] = dollars
+    return Report(
+        title="P9: dollars for a million requests of one row (30 numbers, logistic regression)",
+        notes=[
+            f"Elsewhere with the plain handler's processor time, {seconds * 1e3:.2f} ms; endpoints",
+            "and instances have neither an API in front nor a log of predictions in these prices.",
+        ],
+        columns=["", "$", "price as of"],
+        rows=rows,
+        figures=figures,
+    )
+
+
+def _pages(usage: Usage) -> str:
+    doubtful = unconfirmed(usage)
+    return f"{', '.join(doubtful)} unconfirmed" if doubtful else "see the table of prices"
+
+
+def prices_report() -> Report:
+    """Every price with its page."""
+    rows = [
+        [
+            name,
+            f"{price.usd:g} for {price.per:,.0f} ({price.unit})",
+            price.region or "not said",
+            price.of,
+            price.source or "UNCONFIRMED",
+        ]
+        for name, price in {**TABLE, **OTHERS}.items()
+    ]
+    return Report(
+        title="Prices",
+        notes=["List prices, first tier; pages as stored when they were read on 2026-11-23."],
+        columns=["", "$", "region", "of", "page"],
+        rows=rows,
+        figures={name: dataclasses.asdict(price) for name, price in {**TABLE, **OTHERS}.items()},
+    )
+
+
+def drift_of(subjects: Subjects, blocks: int, each: int) -> list[float]:
+    """Processor seconds of a request, in blocks one after the other."""
+    rows = subjects.rows("breast-cancer")
+    subjects.infer("breast-cancer", rows)  # starts what is not there
+    found = []
+    for _ in range(blocks):
+        with subjects.stack.taking() as taken:
+            for _ in range(each):
+                subjects.infer("breast-cancer", rows)
+        found.append(statistics.fmean(one.processor for one in taken.invocations) * 2)
+    return found
+
+
+def main() -> None:
+    """Count, and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--requests", type=int, default=400, help="whose time is compared")
+    parser.add_argument("--against", default="HEAD~1", help="revision whose budget is compared")
+    parser.add_argument("--write", action="store_true", help="make what was counted the budget")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    found: dict[str, Pattern] = {}
+    with whole_stack() as stack:
+        empty = scheduled(stack)
+        subjects = Subjects(stack)
+        for name in given.only:
+            found |= PARTS[name](subjects)
+        drift = drift_of(subjects, 20, given.requests // 20) if "requests" in given.only else []
+        full = scheduled(stack)
+        models = len(subjects.released)
+    counted = {**budget(found), **idle_budget(empty)}
+    if given.write:
+        kept = json.loads(FILE.read_text()) if FILE.exists() and given.only != list(PARTS) else {}
+        FILE.write_text(json.dumps(dict(sorted({**kept, **counted}.items())), indent=2) + "\n")
+    reports = [growth_report(found, drift)]
+    before = at_revision(FILE, given.against)
+    reports.append(before_report(counted, before, given.against))
+    reports.append(idle_report(empty, full, models))
+    if "request" in found:
+        reports.append(others_report(found["request"]))
+    show([*reports, prices_report()], as_json=given.json)
+
+
+def idle_budget(found: Mapping[str, Scheduled]) -> dict[str, Usage]:
+    """What a run of each function by the clock takes of an empty stack, and how often it runs."""
+    return {
+        f"by the clock: {name}": {
+            "runs a month": run.runs,
+            **Pattern("run", run.each).calls(),
+        }
+        for name, run in found.items()
     }
-    show([report(patterns, plain_seconds, len(event) + len(answer))], as_json=given.json)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ class Execution:
         arn: Its name.
         pause: What a Wait does with its seconds.
         stop_after: The state after which it is stopped from outside, without a word.
+        started: When, as its states are told.
     """
 
     definition: dict[str, Any]
@@ -59,6 +60,7 @@ class Execution:
     arn: str = "execution"
     pause: Callable[[float], None] = lambda seconds: None
     stop_after: str = ""
+    started: str = STARTED
     _context: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -69,7 +71,7 @@ class Execution:
     def run(self, event: Any) -> Execution:
         """Run to the end."""
         self._context = {
-            "Execution": {"Id": self.arn, "Input": event, "StartTime": STARTED},
+            "Execution": {"Id": self.arn, "Input": event, "StartTime": self.started},
             "Task": {"Token": f"token of {self.arn}"},
         }
         name, held = self.definition["StartAt"], json.loads(json.dumps(event))
@@ -119,7 +121,7 @@ class Execution:
         return value_of(state.get("OutputPath", "$"), held, self._context)
 
     def _work(self, name: str, state: dict[str, Any], held: Any) -> Any:
-        self._context["State"] = {"Name": name, "EnteredTime": STARTED, "RetryCount": 0}
+        self._context["State"] = {"Name": name, "EnteredTime": self.started, "RetryCount": 0}
         held = value_of(state.get("InputPath", "$"), held, self._context)
         if state["Type"] == "Pass":
             return (
@@ -172,7 +174,7 @@ class Execution:
 
     def _child(self, state: dict[str, Any], held: Any, item: Any) -> Execution:
         context = {**self._context, "Map": {"Item": {"Value": item}}}
-        child = Execution(state["ItemProcessor"], self.resources)
+        child = Execution(state["ItemProcessor"], self.resources, started=self.started)
         return child.run(built(state["ItemSelector"], held, context))
 
     def _call(self, resource: str, given: Any) -> Any:
