@@ -6,7 +6,7 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from servery.wiring.aws import credentials, endpoint, region
+from servery.wiring.clients import credentials, endpoint, region
 from servery.wiring.settings import SystemClock, optional_setting, setting
 
 if TYPE_CHECKING:
