@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from servery.adapters.lambda_model_servers import LambdaModelServers
     from servery.adapters.lambda_server_publisher import LambdaServerPublisher
     from servery.adapters.lean_dynamodb import LeanDynamoDb
-    from servery.adapters.lean_firehose import LeanFirehose
     from servery.domain.manifest import Part, Runtime
     from servery.ports import ObjectStore, Registry, ReleaseExecutions, ReleaseQueue, ReleaseSignals
 
@@ -125,8 +124,10 @@ def lean_model_servers() -> LambdaModelServers:
     """The model servers, without boto3: a client of it takes longer to make than a cold start."""
     from servery.adapters.lambda_model_servers import LambdaModelServers
 
+    api = clients.lean_lambda()
+
     def client(seconds: float) -> LambdaClient:
-        return cast("LambdaClient", clients.lean_lambda().within(seconds))
+        return cast("LambdaClient", api.within(seconds))
 
     return LambdaModelServers(client)
 
@@ -139,20 +140,6 @@ def lean_deployments() -> KeptDeployments:
 
     return KeptDeployments(
         LeanDeployments(lean_dynamodb(), setting("REGISTRY_TABLE")), SystemClock()
-    )
-
-
-@cache
-def lean_firehose() -> LeanFirehose:
-    """Firehose, without boto3."""
-    from servery.adapters.lean_firehose import LeanFirehose
-
-    return LeanFirehose(
-        endpoint=clients.address("firehose", "FIREHOSE"),
-        region=clients.region(),
-        credentials=clients.credentials,
-        pool=clients.connections(),
-        clock=SystemClock(),
     )
 
 

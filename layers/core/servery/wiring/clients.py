@@ -123,9 +123,9 @@ class _Later:
         self._made: Any = None
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever boto3 has
-        with _making:
-            if self._made is None:
-                self._made = self._make()
+        if self._made is None:
+            with _making:
+                self._made = self._made or self._make()
         return getattr(self._made, name)
 
 
@@ -159,7 +159,6 @@ def _lean(service: Service, variable: str, patience: Patience) -> LeanJson:
     )
 
 
-@cache
 def lean_lambda() -> LeanLambda:
     """Lambda without boto3, wherever it is asked."""
     from servery.adapters.lean_lambda import LeanLambda

@@ -8,13 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from servery.wiring import clients
 from servery.wiring.aws import (
     deployments,
     keeping,
-    lean_firehose,
     model_servers,
     object_store,
     registry,
@@ -25,7 +24,6 @@ from servery.wiring.settings import (
     SystemClock,
     allowed_origins,
     entropy,
-    in_lambda,
     optional_setting,
     setting,
 )
@@ -71,10 +69,7 @@ _NAME_BYTES = 12
 
 @cache
 def prediction_log() -> FirehosePredictionLog:
-    """The prediction log; what it loses becomes a metric of this function.
-
-    In Lambda it is written without boto3, which takes longer than the request that it is about.
-    """
+    """The prediction log; what it loses becomes a metric of this function."""
     from servery.adapters.firehose_prediction_log import FirehosePredictionLog
     from servery.edge.telemetry import emit
 
@@ -82,10 +77,7 @@ def prediction_log() -> FirehosePredictionLog:
 
     @cache
     def client() -> FirehoseClient:
-        if in_lambda():
-            return cast("FirehoseClient", lean_firehose())
-        patience = Patience(connect_s=1, read_s=2, attempts=1)
-        return clients.firehose(patience)
+        return clients.firehose(Patience(connect_s=1, read_s=2, attempts=1))
 
     return FirehosePredictionLog(
         client,

@@ -114,8 +114,10 @@ def side_by_side() -> LambdaModelServers:
     """The model servers, for calls at the same time; who calls minds its own time."""
     from servery.adapters.lambda_model_servers import LambdaModelServers
 
+    api = clients.lean_lambda()
+
     def client(seconds: float) -> LambdaClient:
-        return cast("LambdaClient", clients.lean_lambda().within(seconds))
+        return cast("LambdaClient", api.within(seconds))
 
     return LambdaModelServers(client, times=CALL_SECONDS)
 
