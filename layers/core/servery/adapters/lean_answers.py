@@ -18,7 +18,7 @@ _BINARY = (b'"B":', b'"BS":', b'"B" :', b'"BS" :')
 
 def answer_of(response: urllib3.BaseHTTPResponse, retries: int) -> Document:
     """An answer: times are times, binary attributes are bytes, and what is null is not there."""
-    content = response.data
+    content = response.data or b""
     answer: Document = msgspec.json.decode(content) if content else {}
     if any(kind in content for kind in _BINARY):
         answer = _with_bytes(answer)
