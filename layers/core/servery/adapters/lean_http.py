@@ -1,9 +1,10 @@
-"""Failures of an exchange over urllib3, in the exceptions that botocore has for them."""
+"""What all clients without boto3 have of botocore: its exceptions, and how it names a trace."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import quote
 
 from botocore.exceptions import (
     ConnectionClosedError,
@@ -13,6 +14,11 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from urllib3 import exceptions
+
+
+def traced(trace: str) -> str:
+    """The header that says which trace a request belongs to."""
+    return quote(trace, safe="-=;:+&[]{}\"',")
 
 
 @contextmanager

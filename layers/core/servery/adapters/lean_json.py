@@ -13,14 +13,14 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from servery.adapters.lean_answers import answer_of, refusal_of
-from servery.adapters.lean_http import botocore_failures
+from servery.adapters.lean_http import botocore_failures, traced
 from servery.adapters.sigv4 import Credentials, sign
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class LeanJson:
         headers = self._signed(operation, content)
         trace = self.trace()
         if trace:
-            headers["x-amzn-trace-id"] = quote(trace, safe="-=;:+&[]{}\"',")  # as botocore does
+            headers["x-amzn-trace-id"] = traced(trace)
         with botocore_failures(self.endpoint):
             response = self.pool.urlopen(
                 "POST",

@@ -19,7 +19,7 @@ import msgspec
 import urllib3
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from servery.adapters.lean_http import botocore_failures
+from servery.adapters.lean_http import botocore_failures, traced
 from servery.adapters.sigv4 import Credentials, quoted_path, sign
 from servery.adapters.standard_retries import NO_ANSWER, StandardRetries
 
@@ -101,7 +101,7 @@ class LeanLambda:
         headers = self._signed(method, path, content, {"x-amz-invocation-type": kind})
         trace = self.trace()
         if trace:
-            headers["x-amzn-trace-id"] = quote(trace, safe="-=;:+&[]{}\"',")  # as botocore does
+            headers["x-amzn-trace-id"] = traced(trace)
         connect = min(CONNECT_SECONDS, seconds)
         with botocore_failures(self.endpoint):
             return self.pool.urlopen(

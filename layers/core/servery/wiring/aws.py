@@ -27,7 +27,8 @@ def object_store() -> ObjectStore:
     """The artifacts bucket."""
     from servery.adapters.s3_object_store import S3ObjectStore
 
-    return S3ObjectStore(clients.s3(), setting("ARTIFACTS_BUCKET"))
+    patience = Patience(connect_s=5, read_s=60, attempts=5)  # an artifact may be large
+    return S3ObjectStore(clients.objects(patience), setting("ARTIFACTS_BUCKET"))
 
 
 @cache

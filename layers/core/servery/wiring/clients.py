@@ -110,6 +110,29 @@ def s3(patience: Patience | None = None) -> S3Client:
     return cast("S3Client", _Later(lambda: sdk("s3", patience)))
 
 
+def objects(patience: Patience) -> S3Client:
+    """S3, for objects that are read and written whole; what else is asked, boto3 is asked."""
+    if not in_lambda():
+        return s3(patience)
+    from servery.adapters.lean_s3 import LeanS3
+    from servery.adapters.standard_retries import StandardRetries
+
+    rest = s3(patience)
+    client = LeanS3(
+        endpoint=endpoint("S3"),
+        region=region(),
+        credentials=credentials,
+        pool=connections(),
+        clock=SystemClock(),
+        connect_s=patience.connect_s,
+        read_s=patience.read_s,
+        retries=StandardRetries(patience.attempts),
+        rest=lambda: rest,
+        trace=trace,
+    )
+    return cast("S3Client", client)
+
+
 def sns(patience: Patience = PATIENT) -> SNSClient:
     """SNS."""
     return cast("SNSClient", _Later(lambda: sdk("sns", patience)))

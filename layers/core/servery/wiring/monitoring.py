@@ -165,7 +165,7 @@ def _lake() -> Documents:
     from servery.adapters.s3_object_store import S3ObjectStore
 
     patience = Patience(connect_s=1, read_s=5, attempts=3)
-    return S3ObjectStore(clients.s3(patience), setting("LAKE_BUCKET"), what="the lake")
+    return S3ObjectStore(clients.objects(patience), setting("LAKE_BUCKET"), what="the lake")
 
 
 def _entropy() -> str:

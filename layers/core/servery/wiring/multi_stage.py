@@ -55,7 +55,7 @@ def _manifests() -> ObjectStore:
     from servery.adapters.s3_object_store import S3ObjectStore
 
     patience = Patience(connect_s=1, read_s=2, attempts=2)
-    return S3ObjectStore(clients.s3(patience), setting("ARTIFACTS_BUCKET"))
+    return S3ObjectStore(clients.objects(patience), setting("ARTIFACTS_BUCKET"))
 
 
 def _hurried_ports() -> SubmitPorts:
@@ -69,6 +69,6 @@ def _hurried_ports() -> SubmitPorts:
     return replace(
         submit_ports(),
         store=DynamoDbJobs(dynamodb, setting("JOBS_TABLE")),
-        documents=S3ObjectStore(clients.s3(patience), setting("EXCHANGE_BUCKET")),
+        documents=S3ObjectStore(clients.objects(patience), setting("EXCHANGE_BUCKET")),
         queue=SqsJobQueue(sqs, setting("JOBS_QUEUE_URL")),
     )

@@ -36,7 +36,7 @@ def documents() -> Documents:
     from servery.adapters.s3_object_store import S3ObjectStore
 
     patience = Patience(connect_s=1, read_s=5, attempts=3)
-    return S3ObjectStore(clients.s3(patience), setting("EXCHANGE_BUCKET"))
+    return S3ObjectStore(clients.objects(patience), setting("EXCHANGE_BUCKET"))
 
 
 @cache
