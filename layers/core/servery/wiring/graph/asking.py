@@ -81,7 +81,7 @@ def lake_entities() -> LakeEntities:
     from servery.adapters.lake_entities import LakeEntities
     from servery.adapters.lake_objects import LakeObjects
 
-    client = clients.s3(Patience(connect_s=1, read_s=1, attempts=2))
+    client = clients.objects(Patience(connect_s=1, read_s=1, attempts=2))
     return LakeEntities(LakeObjects(client, setting("LAKE_BUCKET")).read)
 
 
