@@ -178,6 +178,9 @@ def serving(*answers: Answer) -> Iterator[tuple[str, list[str]]]:
         def do_HEAD(self) -> None:
             self.do_GET()
 
+        def do_POST(self) -> None:
+            self.do_GET()
+
         def log_message(self, *args: object) -> None:
             pass
 
