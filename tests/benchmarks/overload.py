@@ -26,6 +26,7 @@ from typing import Any
 from fakes.dynamodb_emulator import KEY, REGION, emulated_dynamodb
 from fakes.limiter_simulation import Simulation, limited
 from servery.adapters.dynamodb_limits import DynamoDbPlaces, DynamoDbTokens
+from servery.adapters.kept_connections import KeptConnections
 from servery.adapters.lean_dynamodb import LeanDynamoDb
 from servery.adapters.lease_keeper import LeaseKeeper
 from servery.adapters.sigv4 import Credentials
@@ -33,7 +34,6 @@ from servery.domain.policies import CircuitPolicy, ConcurrencyLimit
 from servery.errors import RefusedError
 from servery.usecases.gateway.admitting import Admissions
 from servery.wiring.settings import SystemClock
-from urllib3 import PoolManager
 
 from benchmarks.lambda_routing import Environments, Server, poisson, replay
 from benchmarks.overload_report import LOADS, PATIENCE, SERVICE, UNLOADED, Tally, overload_report
@@ -107,11 +107,10 @@ class _Offer:
 
     def _admissions(self, address: str, number: int) -> Admissions:
         api = _Counted(
+            connections=KeptConnections(address),
             region=REGION,
             credentials=lambda: Credentials(KEY, KEY),
             clock=SystemClock(),
-            pool=PoolManager(),
-            endpoint=address,
         )
         object.__setattr__(api, "calls", self.tally.calls)
         return Admissions(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 from fakes.batches import MemoryBatchStore
-from fakes.moto_aws import moto_table
+from fakes.dynamodb_server import TABLES
 from fakes.records import a_ref, a_server
 from servery.adapters.dynamodb_batches import DynamoDbBatches
 from servery.domain.batches import Batch, BatchState, Source, change, order_of, run_again
@@ -14,7 +14,7 @@ from servery.errors import ConflictError, NotFoundError
 from servery.ports import BatchStore
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", *TABLES])
 def kind(request):
     return request.param
 
@@ -24,7 +24,7 @@ def client(kind, monkeypatch):
     if kind == "memory":
         yield None
         return
-    with moto_table(monkeypatch, "JobsTable", "jobs") as made:
+    with TABLES[kind](monkeypatch, "JobsTable", "jobs") as made:
         yield made
 
 

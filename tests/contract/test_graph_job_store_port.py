@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from fakes.clock import EPOCH
+from fakes.dynamodb_server import TABLES
 from fakes.graph_jobs import MemoryGraphJobs, a_graph_job, a_group, a_result
-from fakes.moto_aws import moto_table
 from msgspec.structs import replace
 from servery.adapters.dynamodb_graph_jobs import DynamoDbGraphJobs
 from servery.domain.graph_jobs import (
@@ -24,12 +24,12 @@ NOW = EPOCH.timestamp()
 LATER = NOW + 7 * 86_400
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", *TABLES])
 def store(request, monkeypatch):
     if request.param == "memory":
         yield MemoryGraphJobs()
         return
-    with moto_table(monkeypatch, "JobsTable", "jobs") as client:
+    with TABLES[request.param](monkeypatch, "JobsTable", "jobs") as client:
         yield DynamoDbGraphJobs(client, "jobs")
 
 

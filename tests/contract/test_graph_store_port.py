@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from fakes.dynamodb_server import TABLES
 from fakes.graphs import MemoryGraphs
-from fakes.moto_aws import moto_table
 from servery.adapters.dynamodb_graphs import DynamoDbGraphs
 from servery.domain.graph_records import GraphRecord
 from servery.domain.graphs import GraphSpec, Step
@@ -12,12 +12,12 @@ from servery.errors import ConflictError, NotFoundError
 from servery.ports import GraphStore
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", *TABLES])
 def graphs(request, monkeypatch):
     if request.param == "memory":
         yield MemoryGraphs()
         return
-    with moto_table(monkeypatch, "RegistryTable", "registry") as client:
+    with TABLES[request.param](monkeypatch, "RegistryTable", "registry") as client:
         yield DynamoDbGraphs(client, "registry")
 
 

@@ -6,8 +6,8 @@ from zlib import crc32
 
 import pytest
 from fakes.clock import EPOCH
+from fakes.dynamodb_server import TABLES
 from fakes.jobs import MemoryJobStore, a_job
-from fakes.moto_aws import moto_table
 from msgspec.structs import replace
 from servery.adapters.dynamodb_jobs import DynamoDbJobs
 from servery.domain.job_changes import claim, end, mark_sent, redrive, told
@@ -26,12 +26,12 @@ from servery.ports import JobStore
 NOW = EPOCH.timestamp()
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", *TABLES])
 def store(request, monkeypatch):
     if request.param == "memory":
         yield MemoryJobStore()
         return
-    with moto_table(monkeypatch, "JobsTable", "jobs") as client:
+    with TABLES[request.param](monkeypatch, "JobsTable", "jobs") as client:
         yield DynamoDbJobs(client, "jobs")
 
 

@@ -6,8 +6,8 @@ from typing import Protocol
 
 import msgspec
 import pytest
+from fakes.dynamodb_server import TABLES
 from fakes.keeping import MemoryKeeping
-from fakes.moto_aws import moto_table
 from fakes.records import VERSION
 from servery.adapters.dynamodb_keeping import DynamoDbKeeping
 from servery.domain.evaluations import Evaluation
@@ -24,12 +24,12 @@ class Keeping(Evaluations, Retirements, Retrainings, Protocol):
     """All three."""
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", *TABLES])
 def kept(request, monkeypatch):
     if request.param == "memory":
         yield MemoryKeeping()
         return
-    with moto_table(monkeypatch, "RegistryTable", "registry") as client:
+    with TABLES[request.param](monkeypatch, "RegistryTable", "registry") as client:
         yield DynamoDbKeeping(client, "registry")
 
 

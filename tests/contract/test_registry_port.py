@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 from fakes.clock import SetClock
-from fakes.moto_aws import moto_table
+from fakes.dynamodb_server import TABLES
 from fakes.records import (
     VERSION,
     a_deployment,
@@ -34,12 +34,12 @@ def clock() -> SetClock:
     return SetClock()
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", *TABLES])
 def registry(request, clock, monkeypatch):
     if request.param == "memory":
         yield MemoryRegistry(clock)
         return
-    with moto_table(monkeypatch, "RegistryTable", "registry") as client:
+    with TABLES[request.param](monkeypatch, "RegistryTable", "registry") as client:
         yield DynamoDbRegistry(client, "registry", clock)
 
 

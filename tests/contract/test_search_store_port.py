@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fakes.moto_aws import moto_table
+from fakes.dynamodb_server import TABLES
 from fakes.searches import MemorySearches
 from msgspec.structs import replace
 from servery.adapters.dynamodb_searches import DynamoDbSearches
@@ -30,12 +30,12 @@ TRIAL = Trial(
 )
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", *TABLES])
 def store(request, monkeypatch):
     if request.param == "memory":
         yield MemorySearches()
         return
-    with moto_table(monkeypatch, "RegistryTable", "registry") as client:
+    with TABLES[request.param](monkeypatch, "RegistryTable", "registry") as client:
         yield DynamoDbSearches(client, "registry")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fakes.moto_aws import moto_table
+from fakes.dynamodb_server import TABLES
 from fakes.warm_plant import MemoryWarmUps
 from msgspec.structs import replace
 from servery.adapters.dynamodb_warm_ups import DynamoDbWarmUps
@@ -16,12 +16,12 @@ FIRST = WarmUp(
 )
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", *TABLES])
 def store(request, monkeypatch):
     if request.param == "memory":
         yield MemoryWarmUps()
         return
-    with moto_table(monkeypatch, "CacheTable", "cache") as client:
+    with TABLES[request.param](monkeypatch, "CacheTable", "cache") as client:
         yield DynamoDbWarmUps(client, "cache")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fakes.clock import SetClock
+from fakes.dynamodb_server import TABLES
 from fakes.moto_aws import moto_table
 from fakes.watches import MemoryWatches, a_look, an_open_alarm
 from msgspec.structs import replace
@@ -23,12 +24,12 @@ from servery.ports.watching import WatchStore
 LOOK = look_record(a_look(), identity="20260301T120000-a", report="reports/a", seconds=1.5)
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", *TABLES])
 def store(request, monkeypatch):
     if request.param == "memory":
         yield MemoryWatches()
         return
-    with moto_table(monkeypatch, "RegistryTable", "registry") as client:
+    with TABLES[request.param](monkeypatch, "RegistryTable", "registry") as client:
         yield DynamoDbWatches(client, "registry", SetClock())
 
 

@@ -59,7 +59,7 @@ def says(status: int, kind: str = "") -> Answer:
     return lambda asked: (status, {"__type": f"com.amazonaws.dynamodb.v20120810#{kind}"})
 
 
-def is_signed(handler: BaseHTTPRequestHandler, body: bytes) -> bool:
+def is_signed(handler: BaseHTTPRequestHandler, body: bytes, service: str = "dynamodb") -> bool:
     """Whether a request carries the signature that botocore would have made."""
     sent = handler.headers["authorization"] or ""
     named = re.search("SignedHeaders=([^,]+),", sent)
@@ -67,7 +67,7 @@ def is_signed(handler: BaseHTTPRequestHandler, body: bytes) -> bool:
     for name in named[1].split(";") if named else ():
         request.headers[name] = handler.headers[name]
     request.context["timestamp"] = handler.headers["x-amz-date"]
-    signer = _SignedAt(Credentials(ACCESS_KEY, SECRET_KEY, TOKEN), "dynamodb", REGION)
+    signer = _SignedAt(Credentials(ACCESS_KEY, SECRET_KEY, TOKEN), service, REGION)
     text = signer.string_to_sign(request, signer.canonical_request(request))
     return sent.endswith(f"Signature={signer.signature(text, request)}")
 

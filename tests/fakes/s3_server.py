@@ -31,7 +31,8 @@ def gives(status: int, content: bytes = b"", length: int | None = None, **header
         for name, value in headers.items():
             handler.send_header(name.replace("_", "-"), value)
         handler.end_headers()
-        handler.wfile.write(content)
+        if handler.command != "HEAD":
+            handler.wfile.write(content)
         handler.close_connection = length is not None
 
     return answer
@@ -172,6 +173,12 @@ def serving(*answers: Answer) -> Iterator[tuple[str, list[str]]]:
             answers[min(len(asked), len(answers)) - 1](self)
 
         def do_PUT(self) -> None:
+            self.do_GET()
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def do_POST(self) -> None:
             self.do_GET()
 
         def log_message(self, *args: object) -> None:

@@ -173,5 +173,5 @@ def test_call_belongs_to_its_trace_when_there_is_one(stub, monkeypatch):
 
 
 def test_call_names_no_trace_when_there_is_none(stub, servers):
-    assert "x-amzn-trace-id" not in lean(stub.url)._signed("/", b"")
+    assert "x-amzn-trace-id" not in lean(stub.url)._signed("POST", "/", b"", {})
     assert call(servers) == b"{}"

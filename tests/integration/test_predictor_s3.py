@@ -137,6 +137,11 @@ def test_s3_is_unavailable_when_it_does_not_answer_in_time() -> None:
         release.set()
 
 
+def test_china_is_asked_where_it_is_when_the_region_is_there() -> None:
+    host = "plain.s3.cn-north-1.amazonaws.com.cn"
+    assert address_of("plain", "cn-north-1") == (True, host, "/")
+
+
 @pytest.mark.parametrize(
     ("bucket", "host", "root"),
     [

@@ -11,8 +11,8 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-import urllib3
-from servery.wiring import aws, snapshots
+from servery.adapters.kept_connections import KeptConnections
+from servery.wiring import aws, clients, snapshots
 from servery.wiring.preprocessor import hand_on
 
 ROOT = Path(__file__).parents[2]
@@ -117,20 +117,21 @@ def test_openssl_is_given_new_randomness_when_a_copy_is_restored(runtime, monkey
 
 def test_credentials_are_forgotten_when_a_copy_is_restored(monkeypatch):
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:9001/c")
-    before = aws.container_credentials()
+    before = clients.container_credentials()
 
     snapshots._drop_all()
 
-    assert aws.container_credentials() is not before
-    aws.container_credentials.cache_clear()
+    assert clients.container_credentials() is not before
+    clients.container_credentials.cache_clear()
 
 
 def test_connections_to_lambda_are_dropped_when_a_copy_is_restored(runtime, monkeypatch):
     dropped = []
-    monkeypatch.setattr(urllib3.PoolManager, "clear", lambda _: dropped.append("pool"))
+    monkeypatch.setattr(KeptConnections, "clear", lambda _: dropped.append("pool"))
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     hand_on.cache_clear()
     aws.lean_model_servers.cache_clear()
+    clients.connections.cache_clear()
     snapshots.hook(before=hand_on, after=list)
 
     runtime.snapshot()
@@ -139,6 +140,7 @@ def test_connections_to_lambda_are_dropped_when_a_copy_is_restored(runtime, monk
     assert dropped == ["pool", "pool"]
     hand_on.cache_clear()
     aws.lean_model_servers.cache_clear()
+    clients.connections.cache_clear()
 
 
 def test_function_comes_up_when_the_runtime_has_no_hooks(monkeypatch):

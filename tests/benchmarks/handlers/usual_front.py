@@ -5,6 +5,7 @@ import os
 import boto3
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.params import Path
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities import parameters
@@ -38,8 +39,11 @@ def live() -> Live:
 
 @app.get("/v2/models/<model>")
 def model(model: str = Path(min_length=1)) -> Live:
-    """Another route, as there always are some."""
-    return Live(live=bool(model))
+    """Whether there is such a model."""
+    key = {"pk": {"S": "MODELS"}, "sk": {"S": model}}
+    if "Item" not in CLIENTS["dynamodb"].get_item(TableName="registry", Key=key):
+        raise NotFoundError("there is no such model")
+    return Live(live=True)
 
 
 @logger.inject_lambda_context

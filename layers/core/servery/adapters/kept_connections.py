@@ -85,23 +85,38 @@ class KeptConnections:
         connect_s: float,
         answer_s: float,
     ) -> HttpAnswer:
+        """Post a content; as `send`."""
+        return self.send("POST", path, headers, body, connect_s=connect_s, answer_s=answer_s)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        *,
+        connect_s: float,
+        answer_s: float,
+    ) -> HttpAnswer:
         """Send a request, once, and wait for its answer.
 
         Args:
-            path: Quoted.
+            method: `POST`, `GET`, `PUT` or `HEAD`.
+            path: Quoted, with its query.
             headers: All but the length of the body; `host` among them.
-            body: The content.
+            body: The content; None for none.
             connect_s: Seconds to get a connection in.
             answer_s: Seconds to have the whole answer in, from when there is a connection.
 
         Raises:
             NoConnectionError, SlowAnswerError, BrokenConnectionError: there is no answer.
         """
-        request = _written("POST", path, {**headers, "content-length": str(len(body))}) + body
-        return self._ask(request, connect_s, answer_s)
+        length = {} if body is None else {"content-length": str(len(body))}
+        request = _written(method, path, {**headers, **length}) + (body or b"")
+        return self._ask(request, connect_s, answer_s, bodiless=method == "HEAD")
 
     def get(self, path: str, headers: Mapping[str, str], *, connect_s: float) -> HttpAnswer:
-        """Ask, once, and wait for the answer for however long it takes; else as `post`."""
+        """Ask, once, and wait for the answer for however long it takes; else as `send`."""
         return self._ask(_written("GET", path, headers), connect_s, math.inf)
 
     def clear(self) -> None:
@@ -109,10 +124,14 @@ class KeptConnections:
         while (connection := self._kept()) is not None:
             connection.close()
 
-    def _ask(self, request: bytes, connect_s: float, answer_s: float) -> HttpAnswer:
+    def _ask(
+        self, request: bytes, connect_s: float, answer_s: float, *, bodiless: bool = False
+    ) -> HttpAnswer:
         connection = self._kept() or self._open(connect_s)
         try:
-            answer, keep = _exchange(connection, request, time.monotonic() + answer_s)
+            answer, keep = _exchange(
+                connection, request, time.monotonic() + answer_s, bodiless=bodiless
+            )
         except BaseException as error:
             connection.close()
             if isinstance(error, TimeoutError):
@@ -162,7 +181,9 @@ def _written(method: str, path: str, headers: Mapping[str, str]) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-def _exchange(connection: socket.socket, request: bytes, until: float) -> tuple[HttpAnswer, bool]:
+def _exchange(
+    connection: socket.socket, request: bytes, until: float, *, bodiless: bool
+) -> tuple[HttpAnswer, bool]:
     """Send and read; the answer, and whether the connection is good for another one."""
     connection.settimeout(_left(until))
     connection.sendall(request)
@@ -170,7 +191,7 @@ def _exchange(connection: socket.socket, request: bytes, until: float) -> tuple[
     while status in _CONTINUE:
         status, headers, rest = _head(connection, rest, until)
     keep = headers.get("connection", "").lower() != "close"
-    if status in _BODILESS:
+    if bodiless or status in _BODILESS:
         return HttpAnswer(status, headers, b""), keep and not rest
     if headers.get("transfer-encoding", "").lower() == "chunked":
         return HttpAnswer(status, headers, _chunks(connection, rest, until)), keep

@@ -16,22 +16,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 import msgspec
-from botocore.exceptions import (
-    ClientError,
-    ConnectionClosedError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    ReadTimeoutError,
-)
+from botocore.exceptions import ClientError, NoCredentialsError
 
-from servery.adapters.kept_connections import (
-    BrokenConnectionError,
-    HttpAnswer,
-    KeptConnections,
-    NoConnectionError,
-    SlowAnswerError,
-)
+from servery.adapters.kept_connections import HttpAnswer, KeptConnections
+from servery.adapters.lean_http import botocore_failures, traced
 from servery.adapters.sigv4 import Credentials, quoted_path, sign
+from servery.adapters.standard_retries import NO_ANSWER, StandardRetries
 
 if TYPE_CHECKING:
     from servery.ports import Clock
@@ -90,41 +80,48 @@ class LeanLambda:
     clock: Clock
     trace: Callable[[], str] = str
 
-    def within(self, seconds: float) -> Invoker:
-        """What calls and waits for so many seconds."""
-        return Invoker(self, seconds)
+    def within(self, seconds: float, retries: StandardRetries | None = None) -> Functions:
+        """What calls and waits for so many seconds; once, where nothing else is said."""
+        return Functions(self, seconds, retries or StandardRetries(attempts=1))
 
-    def post(self, path: str, content: bytes, seconds: float) -> HttpAnswer:
-        """Send a signed request, once; botocore's exceptions where there is no answer."""
-        headers = self._signed(path, content)
+    def send(
+        self, method: str, path: str, content: bytes | None, seconds: float, kind: str = ""
+    ) -> HttpAnswer:
+        """Send a signed request, once; botocore's exceptions where there is no answer.
+
+        Args:
+            method: `GET` or `POST`.
+            path: Quoted.
+            content: The body; None for none.
+            seconds: How long the answer may take.
+            kind: Of an invocation, where Lambda is not to assume that somebody waits.
+        """
+        headers = self._signed(method, path, content or b"", kind)
         trace = self.trace()
         if trace:
-            headers["x-amzn-trace-id"] = quote(trace, safe="-=;:+&[]{}\"',")  # as botocore does
-        host = self.connections.host
-        try:
-            return self.connections.post(
+            headers["x-amzn-trace-id"] = traced(trace)
+        with botocore_failures(self.connections.host):
+            return self.connections.send(
+                method,
                 path,
                 headers,
                 content,
                 connect_s=min(CONNECT_SECONDS, seconds),
                 answer_s=seconds,
             )
-        except SlowAnswerError as error:
-            raise ReadTimeoutError(endpoint_url=host, error=error) from error
-        except NoConnectionError as error:
-            raise EndpointConnectionError(endpoint_url=host, error=error) from error
-        except BrokenConnectionError as error:
-            raise ConnectionClosedError(endpoint_url=host, error=error) from error
 
-    def _signed(self, path: str, content: bytes) -> dict[str, str]:
+    def _signed(self, method: str, path: str, content: bytes, kind: str) -> dict[str, str]:
         if self.credentials is None:
             raise NoCredentialsError
         who = self.credentials.get_frozen_credentials()
         return sign(
-            "POST",
+            method,
             host=self.connections.host,
             path=quoted_path(path),  # quoted once more: all services but S3 sign it like that
-            headers={"content-type": "application/json"},
+            headers={
+                "content-type": "application/json",
+                **({"x-amz-invocation-type": kind} if kind else {}),
+            },
             digest=hashlib.sha256(content).hexdigest(),
             region=self.region,
             service="lambda",
@@ -134,23 +131,34 @@ class LeanLambda:
 
 
 @dataclass(frozen=True, slots=True)
-class Invoker:
-    """The one method of a client of Lambda that calling takes."""
+class Functions:
+    """What the library asks of a client of Lambda; named and answered as by botocore.
+
+    Attributes:
+        api: Lambda.
+        seconds: How long each read of an answer waits.
+        retries: How often a call is tried.
+    """
 
     api: LeanLambda
     seconds: float
+    retries: StandardRetries
 
-    def invoke(self, *, FunctionName: str, Payload: bytes) -> Mapping[str, Any]:  # noqa: N803
-        """Invoke a function and wait for it; named and answered as by botocore.
+    def invoke(
+        self,
+        *,
+        FunctionName: str,  # noqa: N803
+        Payload: bytes,  # noqa: N803
+        InvocationType: str = "",  # noqa: N803
+    ) -> Mapping[str, Any]:
+        """Invoke a function and wait for it, or for Lambda to have taken the event.
 
         Raises:
             ClientError: Lambda refuses.
             EndpointConnectionError, ReadTimeoutError, ConnectionClosedError: there is no answer.
         """
-        path = f"/2015-03-31/functions/{quote(FunctionName, safe='-_.~')}/invocations"
-        response = self.api.post(path, Payload, self.seconds)
-        if response.status >= _REFUSED:
-            raise _refusal(response)
+        path = f"{_path(FunctionName)}/invocations"
+        response = self._ask("Invoke", "POST", path, Payload, InvocationType)
         answer: dict[str, Any] = {
             "StatusCode": response.status,
             "Payload": io.BytesIO(response.data),
@@ -158,13 +166,46 @@ class Invoker:
         crashed = response.headers.get("x-amz-function-error")
         return {**answer, "FunctionError": crashed} if crashed else answer
 
+    def get_function_configuration(self, *, FunctionName: str) -> Mapping[str, Any]:  # noqa: N803
+        """What a function is like; raises as `invoke`."""
+        path = f"{_path(FunctionName)}/configuration"
+        response = self._ask("GetFunctionConfiguration", "GET", path, None)
+        answer: dict[str, Any] = msgspec.json.decode(response.data)
+        return answer
 
-def _refusal(response: HttpAnswer) -> ClientError:
+    def _ask(
+        self, operation: str, method: str, path: str, content: bytes | None, kind: str = ""
+    ) -> HttpAnswer:
+        call = self.retries.call()
+        while True:
+            try:
+                response = self.api.send(method, path, content, self.seconds, kind)
+            except NO_ANSWER as error:
+                if not call.after(error):
+                    raise
+                continue
+            if response.status < _REFUSED:
+                call.succeeded()
+                return response
+            code = _code(response)
+            if not call.refused(response.status, code):
+                raise _refusal(response, code, operation, call.tried)
+
+
+def _path(function: str) -> str:
+    return f"/2015-03-31/functions/{quote(function, safe='-_.~')}"
+
+
+def _code(response: HttpAnswer) -> str:
     try:
         told = msgspec.json.decode(response.data, type=_Refusal)
     except msgspec.MsgspecError:
         told = _Refusal()
     code = response.headers.get("x-amzn-errortype") or told.kind or told.code
-    code = code.partition(":")[0].rpartition("#")[2] or str(response.status)
-    answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": response.status}}
-    return ClientError(answer, "Invoke")
+    return code.partition(":")[0].rpartition("#")[2] or str(response.status)
+
+
+def _refusal(response: HttpAnswer, code: str, operation: str, retries: int) -> ClientError:
+    metadata = {"HTTPStatusCode": response.status, "RetryAttempts": retries}
+    answer: Any = {"Error": {"Code": code}, "ResponseMetadata": metadata}
+    return ClientError(answer, operation)

@@ -13,13 +13,13 @@ from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
 from botocore.exceptions import ClientError
-from botocore.response import StreamingBody
 
 from servery.adapters.aws_errors import aws_errors, code_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
 AHEAD = 8
@@ -71,6 +71,8 @@ def _small(client: S3Client, bucket: str, key: str) -> bytes | None:
 def _body(
     client: S3Client, bucket: str, key: str, fetched: Future[bytes | None]
 ) -> StreamingBody | None:
+    from botocore.response import StreamingBody  # noqa: PLC0415 - boto3 itself, nearly
+
     with aws_errors("reading the lake"):
         try:
             content = fetched.result()

@@ -124,8 +124,8 @@ class S3Http:
 
     def close(self) -> None:
         """Close the connections; the next request opens another."""
-        for bucket in list(self._connections):
-            self._drop(bucket)
+        for bucket in list(self._idle):
+            self._forget(bucket)
 
     def _ask(self, request: _Request) -> S3Answer:
         busy, reason = False, ""
@@ -197,7 +197,7 @@ def address_of(bucket: str, region: str, endpoint: str = "") -> tuple[bool, str,
     A name with dots does not fit the certificate of a host of its own, so it goes into the path.
     """
     in_path = bool(endpoint) or "." in bucket
-    aws = f"s3.{region}.amazonaws.com"
+    aws = f"s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
     address = urlsplit(endpoint or f"https://{aws if in_path else f'{bucket}.{aws}'}")
     root = address.path.rstrip("/") + (f"/{bucket}/" if in_path else "/")
     return address.scheme != "http", address.netloc, root

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import object_store, patience, registry
+from servery.wiring import clients
+from servery.wiring.aws import object_store, registry
+from servery.wiring.clients import Patience
 from servery.wiring.settings import SystemClock, allowed_origins, setting
 
 if TYPE_CHECKING:
@@ -46,35 +48,28 @@ def exchange_bucket() -> str:
 @cache
 def batches() -> DynamoDbBatches:
     """Where batches are kept."""
-    import boto3
-
     from servery.adapters.dynamodb_batches import DynamoDbBatches
 
-    config = patience(connect_s=2, read_s=5, attempts=4)
-    return DynamoDbBatches(boto3.client("dynamodb", config=config), setting("JOBS_TABLE"))
+    return DynamoDbBatches(clients.dynamodb(), setting("JOBS_TABLE"))
 
 
 @cache
 def batch_queue() -> StepFunctionsBatchQueue:
     """What starts the state machine."""
-    import boto3
-
     from servery.adapters.stepfunctions_batch_queue import (
         StepFunctionsBatchQueue,
     )
 
-    client = boto3.client("stepfunctions", config=patience(connect_s=2, read_s=5, attempts=4))
+    client = clients.stepfunctions()
     return StepFunctionsBatchQueue(client, setting("BATCH_PREDICTION_ARN"))
 
 
 @cache
 def batch_events() -> EventBridgeBatchEvents:
     """What tells the event bus."""
-    import boto3
-
     from servery.adapters.eventbridge_batch_events import EventBridgeBatchEvents
 
-    client = boto3.client("events", config=patience(connect_s=2, read_s=5, attempts=4))
+    client = clients.events()
     return EventBridgeBatchEvents(client, exchange_bucket())
 
 
@@ -113,12 +108,10 @@ def finish_ports() -> FinishPorts:
 @cache
 def files() -> S3Files:
     """Files in S3, and the exchange bucket."""
-    import boto3
-
     from servery.adapters.s3_files import S3Files
 
-    config = patience(connect_s=5, read_s=60, attempts=5)
-    return S3Files(boto3.client("s3", config=config), exchange_bucket())
+    patience = Patience(connect_s=5, read_s=60, attempts=5)
+    return S3Files(clients.s3(patience), exchange_bucket())
 
 
 @cache

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import credentials, endpoint, lean_dynamodb, region
+from servery.wiring.aws import lean_dynamodb
+from servery.wiring.clients import credentials, endpoint, region
 from servery.wiring.settings import SystemClock, setting, table_patience
 
 if TYPE_CHECKING:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import lean_dynamodb, patience
+from servery.wiring import clients
+from servery.wiring.aws import lean_dynamodb
+from servery.wiring.clients import Patience
 from servery.wiring.settings import SystemClock, setting, table_patience
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ def _tell(what: str) -> None:
 
 @cache
 def _client() -> DynamoDBClient:
-    import boto3
-
     seconds = _SECONDS * table_patience()
-    return boto3.client("dynamodb", config=patience(connect_s=seconds, read_s=seconds, attempts=1))
+    patience = Patience(connect_s=seconds, read_s=seconds, attempts=1)
+    client: DynamoDBClient = clients.sdk("dynamodb", patience)  # Powertools asks more of it
+    return client

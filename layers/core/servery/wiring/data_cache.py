@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import model_servers, patience, registry
+from servery.wiring import clients
+from servery.wiring.aws import model_servers, registry
 from servery.wiring.caching import cached_models, cached_rows, manifests
+from servery.wiring.clients import Patience
 from servery.wiring.settings import SystemClock, allowed_origins, setting
 
 if TYPE_CHECKING:
@@ -26,34 +28,26 @@ _ID_BYTES = 3
 @cache
 def warm_ups() -> DynamoDbWarmUps:
     """Where warm-ups are kept."""
-    import boto3
-
     from servery.adapters.dynamodb_warm_ups import DynamoDbWarmUps
 
-    config = patience(connect_s=2, read_s=5, attempts=4)
-    return DynamoDbWarmUps(boto3.client("dynamodb", config=config), setting("CACHE_TABLE"))
+    return DynamoDbWarmUps(clients.dynamodb(), setting("CACHE_TABLE"))
 
 
 @cache
 def batches() -> DynamoDbBatches:
     """Where batches are kept."""
-    import boto3
-
     from servery.adapters.dynamodb_batches import DynamoDbBatches
 
-    config = patience(connect_s=2, read_s=5, attempts=4)
-    return DynamoDbBatches(boto3.client("dynamodb", config=config), setting("JOBS_TABLE"))
+    return DynamoDbBatches(clients.dynamodb(), setting("JOBS_TABLE"))
 
 
 @cache
 def lake() -> LakeObjects:
     """The prediction log."""
-    import boto3
-
     from servery.adapters.lake_objects import LakeObjects
 
-    config = patience(connect_s=2, read_s=10, attempts=4)
-    return LakeObjects(boto3.client("s3", config=config), setting("LAKE_BUCKET"))
+    patience = Patience(connect_s=2, read_s=10, attempts=4)
+    return LakeObjects(clients.s3(patience), setting("LAKE_BUCKET"))
 
 
 @cache
@@ -61,12 +55,10 @@ def warm_desk() -> WarmDesk:
     """What takes warm-ups and tells how caches do."""
     import secrets
 
-    import boto3
-
     from servery.adapters.lambda_warm_up_queue import LambdaWarmUpQueue
     from servery.usecases.data_cache.warm_desk import WarmDesk
 
-    client = boto3.client("lambda", config=patience(connect_s=2, read_s=5, attempts=3))
+    client = clients.functions(Patience(connect_s=2, read_s=5, attempts=3))
     return WarmDesk(
         registry=registry(),
         store=warm_ups(),
@@ -81,12 +73,10 @@ def warm_desk() -> WarmDesk:
 @cache
 def files() -> S3Files:
     """Files of batches."""
-    import boto3
-
     from servery.adapters.s3_files import S3Files
 
-    config = patience(connect_s=5, read_s=60, attempts=5)
-    return S3Files(boto3.client("s3", config=config), setting("EXCHANGE_BUCKET"))
+    patience = Patience(connect_s=5, read_s=60, attempts=5)
+    return S3Files(clients.s3(patience), setting("EXCHANGE_BUCKET"))
 
 
 @cache

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import deployments, model_servers, patience, registry
+from servery.wiring import clients
+from servery.wiring.aws import deployments, model_servers, registry
+from servery.wiring.clients import Patience
 from servery.wiring.monitoring import prediction_log, prediction_recorder
 from servery.wiring.settings import SystemClock, allowed_origins, setting
 from servery.wiring.submitting import (
@@ -55,11 +57,9 @@ def dead_jobs() -> DeadJobs:
 @cache
 def job_events() -> JobEvents:
     """The event bus."""
-    import boto3
-
     from servery.adapters.eventbridge_job_events import EventBridgeJobEvents
 
-    client = boto3.client("events", config=patience(connect_s=1, read_s=3, attempts=2))
+    client = clients.events(Patience(connect_s=1, read_s=3, attempts=2))
     return EventBridgeJobEvents(client, setting("EXCHANGE_BUCKET"))
 
 

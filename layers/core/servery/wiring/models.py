@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from servery.wiring.aws import credentials, endpoint, region
+from servery.wiring.clients import credentials, endpoint, region
 from servery.wiring.settings import SystemClock, optional_setting, setting
 from servery.wiring.snapshots import hook, let_go
 

@@ -8,23 +8,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+from servery.wiring import clients
 from servery.wiring.aws import (
     deployments,
     keeping,
-    lean_firehose,
     model_servers,
     object_store,
-    patience,
     registry,
 )
+from servery.wiring.clients import Patience
 from servery.wiring.retiring import removal, retire_ports
 from servery.wiring.settings import (
     SystemClock,
     allowed_origins,
     entropy,
-    in_lambda,
     optional_setting,
     setting,
 )
@@ -70,10 +69,7 @@ _NAME_BYTES = 12
 
 @cache
 def prediction_log() -> FirehosePredictionLog:
-    """The prediction log; what it loses becomes a metric of this function.
-
-    In Lambda it is written without boto3, which takes longer than the request that it is about.
-    """
+    """The prediction log; what it loses becomes a metric of this function."""
     from servery.adapters.firehose_prediction_log import FirehosePredictionLog
     from servery.edge.telemetry import emit
 
@@ -81,12 +77,7 @@ def prediction_log() -> FirehosePredictionLog:
 
     @cache
     def client() -> FirehoseClient:
-        if in_lambda():
-            return cast("FirehoseClient", lean_firehose())
-        import boto3
-
-        config = patience(connect_s=1, read_s=2, attempts=1)
-        return boto3.client("firehose", config=config)
+        return clients.firehose(Patience(connect_s=1, read_s=2, attempts=1))
 
     return FirehosePredictionLog(
         client,
@@ -106,13 +97,12 @@ def prediction_recorder() -> Recorder:
 @cache
 def _log_key() -> LogKey:
     """The key that personal fields are hashed with in the prediction log."""
-    import boto3
     from aws_lambda_powertools.utilities.parameters import SSMProvider
 
     from servery.adapters.log_key import LogKey
     from servery.adapters.ssm_secret import SsmSecret
 
-    client = boto3.client("ssm", config=patience(connect_s=1, read_s=2, attempts=1))
+    client = clients.sdk("ssm", Patience(connect_s=1, read_s=2, attempts=1))
     secret = SsmSecret(
         client,
         SSMProvider(boto3_client=client),
@@ -148,17 +138,15 @@ def after_response(*also: Callable[[float], None]) -> AfterResponse:
 @cache
 def shadow_queue() -> SqsShadowQueue:
     """Takes copies for shadows; what it loses becomes a metric of this function."""
-    import boto3
-
     from servery.adapters.sqs_shadow_queue import SqsShadowQueue
     from servery.edge.telemetry import emit
 
     service = setting("POWERTOOLS_SERVICE_NAME")
-    config = patience(connect_s=1, read_s=2, attempts=2)
+    patience = Patience(connect_s=1, read_s=2, attempts=2)
 
     @cache
     def client() -> SQSClient:
-        return boto3.client("sqs", config=config)
+        return clients.sqs(patience)
 
     return SqsShadowQueue(
         client,
@@ -179,12 +167,10 @@ def send_shadows(seconds: float) -> None:
 @cache
 def _lake() -> Documents:
     """The lake."""
-    import boto3
-
     from servery.adapters.s3_object_store import S3ObjectStore
 
-    config = patience(connect_s=1, read_s=5, attempts=3)
-    return S3ObjectStore(boto3.client("s3", config=config), setting("LAKE_BUCKET"), what="the lake")
+    patience = Patience(connect_s=1, read_s=5, attempts=3)
+    return S3ObjectStore(clients.objects(patience), setting("LAKE_BUCKET"), what="the lake")
 
 
 def _entropy() -> str:
@@ -215,30 +201,24 @@ def event_log() -> LineLog:
 
 
 def _lines(stream: str) -> LineLog:
-    import boto3
-
     from servery.adapters.firehose_lines import FirehoseLines
 
-    client = boto3.client("firehose", config=patience(connect_s=1, read_s=5, attempts=2))
+    client = clients.firehose(Patience(connect_s=1, read_s=5, attempts=2))
     return FirehoseLines(client, stream)
 
 
 @cache
 def lake_files() -> LakeFiles:
     """The lake as whoever tidies it sees it."""
-    import boto3
-
     from servery.adapters.s3_lake_files import AHEAD, S3LakeFiles
 
-    config = patience(connect_s=1, read_s=20, attempts=4, connections=AHEAD)
-    return S3LakeFiles(boto3.client("s3", config=config), setting("LAKE_BUCKET"))
+    patience = Patience(connect_s=1, read_s=20, attempts=4, connections=AHEAD)
+    return S3LakeFiles(clients.s3(patience), setting("LAKE_BUCKET"))
 
 
 @cache
 def shadow_comparer() -> ShadowComparer:
     """Who compares."""
-    import boto3
-
     from servery.adapters.sqs_visibility import SqsVisibility
     from servery.edge.shadows import ShadowComparer
     from servery.usecases.monitoring.comparing import ComparePorts
@@ -250,7 +230,7 @@ def shadow_comparer() -> ShadowComparer:
         clock=SystemClock(),
         entropy=_entropy,
     )
-    sqs = boto3.client("sqs", config=patience(connect_s=1, read_s=3, attempts=2))
+    sqs = clients.sqs(Patience(connect_s=1, read_s=3, attempts=2))
     return ShadowComparer(ports, SqsVisibility(sqs, setting("SHADOW_QUEUE_URL")).hide)
 
 
@@ -260,12 +240,10 @@ def shadow_comparer() -> ShadowComparer:
 @cache
 def watch_desk() -> WatchDesk:
     """What tells of the watch, and takes requests for looks."""
-    import boto3
-
     from servery.adapters.lambda_look_queue import LambdaLookQueue
     from servery.usecases.monitoring.watch_desk import WatchDesk
 
-    client = boto3.client("lambda", config=patience(connect_s=2, read_s=5, attempts=3))
+    client = clients.functions(Patience(connect_s=2, read_s=5, attempts=3))
     return WatchDesk(
         registry=registry(),
         store=_watches(),
@@ -280,24 +258,22 @@ def watch_desk() -> WatchDesk:
 @cache
 def watch_ports() -> WatchPorts:
     """What the watch works with."""
-    import boto3
-
     from servery.adapters.eventbridge_alarm_events import EventBridgeAlarmEvents
     from servery.adapters.s3_look_reports import S3LookReports
     from servery.adapters.sns_alarm_topic import SnsAlarmTopic
     from servery.edge.watch import AlarmMetrics
     from servery.usecases.monitoring.keeping_watch import WatchPorts
 
-    config = patience(connect_s=2, read_s=10, attempts=3)
+    patience = Patience(connect_s=2, read_s=10, attempts=3)
     lake, playbooks = setting("LAKE_BUCKET"), setting("PLAYBOOKS")
     return WatchPorts(
         registry=registry(),
         store=_watches(),
         look=_gatherer().look,
-        reports=S3LookReports(boto3.client("s3", config=config), lake, playbooks),
+        reports=S3LookReports(clients.s3(patience), lake, playbooks),
         tellers=[
-            EventBridgeAlarmEvents(boto3.client("events", config=config)),
-            SnsAlarmTopic(boto3.client("sns", config=config), setting("ALERTS_TOPIC_ARN")),
+            EventBridgeAlarmEvents(clients.events(patience)),
+            SnsAlarmTopic(clients.sns(patience), setting("ALERTS_TOPIC_ARN")),
             AlarmMetrics(),
         ],
         clock=SystemClock(),
@@ -309,19 +285,17 @@ def watch_ports() -> WatchPorts:
 @cache
 def _gatherer() -> Gatherer:
     """What a look is made of; numpy is imported here, in the function that looks alone."""
-    import boto3
-
     from servery.adapters.cloudwatch_requests import CloudWatchRequests
     from servery.adapters.lake_objects import LakeObjects
     from servery.edge.telemetry import NAMESPACE
     from servery.usecases.monitoring.gathering import Gatherer
 
-    config = patience(connect_s=2, read_s=20, attempts=4)
+    patience = Patience(connect_s=2, read_s=20, attempts=4)
     return Gatherer(
         registry=registry(),
         objects=object_store(),
-        lake=LakeObjects(boto3.client("s3", config=config), setting("LAKE_BUCKET")),
-        requests=CloudWatchRequests(boto3.client("cloudwatch", config=config), NAMESPACE),
+        lake=LakeObjects(clients.s3(patience), setting("LAKE_BUCKET")),
+        requests=CloudWatchRequests(clients.sdk("cloudwatch", patience), NAMESPACE),
         delay_seconds=float(setting("LAKE_DELAY")),
     )
 
@@ -329,23 +303,19 @@ def _gatherer() -> Gatherer:
 @cache
 def _watches() -> DynamoDbWatches:
     """What is kept of the watch."""
-    import boto3
-
     from servery.adapters.dynamodb_watches import DynamoDbWatches
 
-    client = boto3.client("dynamodb", config=patience(connect_s=2, read_s=5, attempts=4))
+    client = clients.dynamodb()
     return DynamoDbWatches(client, setting("REGISTRY_TABLE"), SystemClock())
 
 
 @cache
 def evaluation_ports() -> EvaluationPorts:
     """What evaluating versions works with."""
-    import boto3
-
     from servery.adapters.lake_objects import LakeObjects
     from servery.usecases.monitoring.evaluating import EvaluationPorts
 
-    lake = boto3.client("s3", config=patience(connect_s=2, read_s=20, attempts=4))
+    lake = clients.s3(Patience(connect_s=2, read_s=20, attempts=4))
     return EvaluationPorts(
         registry=registry(),
         lake=LakeObjects(lake, setting("LAKE_BUCKET")),

@@ -6,7 +6,9 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import deployments, model_servers, patience
+from servery.wiring import clients
+from servery.wiring.aws import deployments, model_servers
+from servery.wiring.clients import Patience
 from servery.wiring.monitoring import after_response, prediction_recorder
 from servery.wiring.policies import guards, settle
 from servery.wiring.settings import SystemClock, allowed_origins, in_lambda, setting
@@ -50,27 +52,23 @@ def staging() -> Staging:
 @cache
 def _manifests() -> ObjectStore:
     """The artifacts bucket; the first answer waits for it, but only until a model is known."""
-    import boto3
-
     from servery.adapters.s3_object_store import S3ObjectStore
 
-    config = patience(connect_s=1, read_s=2, attempts=2)
-    return S3ObjectStore(boto3.client("s3", config=config), setting("ARTIFACTS_BUCKET"))
+    patience = Patience(connect_s=1, read_s=2, attempts=2)
+    return S3ObjectStore(clients.objects(patience), setting("ARTIFACTS_BUCKET"))
 
 
 def _hurried_ports() -> SubmitPorts:
     """What taking a job works with, given up sooner: the first answer is there and waits for it."""
-    import boto3
-
     from servery.adapters.dynamodb_jobs import DynamoDbJobs
     from servery.adapters.s3_object_store import S3ObjectStore
     from servery.adapters.sqs_jobs import SqsJobQueue
 
-    config = patience(connect_s=0.5, read_s=1, attempts=2)
-    dynamodb, sqs = boto3.client("dynamodb", config=config), boto3.client("sqs", config=config)
+    patience = Patience(connect_s=0.5, read_s=1, attempts=2)
+    dynamodb, sqs = clients.dynamodb(patience), clients.sqs(patience)
     return replace(
         submit_ports(),
         store=DynamoDbJobs(dynamodb, setting("JOBS_TABLE")),
-        documents=S3ObjectStore(boto3.client("s3", config=config), setting("EXCHANGE_BUCKET")),
+        documents=S3ObjectStore(clients.objects(patience), setting("EXCHANGE_BUCKET")),
         queue=SqsJobQueue(sqs, setting("JOBS_QUEUE_URL")),
     )

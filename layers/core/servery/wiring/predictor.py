@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import credentials, endpoint, region
+from servery.wiring.clients import credentials, endpoint, region
 from servery.wiring.models import s3, shelf, warm_server
 from servery.wiring.settings import SystemClock, setting
 from servery.wiring.snapshots import let_go

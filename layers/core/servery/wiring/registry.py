@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from servery.wiring.aws import (
+    deployed_code,
     keeping,
     model_servers,
     object_store,
@@ -13,7 +14,6 @@ from servery.wiring.aws import (
     release_executions,
     release_queue,
     release_signals,
-    server_publisher,
 )
 from servery.wiring.retiring import retire_ports
 from servery.wiring.settings import SystemClock, allowed_origins, entropy, optional_setting
@@ -47,7 +47,7 @@ def registry_reader() -> RegistryReader:
     return RegistryReader(
         registry(),
         object_store(),
-        code=server_publisher().code,
+        code=deployed_code(),
         clock=SystemClock(),
         kept=keeping(),
     )

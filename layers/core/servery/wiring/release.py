@@ -6,16 +6,17 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING
 
+from servery.wiring import clients
 from servery.wiring.aws import (
     model_servers,
     object_store,
-    patience,
     registry,
     release_executions,
     release_queue,
     release_signals,
     server_publisher,
 )
+from servery.wiring.clients import Patience
 from servery.wiring.settings import SystemClock, entropy, setting
 
 if TYPE_CHECKING:
@@ -96,11 +97,9 @@ def judge() -> Judge:
     """Judges by what the lake has."""
     from functools import partial
 
-    import boto3
-
     from servery.adapters.lake_objects import LakeObjects
     from servery.usecases.release.judging import judge as judge_by
 
-    config = patience(connect_s=2, read_s=10, attempts=4)
-    lake = LakeObjects(boto3.client("s3", config=config), setting("LAKE_BUCKET"))
+    patience = Patience(connect_s=2, read_s=10, attempts=4)
+    lake = LakeObjects(clients.s3(patience), setting("LAKE_BUCKET"))
     return partial(judge_by, lake=lake, clock=SystemClock())

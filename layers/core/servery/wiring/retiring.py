@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import keeping, object_store, patience, registry, server_publisher
+from servery.wiring import clients
+from servery.wiring.aws import keeping, object_store, registry, server_publisher
+from servery.wiring.clients import Patience
 from servery.wiring.settings import SystemClock, entropy, setting
 
 if TYPE_CHECKING:
@@ -17,8 +19,6 @@ __all__ = ["removal", "retire_ports"]
 @cache
 def retire_ports() -> RetirePorts:
     """What tells whether a version may go."""
-    import boto3
-
     from servery.adapters.dynamodb_batches import DynamoDbBatches
     from servery.adapters.dynamodb_graph_jobs import DynamoDbGraphJobs
     from servery.adapters.dynamodb_graphs import DynamoDbGraphs
@@ -26,8 +26,8 @@ def retire_ports() -> RetirePorts:
     from servery.adapters.dynamodb_jobs import DynamoDbJobs
     from servery.usecases.registry.retire_ports import RetirePorts
 
-    config = patience(connect_s=2, read_s=5, attempts=4, connections=AT_ONCE)
-    client = boto3.client("dynamodb", config=config)
+    patience = Patience(connect_s=2, read_s=5, attempts=4, connections=AT_ONCE)
+    client = clients.dynamodb(patience)
     jobs = setting("JOBS_TABLE")
     return RetirePorts(
         registry=registry(),
@@ -44,12 +44,10 @@ def retire_ports() -> RetirePorts:
 @cache
 def removal() -> Removal:
     """What takes away what is retired, and tells of it."""
-    import boto3
-
     from servery.adapters.eventbridge_retirement_events import EventBridgeRetirementEvents
     from servery.usecases.registry.retire_ports import Removal
 
-    events = boto3.client("events", config=patience(connect_s=2, read_s=5, attempts=4))
+    events = clients.events()
     return Removal(
         publisher=server_publisher(),
         objects=object_store(),

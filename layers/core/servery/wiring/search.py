@@ -7,7 +7,8 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import object_store, patience, registry
+from servery.wiring import clients
+from servery.wiring.aws import object_store, registry
 from servery.wiring.settings import SystemClock, allowed_origins, setting
 
 if TYPE_CHECKING:
@@ -33,24 +34,19 @@ __all__ = [
 @cache
 def searches() -> DynamoDbSearches:
     """Where searches and trials are kept."""
-    import boto3
-
     from servery.adapters.dynamodb_searches import DynamoDbSearches
 
-    config = patience(connect_s=2, read_s=5, attempts=4)
-    return DynamoDbSearches(boto3.client("dynamodb", config=config), setting("REGISTRY_TABLE"))
+    return DynamoDbSearches(clients.dynamodb(), setting("REGISTRY_TABLE"))
 
 
 @cache
 def search_queue() -> StepFunctionsSearchQueue:
     """What starts the state machine."""
-    import boto3
-
     from servery.adapters.stepfunctions_search_queue import (
         StepFunctionsSearchQueue,
     )
 
-    client = boto3.client("stepfunctions", config=patience(connect_s=2, read_s=5, attempts=4))
+    client = clients.stepfunctions()
     return StepFunctionsSearchQueue(client, setting("SEARCH_ARN"))
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import deployments, patience
+from servery.wiring import clients
+from servery.wiring.aws import deployments
+from servery.wiring.clients import Patience
 from servery.wiring.settings import SystemClock, optional_setting, setting
 
 if TYPE_CHECKING:
@@ -21,32 +23,26 @@ _ID_BYTES = 7  # of what is random in an id; the rest of it is the time
 @cache
 def job_store() -> JobStore:
     """The table of jobs."""
-    import boto3
-
     from servery.adapters.dynamodb_job_lists import AT_ONCE
     from servery.adapters.dynamodb_jobs import DynamoDbJobs
 
-    config = patience(connect_s=1, read_s=3, attempts=3, connections=AT_ONCE)
-    return DynamoDbJobs(boto3.client("dynamodb", config=config), setting("JOBS_TABLE"))
+    patience = Patience(connect_s=1, read_s=3, attempts=3, connections=AT_ONCE)
+    return DynamoDbJobs(clients.dynamodb(patience), setting("JOBS_TABLE"))
 
 
 @cache
 def documents() -> Documents:
     """The exchange bucket, for what is too large for the table."""
-    import boto3
-
     from servery.adapters.s3_object_store import S3ObjectStore
 
-    config = patience(connect_s=1, read_s=5, attempts=3)
-    return S3ObjectStore(boto3.client("s3", config=config), setting("EXCHANGE_BUCKET"))
+    patience = Patience(connect_s=1, read_s=5, attempts=3)
+    return S3ObjectStore(clients.objects(patience), setting("EXCHANGE_BUCKET"))
 
 
 @cache
 def queues() -> SQSClient:
     """SQS. A queue that does not answer is given up soon: the record is there, a sweep sends it."""
-    import boto3
-
-    return boto3.client("sqs", config=patience(connect_s=1, read_s=3, attempts=2))
+    return clients.sqs(Patience(connect_s=1, read_s=3, attempts=2))
 
 
 @cache
@@ -69,12 +65,11 @@ def caller() -> Caller:
 
 @cache
 def _signing_secret() -> SsmSecret:
-    import boto3
     from aws_lambda_powertools.utilities.parameters import SSMProvider
 
     from servery.adapters.ssm_secret import SsmSecret
 
-    client = boto3.client("ssm", config=patience(connect_s=1, read_s=3, attempts=3))
+    client = clients.sdk("ssm", Patience(connect_s=1, read_s=3, attempts=3))
     return SsmSecret(client, SSMProvider(boto3_client=client), setting("CALLBACK_SECRET"))
 
 

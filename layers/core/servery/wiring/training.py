@@ -7,7 +7,9 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import keeping, object_store, patience, registry
+from servery.wiring import clients
+from servery.wiring.aws import keeping, object_store, registry
+from servery.wiring.clients import Patience
 from servery.wiring.importing import (
     graph_reader,
     onnx_tools,
@@ -76,12 +78,10 @@ def datasets_in(store: ObjectStore) -> DataSets:
 @cache
 def labelled() -> Labelled:
     """Where labelled rows come from."""
-    import boto3
-
     from servery.adapters.lake_objects import LakeObjects
     from servery.usecases.training.collect import Labelled
 
-    client = boto3.client("s3", config=patience(connect_s=2, read_s=20, attempts=4))
+    client = clients.s3(Patience(connect_s=2, read_s=20, attempts=4))
     return Labelled(LakeObjects(client, setting("LAKE_BUCKET")), SystemClock())
 
 
@@ -193,24 +193,20 @@ def pipeline_queue() -> TrainingQueue:
 
 
 def _queue(state_machine: str) -> TrainingQueue:
-    import boto3
-
     from servery.adapters.stepfunctions_training_queue import (
         StepFunctionsTrainingQueue,
     )
 
-    return StepFunctionsTrainingQueue(boto3.client("stepfunctions"), state_machine)
+    return StepFunctionsTrainingQueue(clients.stepfunctions(), state_machine)
 
 
 @cache
 def retrain_ports() -> RetrainPorts:
     """What an alarm starts a training with."""
-    import boto3
-
     from servery.adapters.stepfunctions_running_trainings import StepFunctionsRunningTrainings
     from servery.usecases.training.retrain import RetrainPorts
 
-    client = boto3.client("stepfunctions", config=patience(connect_s=2, read_s=5, attempts=4))
+    client = clients.stepfunctions()
     machines = [setting("BATCH_TRAINING_ARN"), setting("PIPELINE_TRAINING_ARN")]
     return RetrainPorts(
         registry=registry(),

@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
-from servery.wiring.aws import deployments, object_store, patience, registry
+from servery.wiring import clients
+from servery.wiring.aws import deployments, object_store, registry
 from servery.wiring.caching import keep_rows, prediction_cache
+from servery.wiring.clients import Patience
 from servery.wiring.monitoring import after_response, prediction_recorder
 from servery.wiring.settings import (
     SystemClock,
@@ -44,18 +46,15 @@ __all__ = [
 ]
 
 CALL_SECONDS = (0.1, 0.3, 1.0, 3.0, 10.0, 29.0)
-MOST_CONNECTIONS = 32  # as many as are asked at once, and as many that nobody waits for any more
 
 
 @cache
 def graphs() -> DynamoDbGraphs:
     """Where graphs are kept."""
-    import boto3
-
     from servery.adapters.dynamodb_graphs import DynamoDbGraphs
 
-    config = patience(connect_s=1, read_s=2, attempts=3)
-    return DynamoDbGraphs(boto3.client("dynamodb", config=config), setting("REGISTRY_TABLE"))
+    patience = Patience(connect_s=1, read_s=2, attempts=3)
+    return DynamoDbGraphs(clients.dynamodb(patience), setting("REGISTRY_TABLE"))
 
 
 @cache
@@ -69,24 +68,20 @@ def kept_graphs() -> KeptGraphs:
 @cache
 def entities() -> DynamoDbEntities:
     """Where the data of entities are kept."""
-    import boto3
-
     from servery.adapters.dynamodb_entities import DynamoDbEntities
 
-    config = patience(connect_s=1, read_s=2, attempts=3)
-    client = boto3.client("dynamodb", config=config)
+    patience = Patience(connect_s=1, read_s=2, attempts=3)
+    client = clients.dynamodb(patience)
     return DynamoDbEntities(client, setting("FEATURES_TABLE"), SystemClock())
 
 
 @cache
 def lake_entities() -> LakeEntities:
     """The data of entities in the lake; nothing of it is made before a lookup asks for it."""
-    import boto3
-
     from servery.adapters.lake_entities import LakeEntities
     from servery.adapters.lake_objects import LakeObjects
 
-    client = boto3.client("s3", config=patience(connect_s=1, read_s=1, attempts=2))
+    client = clients.objects(Patience(connect_s=1, read_s=1, attempts=2))
     return LakeEntities(LakeObjects(client, setting("LAKE_BUCKET")).read)
 
 
@@ -117,20 +112,9 @@ def registrar() -> Registrar:
 @cache
 def side_by_side() -> LambdaModelServers:
     """The model servers, for calls at the same time; who calls minds its own time."""
-    import boto3
-
-    from servery.adapters.kept_connections import KeptConnections
     from servery.adapters.lambda_model_servers import LambdaModelServers
-    from servery.adapters.lean_lambda import LeanLambda
 
-    session = boto3.Session()
-    known = session.client("lambda").meta  # where it is, by all the rules of botocore
-    api = LeanLambda(
-        connections=KeptConnections(known.endpoint_url, most=MOST_CONNECTIONS),
-        region=known.region_name,
-        credentials=session.get_credentials(),
-        clock=SystemClock(),
-    )
+    api = clients.lean_lambda()
 
     def client(seconds: float) -> LambdaClient:
         return cast("LambdaClient", api.within(seconds))

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
-from servery.wiring.aws import deployments, patience
+from servery.wiring import clients
+from servery.wiring.aws import deployments
+from servery.wiring.clients import Patience
 from servery.wiring.graph.asking import graph_asker, kept_graphs, named_aggregators
 from servery.wiring.monitoring import prediction_log, prediction_recorder
 from servery.wiring.settings import SystemClock, setting
@@ -37,22 +39,18 @@ AT_ONCE = 16  # parts of one event, and as many that nobody waits for any more
 @cache
 def graph_jobs() -> DynamoDbGraphJobs:
     """The table of jobs."""
-    import boto3
-
     from servery.adapters.dynamodb_graph_jobs import DynamoDbGraphJobs
 
-    config = patience(connect_s=1, read_s=3, attempts=3, connections=AT_ONCE)
-    return DynamoDbGraphJobs(boto3.client("dynamodb", config=config), setting("JOBS_TABLE"))
+    patience = Patience(connect_s=1, read_s=3, attempts=3, connections=AT_ONCE)
+    return DynamoDbGraphJobs(clients.dynamodb(patience), setting("JOBS_TABLE"))
 
 
 @cache
 def part_topic() -> PartTopic:
     """The topic of parts; one that does not answer is given up soon, a sweep publishes."""
-    import boto3
-
     from servery.adapters.sns_part_topic import SnsPartTopic
 
-    client = boto3.client("sns", config=patience(connect_s=1, read_s=3, attempts=2))
+    client = clients.sns(Patience(connect_s=1, read_s=3, attempts=2))
     return SnsPartTopic(client, setting("GRAPH_PARTS_TOPIC"))
 
 
@@ -67,13 +65,9 @@ def settle_queue() -> JobQueue:
 @cache
 def graph_events() -> GraphEvents:
     """The event bus."""
-    import boto3
-
     from servery.adapters.eventbridge_graph_events import EventBridgeGraphEvents
 
-    client = boto3.client(
-        "events", config=patience(connect_s=1, read_s=3, attempts=2, connections=AT_ONCE)
-    )
+    client = clients.events(Patience(connect_s=1, read_s=3, attempts=2, connections=AT_ONCE))
     return EventBridgeGraphEvents(client)
 
 
