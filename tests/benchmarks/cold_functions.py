@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import json
 import os
 import shutil
 import site
@@ -12,6 +13,7 @@ import sysconfig
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
 
 from benchmarks.one_function import ONE_THREAD, ROOT, OneFunction, Spent, Subject, processor_seconds
@@ -23,7 +25,10 @@ RUNTIME = ("awslambdaric", "simplejson", "snapshot_restore_py")  # what Lambda i
 def first_answer(subject: Subject, event: bytes) -> Spent:
     """Start a function whose event waits already; what it took to its answer."""
     with OneFunction(subject) as function:
-        return function.first(event)[1]
+        answer, spent = function.first(event)
+    told = json.loads(answer)
+    assert told.get("status", told.get("statusCode")) == HTTPStatus.OK, told
+    return spent
 
 
 def first_line(program: Path, *arguments: str) -> Spent:

@@ -2,7 +2,8 @@
 
 With the model in its image, and with the model fetched from S3 (MiniStack on loopback);
 against the plain handler, with its packages' bytecode and without, and against what cannot be
-less: importing numpy and onnxruntime, and making a session.
+less: importing numpy and onnxruntime, and making a session. Beside them stands what Lambda's own
+runtime takes with a handler that does nothing, which every start has.
 
     python -m benchmarks.cold_start [--rounds 9] [--models logistic forest] [--json]
 """
@@ -27,7 +28,7 @@ from benchmarks.cold_functions import (
     rows_of,
     without_bytecode,
 )
-from benchmarks.one_function import REGION, Spent
+from benchmarks.one_function import REGION, Spent, Subject
 from benchmarks.report import Report, show
 from benchmarks.rounds import said, take_turns
 from benchmarks.served_models import (
@@ -43,6 +44,7 @@ from benchmarks.served_models import (
 IMAGE, LOAD = "model in image", "model from S3"
 PLAIN, BARE = "plain handler", "plain, without bytecode"
 FLOOR = "libraries and session alone"
+RUNTIME = "Lambda's runtime alone"
 GOALS = {(PLAIN, IMAGE): 5.0, (BARE, IMAGE): 10.0, (PLAIN, LOAD): 5.0, (BARE, LOAD): 10.0}
 MOST = {(IMAGE, FLOOR): 1.5, (LOAD, FLOOR): 2.5}
 BUCKET = "artifacts"
@@ -73,9 +75,11 @@ def contestants(model: ServedModel, address: str, scratch: Path) -> dict[str, Ca
     ours, theirs = model.event(model.records()), proxy_event(model.records())
     image, load, plain = model.in_image(), model.from_s3(address, BUCKET), model.plain()
     bare = without_bytecode(plain, scratch / "bytecode")
+    nothing = Subject("nothing.handler", HANDLERS)
     graph = str(model.folder / "servery_model" / "model.onnx")
     return {
         FLOOR: lambda: first_line(HANDLERS / "floor.py", graph),
+        RUNTIME: lambda: first_answer(nothing, ours),
         IMAGE: lambda: first_answer(image, ours),
         LOAD: lambda: first_answer(load, ours),
         PLAIN: lambda: first_answer(plain, theirs),
