@@ -87,7 +87,7 @@ def test_address_is_the_one_that_boto3_has_when_none_is_set(
     theirs = make(IMPATIENT).meta.endpoint_url
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "jobs")
 
-    assert make(IMPATIENT).endpoint == theirs == f"https://{host}.{region}.{ending}"
+    assert make(IMPATIENT).connections.address == theirs == f"https://{host}.{region}.{ending}"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_address_is_that_of_the_service_when_several_are_set(account, monkeypatc
     theirs = make(IMPATIENT).meta.endpoint_url
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "jobs")
 
-    assert make(IMPATIENT).endpoint == theirs == "http://one:2"
+    assert make(IMPATIENT).connections.address == theirs == "http://one:2"
     assert clients.address("ssm", "SSM") == "http://all:1"
 
 

@@ -10,12 +10,16 @@ from __future__ import annotations
 import math
 import select
 import socket
-import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from servery.adapters.tls import tls_context
+
+if TYPE_CHECKING:
+    import ssl
 
 CHUNK_BYTES = 65536
 MOST_HEAD_BYTES = 65536
@@ -50,14 +54,12 @@ class HttpAnswer:
     data: bytes
 
 
-@cache
-def trusted() -> ssl.SSLContext:
-    """Who is trusted: the certificates of the machine; read once, which takes a while."""
-    return ssl.create_default_context()
-
-
 class KeptConnections:
     """Connections to one address; any number of threads may share them.
+
+    Attributes:
+        address: As it was given.
+        host: With its port, where one was given.
 
     Args:
         address: `http://` or `https://`, host and port, without a path.
@@ -66,7 +68,7 @@ class KeptConnections:
     """
 
     def __init__(
-        self, address: str, *, most: int = 32, tls: Callable[[], ssl.SSLContext] = trusted
+        self, address: str, *, most: int = 32, tls: Callable[[], ssl.SSLContext] = tls_context
     ) -> None:
         parts = urlsplit(address)
         self._tls = tls if parts.scheme == "https" else None
@@ -74,6 +76,7 @@ class KeptConnections:
         self._port = parts.port or (443 if self._tls else 80)
         self._most = most
         self._idle: list[socket.socket] = []
+        self.address = address
         self.host = parts.netloc
 
     def post(
