@@ -29,8 +29,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "many_rows": (),
     "cold_start": (),
     "front_start": (),
-    "chunk_memory": (),
-    "chunk_speed": (),
+    "file_speed": ("--rounds", "2"),
     "unzipped_sizes": (),
     "cost_growth": (),
 }
