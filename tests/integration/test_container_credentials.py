@@ -12,7 +12,7 @@ from fakes.s3_server import Answer, gives, serving
 from servery.adapters.container_credentials import RENEWED_AHEAD, ContainerCredentials
 from servery.adapters.sigv4 import Credentials
 from servery.errors import FaultError, UnavailableError
-from servery.wiring import aws
+from servery.wiring import clients
 
 TOKEN = "a-token"
 LIFE = 3600.0
@@ -140,9 +140,9 @@ def environment(monkeypatch):
         "AWS_CONTAINER_AUTHORIZATION_TOKEN",
     ):
         monkeypatch.delenv(name, raising=False)
-    aws.container_credentials.cache_clear()
+    clients.container_credentials.cache_clear()
     yield monkeypatch.setenv
-    aws.container_credentials.cache_clear()
+    clients.container_credentials.cache_clear()
 
 
 def test_address_is_asked_when_the_environment_has_no_keys(environment):
@@ -150,7 +150,7 @@ def test_address_is_asked_when_the_environment_has_no_keys(environment):
     with serving(lasting) as (address, asked):
         environment("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{address}/here")
         environment("AWS_CONTAINER_AUTHORIZATION_TOKEN", TOKEN)
-        assert [aws.credentials(), aws.credentials()] == [credentials_of("one")] * 2
+        assert [clients.credentials(), clients.credentials()] == [credentials_of("one")] * 2
     assert asked == ["/here"]
 
 
@@ -158,9 +158,9 @@ def test_nobody_is_asked_when_the_environment_has_keys(environment):
     environment("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/")
     environment("AWS_ACCESS_KEY_ID", "key")
     environment("AWS_SECRET_ACCESS_KEY", "secret")
-    assert aws.credentials() == Credentials("key", "secret", "")
+    assert clients.credentials() == Credentials("key", "secret", "")
 
 
 def test_fault_names_the_key_when_nobody_tells_credentials(environment):
     with pytest.raises(FaultError, match="AWS_ACCESS_KEY_ID"):
-        aws.credentials()
+        clients.credentials()

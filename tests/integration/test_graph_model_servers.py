@@ -158,13 +158,13 @@ def test_signed_as_botocore_signs_when_the_path_has_a_colon():
 def test_call_belongs_to_its_trace_when_there_is_one(stub, monkeypatch):
     sent = []
     api = dataclasses.replace(lean(stub.url), trace=lambda: "Root=1-5;Sampled=1 ")
-    post = api.connections.post
+    send = api.connections.send
 
-    def note(path, headers, *more, **times):
+    def note(method, path, headers, *more, **times):
         sent.append(headers)
-        return post(path, headers, *more, **times)
+        return send(method, path, headers, *more, **times)
 
-    monkeypatch.setattr(api.connections, "post", note)
+    monkeypatch.setattr(api.connections, "send", note)
 
     call(LambdaModelServers(api.within, times=TIMES))
 

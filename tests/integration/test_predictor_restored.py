@@ -176,8 +176,9 @@ def test_copies_have_nothing_in_common_when_they_are_restored(world: World) -> N
     assert [answer["status"] for answer in (one, two)] == [200, 200], world.output.read_text()
     assert one["read"] == two["read"] == "before"
     assert not set(one["drawn"]) & set(two["drawn"])
-    connections = set(world.ports)
-    assert len(connections) == 3  # one that was closed before the snapshot, and one of each
+    before, *after = world.ports
+    assert before not in after  # it was closed before the snapshot
+    assert len(set(after)) >= COPIES
     assert len(world.asked) == 3
 
 
@@ -188,7 +189,8 @@ def test_copies_share_draws_and_connection_when_nothing_is_renewed(world: World)
 
     assert one["drawn"][:2] == two["drawn"][:2]
     assert one["drawn"][2] != two["drawn"][2]  # the operating system's
-    assert len(set(world.ports)) == 1
+    before, *after = world.ports
+    assert after.count(before) >= COPIES
     assert len(world.asked) == 1
 
 

@@ -87,6 +87,7 @@ CODE: dict[StepName, tuple[str, ...]] = {
         "adapters/onnx_exporter.py",
         "adapters/stopwatch.py",
         "adapters/tree_ensemble.py",
+        "domain/bodies.py",
         "domain/json_text.py",
         "usecases/training/case.py",
         "usecases/training/export.py",
