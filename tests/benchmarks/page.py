@@ -85,10 +85,11 @@ def _block(name: str, result: Mapping[str, Any]) -> str:
 
 
 def _table(report: Mapping[str, Any]) -> str:
-    rest = "|".join(" ---: " for _ in report["columns"][1:])
-    rows = [report["columns"], *report["rows"]]
+    table = report["table"]
+    rest = "|".join(" ---: " for _ in table["columns"][1:])
+    rows = [table["columns"], *table["rows"]]
     head, *body = [f"| {' | '.join(row)} |" for row in rows]
-    verdicts = [f"- {verdict}" for verdict in report["verdicts"]]
+    verdicts = [f"- {verdict}" for verdict in table["verdicts"]]
     said = f"**{report['title']}.** {' '.join(report['notes'])}".rstrip()
     return "\n".join([said, "", head, f"| --- |{rest}|", *body, "", *verdicts, ""])
 

@@ -36,7 +36,7 @@ class Report:
     def document(self) -> dict[str, Any]:
         """What is in it for machines: the figures, and the table as people see it."""
         shown = {"columns": self.columns, "rows": self.rows, "verdicts": self.verdicts}
-        return {"title": self.title, "notes": self.notes, **shown, **self.figures}
+        return {"title": self.title, "notes": self.notes, "table": shown, **self.figures}
 
     def table(self) -> str:
         """What is in it for people."""

@@ -11,9 +11,11 @@ RESULT = {
         {
             "title": "P8: sizes",
             "notes": ["Of every function."],
-            "columns": ["function", "MB"],
-            "rows": [["Gateway", "12.3"]],
-            "verdicts": ["All of them fit."],
+            "table": {
+                "columns": ["function", "MB"],
+                "rows": [["Gateway", "12.3"]],
+                "verdicts": ["All of them fit."],
+            },
         }
     ],
 }

@@ -26,14 +26,12 @@ class S3Answer(msgspec.Struct, frozen=True):
         content: The bytes that were asked for, or what the refusal says.
         etag: Of the object, without quotes.
         code: S3's own word for a refusal, `NoSuchKey` for example.
-        size: Bytes of the whole object, of which `content` may be a range.
     """
 
     status: int
     content: bytes
     etag: str = ""
     code: str = ""
-    size: int = 0
 
     @property
     def ok(self) -> bool:
@@ -71,16 +69,9 @@ def read_answer(
         content = _whole(response, most_bytes)
     if response.status in {_OK, _PARTIAL}:
         etag = (response.getheader("etag") or "").strip('"')
-        return S3Answer(response.status, content, etag, size=_size(response, len(content)))
+        return S3Answer(response.status, content, etag)
     code = _CODE.search(content)
     return S3Answer(response.status, content, code=code[1].decode() if code else "")
-
-
-def _size(response: http.client.HTTPResponse, read: int) -> int:
-    """Bytes of the whole object: S3 says it behind the range that it gives, or by the length."""
-    told = (response.getheader("content-range") or "").rpartition("/")[2]
-    told = told or response.getheader("content-length") or ""
-    return int(told) if told.isdecimal() else read
 
 
 def _whole(response: http.client.HTTPResponse, most_bytes: int) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from servery.adapters.s3_pieces import read_object
 from servery.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ class S3ArtifactSource:
             ArtifactError: it is not there, may not be read, or is larger than the bound.
             RetryableError: S3 did not give it, twice.
         """
-        answer = read_object(self._s3, self._bucket, f"{ref.prefix}/{filename}")
+        answer = self._s3.get(self._bucket, f"{ref.prefix}/{filename}")
         if not answer.ok:
             raise ArtifactError(
                 f"{ref.prefix}/{filename} is not there, or this server may not read it "
