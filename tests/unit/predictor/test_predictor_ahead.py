@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ssl
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
+import servery
 from fakes.tiny_models import MemoryArtifacts, add_model
 from msgspec.structs import replace
 from servery.adapters.artifacts_ahead import ArtifactsAhead
@@ -14,6 +18,14 @@ from servery.domain.manifest import MANIFEST, ModelRef
 from servery.errors import ArtifactError, UnavailableError
 
 MODEL = "model.onnx"
+
+# A process that ends so many seconds after it began to read certificates.
+ENDING = """
+import sys, time
+from servery.adapters.tls import prepare_tls
+prepare_tls()
+time.sleep(float(sys.argv[1]))
+"""
 
 
 class _Meeting:
@@ -90,3 +102,19 @@ def test_all_connections_have_one_context_when_it_was_prepared() -> None:
     assert context is tls_context()
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.002, 0.005, 0.01, 0.02])
+def test_process_ends_in_order_when_certificates_are_still_read(seconds: float) -> None:
+    layer = Path(servery.__file__).parents[1]
+
+    ended = [
+        subprocess.run(
+            [sys.executable, "-c", ENDING, str(seconds)],
+            env={"PYTHONPATH": str(layer)},
+            check=False,
+        ).returncode
+        for _ in range(4)
+    ]
+
+    assert ended == [0] * 4

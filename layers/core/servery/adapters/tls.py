@@ -20,8 +20,12 @@ def tls_context() -> ssl.SSLContext:
 
 
 def prepare_tls() -> threading.Thread:
-    """Begin to make it in a thread; OpenSSL reads certificates beside whatever Python does."""
-    thread = threading.Thread(target=tls_context, daemon=True)
+    """Begin to make it in a thread; OpenSSL reads certificates beside whatever Python does.
+
+    No daemon: a process that ends meanwhile waits for it. OpenSSL frees its own memory at the end
+    of a process, and a thread that is still reading into it crashes.
+    """
+    thread = threading.Thread(target=tls_context)
     thread.start()
     return thread
 
