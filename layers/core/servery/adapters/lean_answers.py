@@ -31,6 +31,11 @@ def answer_of(response: HttpAnswer, retries: int) -> Document:
     return answer
 
 
+def code_of(response: HttpAnswer) -> str:
+    """What a service calls the reason of its refusal."""
+    return str(refusal_of(response, 0)["Error"]["Code"])
+
+
 def refusal_of(response: HttpAnswer, retries: int) -> Document:
     """A refusal, as `ClientError` has it: the code, and whatever else the service tells."""
     try:

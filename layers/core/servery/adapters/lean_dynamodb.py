@@ -6,7 +6,6 @@ half a gigabyte has a third; this takes less than half of that. The documents ar
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from servery.adapters.kept_connections import (
     NoConnectionError,
     SlowAnswerError,
 )
-from servery.adapters.sigv4 import Credentials, sign
+from servery.adapters.sigv4 import Credentials, sign_json
 from servery.errors import FaultError, ThrottledError, UnavailableError
 
 if TYPE_CHECKING:
@@ -97,15 +96,11 @@ class LeanDynamoDb:
         raise _refusal(operation, response)
 
     def _send(self, operation: str, content: bytes, seconds: float) -> HttpAnswer:
-        headers = sign(
-            "POST",
+        headers = sign_json(
+            _TARGET + operation,
+            content,
+            version="1.0",
             host=self.connections.host,
-            path="/",
-            headers={
-                "content-type": "application/x-amz-json-1.0",
-                "x-amz-target": _TARGET + operation,
-            },
-            digest=hashlib.sha256(content).hexdigest(),
             region=self.region,
             service="dynamodb",
             credentials=self.credentials(),

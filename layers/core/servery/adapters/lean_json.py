@@ -7,7 +7,6 @@ botocore's exceptions, so an adapter need not know which of the two it has.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import zlib
 from collections.abc import Callable, Iterator
@@ -15,15 +14,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ClientError, HTTPClientError
 
-from servery.adapters.lean_answers import answer_of, refusal_of
+from servery.adapters.lean_answers import answer_of, code_of, refusal_of
 from servery.adapters.lean_http import botocore_failures, traced
-from servery.adapters.sigv4 import Credentials, sign
+from servery.adapters.sigv4 import Credentials, sign_json
 
 if TYPE_CHECKING:
     from servery.adapters.kept_connections import HttpAnswer, KeptConnections
-    from servery.adapters.standard_retries import RetriedCall, StandardRetries
+    from servery.adapters.standard_retries import StandardRetries
     from servery.ports import Clock
 
 Document = dict[str, Any]
@@ -145,31 +144,13 @@ class LeanJson:
         if name == with_token:
             asked = {token: os.urandom(_TOKEN_BYTES).hex(), **asked}
         content = msgspec.json.encode(asked)  # bytes become base64, as the protocol has them
-        call = self.retries.call()
-        while True:
-            try:
-                response = self._send(operation, content)
-            except BotoCoreError as error:
-                if not call.after(error):
-                    raise
-                continue
-            if response.status < _REFUSED:
-                call.succeeded()
-                return answer_of(response, call.tried)
-            refusal = self._refusal(operation, response, call)
-            if refusal is not None:
-                raise refusal
-
-    def _refusal(
-        self, operation: str, response: HttpAnswer, call: RetriedCall
-    ) -> ClientError | None:
-        """What a refusal raises; None where the call is to be tried again, now."""
-        told = refusal_of(response, call.tried)
-        if call.refused(response.status, told["Error"]["Code"]):
-            return None
-        if call.tried + 1 >= self.retries.attempts:
+        response, tried = self.retries.answer(lambda: self._send(operation, content), code_of)
+        if response.status < _REFUSED:
+            return answer_of(response, tried)
+        told = refusal_of(response, tried)
+        if tried + 1 >= self.retries.attempts:
             told["ResponseMetadata"]["MaxAttemptsReached"] = True
-        return ClientError(told, operation)  # type: ignore[arg-type]
+        raise ClientError(told, operation)  # type: ignore[arg-type]
 
     def _send(self, operation: str, content: bytes) -> HttpAnswer:
         headers = self._signed(operation, content)
@@ -186,15 +167,11 @@ class LeanJson:
         return response
 
     def _signed(self, operation: str, content: bytes) -> dict[str, str]:
-        return sign(
-            "POST",
+        return sign_json(
+            f"{self.service.target}.{operation}",
+            content,
+            version=self.service.version,
             host=self.connections.host,
-            path="/",
-            headers={
-                "content-type": f"application/x-amz-json-{self.service.version}",
-                "x-amz-target": f"{self.service.target}.{operation}",
-            },
-            digest=hashlib.sha256(content).hexdigest(),
             region=self.region,
             service=self.service.name,
             credentials=self.credentials(),

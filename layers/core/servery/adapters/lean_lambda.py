@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 from servery.adapters.kept_connections import HttpAnswer, KeptConnections
 from servery.adapters.lean_http import botocore_failures, traced
 from servery.adapters.sigv4 import Credentials, quoted_path, sign
-from servery.adapters.standard_retries import NO_ANSWER, StandardRetries
+from servery.adapters.standard_retries import StandardRetries
 
 if TYPE_CHECKING:
     from servery.ports import Clock
@@ -136,7 +136,7 @@ class Functions:
 
     Attributes:
         api: Lambda.
-        seconds: How long each read of an answer waits.
+        seconds: How long an answer may take.
         retries: How often a call is tried.
     """
 
@@ -176,20 +176,12 @@ class Functions:
     def _ask(
         self, operation: str, method: str, path: str, content: bytes | None, kind: str = ""
     ) -> HttpAnswer:
-        call = self.retries.call()
-        while True:
-            try:
-                response = self.api.send(method, path, content, self.seconds, kind)
-            except NO_ANSWER as error:
-                if not call.after(error):
-                    raise
-                continue
-            if response.status < _REFUSED:
-                call.succeeded()
-                return response
-            code = _code(response)
-            if not call.refused(response.status, code):
-                raise _refusal(response, code, operation, call.tried)
+        response, tried = self.retries.answer(
+            lambda: self.api.send(method, path, content, self.seconds, kind), _code
+        )
+        if response.status >= _REFUSED:
+            raise _refusal(response, operation, tried)
+        return response
 
 
 def _path(function: str) -> str:
@@ -205,7 +197,7 @@ def _code(response: HttpAnswer) -> str:
     return code.partition(":")[0].rpartition("#")[2] or str(response.status)
 
 
-def _refusal(response: HttpAnswer, code: str, operation: str, retries: int) -> ClientError:
+def _refusal(response: HttpAnswer, operation: str, retries: int) -> ClientError:
     metadata = {"HTTPStatusCode": response.status, "RetryAttempts": retries}
-    answer: Any = {"Error": {"Code": code}, "ResponseMetadata": metadata}
+    answer: Any = {"Error": {"Code": _code(response)}, "ResponseMetadata": metadata}
     return ClientError(answer, operation)

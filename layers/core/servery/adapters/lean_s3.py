@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from servery.adapters.lean_http import botocore_failures, traced
 from servery.adapters.s3_http import address_of
@@ -97,22 +97,12 @@ class LeanS3:
     def _tried(
         self, operation: str, method: str, place: tuple[str, str], content: bytes | None
     ) -> Mapping[str, Any]:
-        call = self.retries.call()
-        while True:
-            try:
-                response = self._send(method, *place, content)
-            except BotoCoreError as error:
-                if not call.after(error):
-                    raise
-                continue
-            if response.status < _REFUSED:
-                call.succeeded()
-                return _answer(response, call.tried)
-            told = _refusal(response, call.tried)
-            if told["Error"]["Code"] in _ELSEWHERE:
-                raise _ElsewhereError
-            if not call.refused(response.status, told["Error"]["Code"]):
-                raise ClientError(told, operation)  # type: ignore[arg-type]
+        response, tried = self.retries.answer(lambda: self._send(method, *place, content), _code)
+        if response.status < _REFUSED:
+            return _answer(response, tried)
+        if _code(response) in _ELSEWHERE:
+            raise _ElsewhereError
+        raise ClientError(_refusal(response, tried), operation)  # type: ignore[arg-type]
 
     def _send(self, method: str, bucket: str, key: str, content: bytes | None) -> HttpAnswer:
         tls, host, root = address_of(bucket, self.region, self.endpoint)
@@ -137,7 +127,7 @@ class LeanS3:
 
 
 def _answer(response: HttpAnswer, retries: int) -> Mapping[str, Any]:
-    content = response.data or b""
+    content = response.data
     headers = response.headers
     told = {"ETag": headers.get("etag"), "VersionId": headers.get("x-amz-version-id")}
     return {
@@ -148,13 +138,17 @@ def _answer(response: HttpAnswer, retries: int) -> Mapping[str, Any]:
     }
 
 
+def _code(response: HttpAnswer) -> str:
+    told = _CODE.search(response.data)
+    return told[1].decode() if told else str(response.status)
+
+
 def _refusal(response: HttpAnswer, retries: int) -> dict[str, Any]:
     """A refusal, as `ClientError` has it; to a HEAD nothing but the status is told."""
-    content = response.data or b""
-    code, message = _CODE.search(content), _MESSAGE.search(content)
+    message = _MESSAGE.search(response.data)
     return {
         "Error": {
-            "Code": code[1].decode() if code else str(response.status),
+            "Code": _code(response),
             "Message": message[1].decode(errors="replace") if message else "",
         },
         "ResponseMetadata": {"HTTPStatusCode": response.status, "RetryAttempts": retries},

@@ -92,6 +92,42 @@ def sign(
     return signed
 
 
+def sign_json(
+    target: str,
+    content: bytes,
+    *,
+    version: str,
+    host: str,
+    region: str,
+    service: str,
+    credentials: Credentials,
+    now: datetime,
+) -> dict[str, str]:
+    """The headers of a call of a service that takes a JSON document.
+
+    Args:
+        target: The operation, behind the name of its interface.
+        content: The document.
+        version: Of the protocol, 1.0 or 1.1.
+        host: And all further ones as for `sign`.
+        region: Of the service.
+        service: Its name in signatures.
+        credentials: Who asks.
+        now: The time.
+    """
+    return sign(
+        "POST",
+        host=host,
+        path="/",
+        headers={"content-type": f"application/x-amz-json-{version}", "x-amz-target": target},
+        digest=hashlib.sha256(content).hexdigest(),
+        region=region,
+        service=service,
+        credentials=credentials,
+        now=now,
+    )
+
+
 @lru_cache(16)
 def _key(secret: str, scope: str) -> bytes:
     """What is signed with: the same for a day."""

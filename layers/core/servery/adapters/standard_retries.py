@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from botocore.exceptions import ConnectionError as NotReachedError
 from botocore.exceptions import ConnectTimeoutError, HTTPClientError, ReadTimeoutError
@@ -44,6 +44,16 @@ RETRIED_CODES = frozenset(
 RETRIED_STATUSES = frozenset({500, 502, 503, 504})
 _QUOTA, _COST, _TIMEOUT_COST, _GAIN = 500, 5, 10, 1
 _LONGEST_WAIT = 20.0
+_REFUSED = 300
+
+
+class Answer(Protocol):
+    """What came back of a try, whatever else is in it."""
+
+    status: int
+
+
+A = TypeVar("A", bound=Answer)
 
 
 @dataclass(slots=True)
@@ -82,6 +92,30 @@ class StandardRetries:
     quota: RetryQuota = field(default_factory=RetryQuota)
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
+
+    def answer(self, send: Callable[[], A], code: Callable[[A], str]) -> tuple[A, int]:
+        """Try until there is an answer that is not worth another try.
+
+        Args:
+            send: One try; raises what botocore raises where there is no answer.
+            code: What the service calls the reason of a refusal.
+
+        Returns:
+            The answer, which may be a refusal, and how many tries there were before it.
+        """
+        call = self.call()
+        while True:
+            try:
+                answer = send()
+            except NO_ANSWER as error:
+                if not call.after(error):
+                    raise
+                continue
+            if answer.status < _REFUSED:
+                call.succeeded()
+                return answer, call.tried
+            if not call.refused(answer.status, code(answer)):
+                return answer, call.tried
 
     def call(self) -> RetriedCall:
         """What one call goes by."""
