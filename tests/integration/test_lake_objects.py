@@ -104,6 +104,34 @@ def test_no_line_lacks_when_objects_move_between_two_pages_of_a_listing(s3, put,
         list(lake.days("predictions", "iris", ["2026-03-01"]))
 
 
+FORTNIGHT = [f"2026-03-{day:02d}" for day in range(14, 0, -1)]
+
+
+class TestManyDays:
+    @pytest.fixture
+    def listed(self, s3):
+        found = []
+        s3.meta.events.register(
+            "before-parameter-build.s3.ListObjectsV2",
+            lambda params, **_: found.append(params["Prefix"]),
+        )
+        return found
+
+    def test_those_of_which_there_is_nothing_are_not_listed(self, put, lake, listed):
+        for day in ("2026-02-28", "2026-03-01", "2026-03-09", "2026-03-14", "2026-03-15"):
+            put(f"{day_prefix('predictions', 'iris', day)}a", day.encode())
+        put(f"{day_prefix('predictions', 'iris-2', '2026-03-02')}a", b"another model's")
+
+        found = list(lake.days("predictions", "iris", FORTNIGHT))
+
+        assert found == [b"2026-03-14", b"2026-03-09", b"2026-03-01"]
+        assert len(listed) == 1 + 3 + 1  # the days, each of them, and what names no prefix
+
+    def test_two_listings_say_so_when_there_is_nothing_at_all(self, lake, listed):
+        assert list(lake.days("predictions", "iris", FORTNIGHT)) == []
+        assert len(listed) == 2
+
+
 class TestWindow:
     @pytest.fixture
     def now(self):

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 _CHUNK = 1024 * 1024
+_FEW = 2  # days that are listed one by one, whether there is anything of them or not
 _SLACK = timedelta(minutes=1)  # clocks that differ
 _read_plan = msgspec.json.Decoder(CompactionPlan).decode
 
@@ -132,7 +133,7 @@ class LakeObjects:
     def _of(
         self, table: str, model: str, days: Sequence[str], since: datetime | None = None
     ) -> Iterator[bytes]:
-        for day in days:
+        for day in self._there(table, model, days) if len(days) > _FEW else days:
             yield from self._under(day_prefix(table, model, day), since)
         wanted = {_Place(model=model, day=day) for day in days}
         for line in self._under(f"{table}/{LITERAL}", since):
@@ -142,6 +143,21 @@ class LakeObjects:
                 continue
             if place in wanted:
                 yield line
+
+    def _there(self, table: str, model: str, days: Sequence[str]) -> Iterator[str]:
+        """Of some days, those of which there is anything: one listing instead of one for each."""
+        with aws_errors("listing the lake"):
+            found = {
+                entry["Prefix"]
+                for page in self._client.get_paginator("list_objects_v2").paginate(
+                    Bucket=self._bucket,
+                    Prefix=day_prefix(table, model, "").removesuffix("/"),
+                    Delimiter="/",
+                    StartAfter=day_prefix(table, model, min(days)).removesuffix("/"),
+                )
+                for entry in page.get("CommonPrefixes", [])
+            }
+        return (day for day in days if day_prefix(table, model, day) in found)
 
     def _under(self, prefix: str, since: datetime | None) -> Iterator[bytes]:
         keys = self.newest(prefix, since)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 DAYS = 14
 """Of the lake that are read, today included."""
 MOST_LABELS = 200_000
-"""Labels that are held at a time; those of the newest days are read first."""
+"""Labels that are held at a time: first those that name the model, of each the newest days'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +108,13 @@ def _read(deployment: Deployment, days: list[str], lake: LakeTables, *, squared:
 
 
 def _labels(model: str, days: list[str], lake: LakeTables) -> tuple[list[LabelLine], bool]:
-    """Labels of the newest days, as many as are held; also those that name no model."""
+    """Labels of the model, as many as are held; also those that name no model."""
     found: list[LabelLine] = []
-    for day in days:
-        for name in (model, UNKNOWN):
-            for line in readable(lake.days(LABELS, name, [day]), LabelLine):
-                if len(found) == MOST_LABELS:
-                    return found, True
-                found.append(line)
+    for name in (model, UNKNOWN):
+        for line in readable(lake.days(LABELS, name, days), LabelLine):
+            if len(found) == MOST_LABELS:
+                return found, True
+            found.append(line)
     return found, False
 
 
