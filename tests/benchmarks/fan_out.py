@@ -27,11 +27,11 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.credentials import Credentials
 from fakes.graph_plant import Plant, values
 from servery.adapters.kept_connections import KeptConnections
 from servery.adapters.lambda_model_servers import LambdaModelServers
 from servery.adapters.lean_lambda import LeanLambda
+from servery.adapters.sigv4 import Credentials
 from servery.adapters.thread_crew import ThreadCrew
 from servery.usecases.graph.asking import GraphAsker
 from servery.usecases.graph.calling import ModelCaller
@@ -101,7 +101,7 @@ def _lean(url: str) -> Callable[[float], Any]:
     return LeanLambda(
         connections=KeptConnections(url),
         region="eu-central-1",
-        credentials=Credentials("benchmark", "benchmark"),
+        credentials=lambda: Credentials("benchmark", "benchmark"),
         clock=SystemClock(),
     ).within
 

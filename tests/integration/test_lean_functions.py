@@ -5,13 +5,13 @@ from __future__ import annotations
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from fakes.clock import SetClock
 from fakes.s3_server import ACCESS_KEY, REGION, SECRET_KEY, gives, serving
 from servery.adapters.kept_connections import KeptConnections
 from servery.adapters.lambda_look_queue import LambdaLookQueue
 from servery.adapters.lean_lambda import LeanLambda
+from servery.adapters.sigv4 import Credentials
 from servery.adapters.standard_retries import StandardRetries
 from servery.errors import UnavailableError
 
@@ -24,7 +24,7 @@ def lean(address, attempts):
     api = LeanLambda(
         connections=KeptConnections(address),
         region=REGION,
-        credentials=Credentials(ACCESS_KEY, SECRET_KEY),
+        credentials=lambda: Credentials(ACCESS_KEY, SECRET_KEY),
         clock=SetClock(),
     )
     return api.within(5.0, StandardRetries(attempts, sleep=lambda seconds: None))

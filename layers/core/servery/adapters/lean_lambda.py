@@ -12,11 +12,11 @@ import hashlib
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
-from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.exceptions import ClientError
 
 from servery.adapters.kept_connections import HttpAnswer, KeptConnections
 from servery.adapters.lean_http import botocore_failures, traced
@@ -28,33 +28,6 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 2.0
 _REFUSED = 300
-
-
-class Keys(Protocol):
-    """The credentials of one request, as botocore names their parts."""
-
-    @property
-    def access_key(self) -> str | None:
-        """Who asks."""
-        ...
-
-    @property
-    def secret_key(self) -> str | None:
-        """What is signed with."""
-        ...
-
-    @property
-    def token(self) -> str | None:
-        """What goes with them for a while."""
-        ...
-
-
-class KeySource(Protocol):
-    """Gives the credentials as they are now: botocore's, or whoever else knows them."""
-
-    def get_frozen_credentials(self) -> Keys:
-        """Those of the next request."""
-        ...
 
 
 class _Refusal(msgspec.Struct):
@@ -69,14 +42,14 @@ class LeanLambda:
     Attributes:
         connections: To Lambda.
         region: Its region.
-        credentials: Who calls; None where nobody is known.
+        credentials: Who calls; asked for each request.
         clock: What requests are signed by.
         trace: Gives the trace that a call belongs to, as Lambda names it; empty for none.
     """
 
     connections: KeptConnections
     region: str
-    credentials: KeySource | None
+    credentials: Callable[[], Credentials]
     clock: Clock
     trace: Callable[[], str] = str
 
@@ -111,9 +84,6 @@ class LeanLambda:
             )
 
     def _signed(self, method: str, path: str, content: bytes, kind: str) -> dict[str, str]:
-        if self.credentials is None:
-            raise NoCredentialsError
-        who = self.credentials.get_frozen_credentials()
         return sign(
             method,
             host=self.connections.host,
@@ -125,7 +95,7 @@ class LeanLambda:
             digest=hashlib.sha256(content).hexdigest(),
             region=self.region,
             service="lambda",
-            credentials=Credentials(who.access_key or "", who.secret_key or "", who.token or ""),
+            credentials=self.credentials(),
             now=self.clock.now(),
         )
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from servery.wiring.settings import SystemClock, in_lambda, optional_setting, setting
 from servery.wiring.snapshots import let_go
@@ -191,7 +191,7 @@ def lean_lambda() -> LeanLambda:
     return LeanLambda(
         connections=connections(address("lambda", "LAMBDA")),
         region=region(),
-        credentials=_OfTheEnvironment(),
+        credentials=credentials,
         clock=SystemClock(),
         trace=trace,
     )
@@ -236,20 +236,6 @@ def container_credentials() -> ContainerCredentials:
 
 
 let_go(container_credentials.cache_clear)
-
-
-class _Keys(NamedTuple):
-    access_key: str
-    secret_key: str
-    token: str
-
-
-class _OfTheEnvironment:
-    """The credentials that Lambda sets, as the adapter asks for them."""
-
-    def get_frozen_credentials(self) -> _Keys:
-        now = credentials()
-        return _Keys(now.access_key, now.secret_key, now.session_token)
 
 
 def trace() -> str:
