@@ -147,7 +147,7 @@ def test_next_champion_answers_without_a_failure_when_it_is_released(http, cloud
         return told["model_version"] == TWO
 
     wait_until(swapped, "the next champion answers")
-    assert set(seen) == {(200, ONE, "setosa"), (200, TWO, "virginica")}
+    assert set(seen) <= {(200, ONE, "setosa"), (200, TWO, "virginica")}
     assert http.get("/web/model").json()["model_version"] == TWO
 
 
