@@ -291,6 +291,12 @@ class TestQueues:
         with dynamodb_server(client, "sqs") as server:
             yield lean_client(server, SQS), url
 
+    def test_codes_are_asked_for_as_boto3_shows_them_when_something_is_refused(self, account):
+        with dynamodb_server(boto3.client("sqs"), "sqs") as server, pytest.raises(ClientError):
+            lean_client(server, SQS).receive_message(QueueUrl="http://none")
+
+        assert server.headers[0]["x-amzn-query-mode"] == "true"
+
     def test_messages_are_taken_when_they_were_sent(self, queue):
         SqsJobQueue(*queue).send([f"job-{n}" for n in range(12)])
 

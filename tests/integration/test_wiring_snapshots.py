@@ -131,7 +131,7 @@ def test_connections_to_lambda_are_dropped_when_a_copy_is_restored(runtime, monk
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     hand_on.cache_clear()
     aws.lean_model_servers.cache_clear()
-    clients.connections.cache_clear()
+    clients.addresses.cache_clear()
     snapshots.hook(before=hand_on, after=list)
 
     runtime.snapshot()
@@ -140,7 +140,7 @@ def test_connections_to_lambda_are_dropped_when_a_copy_is_restored(runtime, monk
     assert dropped == ["pool", "pool"]
     hand_on.cache_clear()
     aws.lean_model_servers.cache_clear()
-    clients.connections.cache_clear()
+    clients.addresses.cache_clear()
 
 
 def test_function_comes_up_when_the_runtime_has_no_hooks(monkeypatch):

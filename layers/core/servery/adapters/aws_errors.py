@@ -16,6 +16,8 @@ _THROTTLES = frozenset(
         "LimitExceededException",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
         "SlowDown",
         "ThrottledException",
         "Throttling",

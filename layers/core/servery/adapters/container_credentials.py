@@ -38,6 +38,9 @@ class _Told(msgspec.Struct, frozen=True):
     token: str = msgspec.field(name="Token")
     expiration: datetime = msgspec.field(name="Expiration")
 
+    def __repr__(self) -> str:  # secrets never appear in a text
+        return f"_Told(access_key={self.access_key!r}, expiration={self.expiration!r})"
+
     def left(self, now: datetime) -> float:
         """Seconds until they end."""
         return (self.expiration - now).total_seconds()

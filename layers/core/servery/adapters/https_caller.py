@@ -17,7 +17,8 @@ from functools import cache
 from http.client import HTTPException
 
 from servery import __version__
-from servery.adapters.timed_http import left, read_status, send_all
+from servery.adapters.deadlines import left, send_all
+from servery.adapters.timed_http import read_status
 from servery.domain.addresses import Network
 from servery.domain.callback_urls import (
     Target,

@@ -7,6 +7,7 @@ what the sockets themselves do, for answers of which a status and two headers ma
 
 from __future__ import annotations
 
+import io
 import math
 import select
 import socket
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from servery.adapters.deadlines import limit, send_all
 from servery.adapters.tls import tls_context
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 65536
 MOST_HEAD_BYTES = 65536
+IDLE_SECONDS = 50.0
+"""A connection that nobody used for longer is closed: AWS's services do so after a minute or less,
+and a process that Lambda had frozen is not told."""
 _CONTINUE = range(100, 200)
 _BODILESS = frozenset({204, 304})
 
@@ -65,17 +70,24 @@ class KeptConnections:
         address: `http://` or `https://`, host and port, without a path.
         most: Connections that are kept open while nobody uses them.
         tls: Gives whom to trust, asked for with the first connection.
+        now: Seconds by a clock that goes on while the process is frozen.
     """
 
     def __init__(
-        self, address: str, *, most: int = 32, tls: Callable[[], ssl.SSLContext] = tls_context
+        self,
+        address: str,
+        *,
+        most: int = 32,
+        tls: Callable[[], ssl.SSLContext] = tls_context,
+        now: Callable[[], float] = time.time,
     ) -> None:
         parts = urlsplit(address)
         self._tls = tls if parts.scheme == "https" else None
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if self._tls else 80)
         self._most = most
-        self._idle: list[socket.socket] = []
+        self._now = now
+        self._idle: list[tuple[float, socket.socket]] = []
         self.address = address
         self.host = parts.netloc
 
@@ -115,12 +127,12 @@ class KeptConnections:
             NoConnectionError, SlowAnswerError, BrokenConnectionError: there is no answer.
         """
         length = {} if body is None else {"content-length": str(len(body))}
-        request = _written(method, path, {**headers, **length}) + (body or b"")
-        return self._ask(request, connect_s, answer_s, bodiless=method == "HEAD")
+        head = _written(method, path, {**headers, **length})
+        return self._ask(head, body or b"", connect_s, answer_s, bodiless=method == "HEAD")
 
     def get(self, path: str, headers: Mapping[str, str], *, connect_s: float) -> HttpAnswer:
         """Ask, once, and wait for the answer for however long it takes; else as `send`."""
-        return self._ask(_written("GET", path, headers), connect_s, math.inf)
+        return self._ask(_written("GET", path, headers), b"", connect_s, math.inf)
 
     def clear(self) -> None:
         """Close what nobody uses at the moment."""
@@ -128,22 +140,25 @@ class KeptConnections:
             connection.close()
 
     def _ask(
-        self, request: bytes, connect_s: float, answer_s: float, *, bodiless: bool = False
+        self, head: bytes, body: bytes, connect_s: float, answer_s: float, *, bodiless: bool = False
     ) -> HttpAnswer:
-        connection = self._kept() or self._open(connect_s)
+        kept = self._kept()
+        connection = kept or self._open(connect_s)
         try:
             answer, keep = _exchange(
-                connection, request, time.monotonic() + answer_s, bodiless=bodiless
+                connection, head, body, time.monotonic() + answer_s, bodiless=bodiless
             )
         except BaseException as error:
             connection.close()
             if isinstance(error, TimeoutError):
                 raise SlowAnswerError(f"no answer within {answer_s:g} s") from error
             if isinstance(error, (OSError, ValueError)):
+                if kept:  # where one was cut off while nobody used it, the others were too
+                    self.clear()
                 raise BrokenConnectionError(str(error)) from error
             raise
         if keep and len(self._idle) < self._most:
-            self._idle.append(connection)
+            self._idle.append((self._now(), connection))
         else:
             connection.close()
         return answer
@@ -152,12 +167,12 @@ class KeptConnections:
         """A connection that is open; one that has something to say was closed by the other side."""
         while self._idle:
             try:
-                connection = self._idle.pop()
+                since, connection = self._idle.pop()
             except IndexError:  # another thread was faster
                 return None
             asked = select.poll()
             asked.register(connection, select.POLLIN)
-            if not asked.poll(0):
+            if 0 <= self._now() - since < IDLE_SECONDS and not asked.poll(0):
                 return connection
             connection.close()
         return None
@@ -185,15 +200,14 @@ def _written(method: str, path: str, headers: Mapping[str, str]) -> bytes:
 
 
 def _exchange(
-    connection: socket.socket, request: bytes, until: float, *, bodiless: bool
+    connection: socket.socket, head: bytes, body: bytes, until: float, *, bodiless: bool
 ) -> tuple[HttpAnswer, bool]:
     """Send and read; the answer, and whether the connection is good for another one."""
-    connection.settimeout(_left(until))
-    connection.sendall(request)
+    whole = _sent(connection, head, body, until)
     status, rest = 100, b""
     while status in _CONTINUE:
         status, headers, rest = _head(connection, rest, until)
-    keep = headers.get("connection", "").lower() != "close"
+    keep = whole and headers.get("connection", "").lower() != "close"
     if bodiless or status in _BODILESS:
         return HttpAnswer(status, headers, b""), keep and not rest
     if headers.get("transfer-encoding", "").lower() == "chunked":
@@ -205,6 +219,21 @@ def _exchange(
         return HttpAnswer(status, headers, rest), False
     body = _exactly(connection, rest, int(length), until)
     return HttpAnswer(status, headers, body), keep
+
+
+def _sent(connection: socket.socket, head: bytes, body: bytes, until: float) -> bool:
+    """Send; whether the other side took all of it. Who refuses a large body may not wait for it."""
+    try:
+        if len(body) <= CHUNK_BYTES:
+            send_all(connection, head + body, until)
+        else:  # which is not copied
+            send_all(connection, head, until)
+            send_all(connection, body, until)
+    except TimeoutError:
+        raise
+    except OSError:
+        return False
+    return True
 
 
 def _head(
@@ -233,15 +262,15 @@ def _exactly(connection: socket.socket, rest: bytes, length: int, until: float) 
         return rest
     if len(rest) > length:
         raise ValueError("the answer is longer than it says")
-    parts, missing = [rest], length - len(rest)
+    body = io.BytesIO()  # its value is no copy, unlike that of a list which is joined
+    missing = length - body.write(rest)
     while missing:
-        connection.settimeout(_left(until))
+        limit(connection, until)
         part = connection.recv(min(missing, 16 * CHUNK_BYTES))
         if not part:
             raise ConnectionError("the connection was closed")
-        parts.append(part)
-        missing -= len(part)
-    return b"".join(parts)
+        missing -= body.write(part)
+    return body.getvalue()
 
 
 def _chunks(connection: socket.socket, rest: bytes, until: float) -> bytes:
@@ -277,15 +306,5 @@ def _some(connection: socket.socket, until: float) -> bytes:
 
 
 def _receive(connection: socket.socket, until: float) -> bytes:
-    connection.settimeout(_left(until))
+    limit(connection, until)
     return connection.recv(CHUNK_BYTES)
-
-
-def _left(until: float) -> float | None:
-    """Seconds that are left; None for any number of them."""
-    if until == math.inf:
-        return None
-    seconds = until - time.monotonic()
-    if seconds <= 0:
-        raise TimeoutError
-    return seconds

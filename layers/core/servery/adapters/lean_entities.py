@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -24,7 +23,7 @@ from servery.adapters.entity_items import (
     place_of,
     places_of,
 )
-from servery.adapters.sigv4 import sign
+from servery.adapters.sigv4 import sign_json
 from servery.errors import (
     ConflictError,
     FaultError,
@@ -57,7 +56,7 @@ class _Refusal(msgspec.Struct):
 
 
 class LeanEntities:
-    """Reads the data of entities over one connection that is kept.
+    """Reads the data of entities, and adds some, over one connection that is kept.
 
     Args:
         table: Name of the table.
@@ -165,15 +164,11 @@ class LeanEntities:
             self._connection = kind(self._address.netloc, timeout=left)
         if self._connection.sock is not None:
             self._connection.sock.settimeout(left)
-        headers = sign(
-            "POST",
+        headers = sign_json(
+            f"DynamoDB_20120810.{operation}",
+            content,
+            version="1.0",
             host=self._address.netloc,
-            path="/",
-            headers={
-                "content-type": "application/x-amz-json-1.0",
-                "x-amz-target": f"DynamoDB_20120810.{operation}",
-            },
-            digest=hashlib.sha256(content).hexdigest(),
             region=self._region,
             service="dynamodb",
             credentials=self._credentials(),

@@ -43,6 +43,7 @@ class Service:
         token: The operation that has a token, by which a repeat is known, and the token's name.
         pages: Operations that answer in pages: the token of an answer, the token of the next
             request, how the size of a page is called, and where the entries are.
+        headers: Of each request, beside those that all services take.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Service:
     operations: frozenset[str]
     token: tuple[str, str] = ("", "")
     pages: dict[str, tuple[str, str, str, str]] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 DYNAMODB = Service(
@@ -85,6 +87,7 @@ SQS = Service(
             "send_message_batch",
         }
     ),
+    headers={"x-amzn-query-mode": "true"},  # refusals have the codes that boto3 shows
 )
 STEP_FUNCTIONS = Service(
     "states",
@@ -153,7 +156,7 @@ class LeanJson:
         raise ClientError(told, operation)  # type: ignore[arg-type]
 
     def _send(self, operation: str, content: bytes) -> HttpAnswer:
-        headers = self._signed(operation, content)
+        headers = {**self._signed(operation, content), **self.service.headers}
         trace = self.trace()
         if trace:
             headers["x-amzn-trace-id"] = traced(trace)

@@ -1,33 +1,12 @@
-"""The two halves of an HTTP exchange with one deadline for all of it.
-
-A socket's own time-out begins anew with every byte that trickles in; here the time that is left
-is set before each step.
-"""
+"""The head of an HTTP answer with one deadline for all of it."""
 
 from __future__ import annotations
 
 import io
 import socket
-import time
 from http.client import HTTPResponse
 
-_PIECE_BYTES = 65536
-
-
-def left(until: float) -> float:
-    """Seconds until a moment of the monotonic clock; `TimeoutError` once it has passed."""
-    seconds = until - time.monotonic()
-    if seconds <= 0:
-        raise TimeoutError
-    return seconds
-
-
-def send_all(connection: socket.socket, content: bytes, until: float) -> None:
-    """Send everything, or raise `OSError`."""
-    rest = memoryview(content)
-    while rest:
-        connection.settimeout(left(until))
-        rest = rest[connection.send(rest[:_PIECE_BYTES]) :]
+from servery.adapters.deadlines import left
 
 
 def read_status(connection: socket.socket, until: float) -> int:

@@ -1,8 +1,9 @@
 """Which client of AWS a room gets, and how long it waits.
 
-In Lambda, where each cold start counts, the services that speak JSON are asked without boto3; what
-is asked of the others is asked of boto3's clients, made when they are first used. Everywhere else
-all are boto3's, which find credentials and addresses wherever an SDK looks for them.
+In Lambda, where each cold start counts, what is often asked of the services that speak JSON, of
+Lambda and of S3 is asked without boto3; the rest is asked of boto3's clients, made when they are
+first used. Everywhere else all are boto3's, which find credentials and addresses wherever an SDK
+looks for them. Those without boto3 know of no proxies and of no authorities but the machine's.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
     from servery.adapters.container_credentials import ContainerCredentials
+    from servery.adapters.kept_addresses import KeptAddresses
     from servery.adapters.kept_connections import KeptConnections
     from servery.adapters.lean_json import LeanJson, Service
     from servery.adapters.lean_lambda import LeanLambda
@@ -35,12 +37,19 @@ if TYPE_CHECKING:
 
 _CREDENTIALS_ADDRESS = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 MOST_CONNECTIONS = 32  # of threads that ask at the same time
-_making = threading.Lock()  # boto3's own session is not made for threads
+_making = threading.RLock()  # boto3's own session is not made for threads
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a client waits, in seconds, how often it tries in all, and what it keeps open."""
+    """How long a client waits, in seconds, and how often it tries in all.
+
+    Attributes:
+        connect_s: For a connection; without boto3, Lambda is given two seconds at the most.
+        read_s: For an answer.
+        attempts: One for no further try.
+        connections: That boto3 keeps open; the others keep `MOST_CONNECTIONS` to each address.
+    """
 
     connect_s: float
     read_s: float
@@ -164,7 +173,8 @@ def sdk(service: str, patience: Patience | None = None) -> Any:  # noqa: ANN401 
     import boto3
 
     make: Callable[..., Any] = boto3.client
-    return make(service, config=patience.config() if patience else None)
+    with _making:
+        return make(service, config=patience.config() if patience else None)
 
 
 def _lean(service: Service, variable: str, patience: Patience) -> LeanJson:
@@ -197,12 +207,17 @@ def lean_lambda() -> LeanLambda:
     )
 
 
-@cache
 def connections(address: str) -> KeptConnections:
     """The connections to an address, which all clients without boto3 share."""
-    from servery.adapters.kept_connections import KeptConnections
+    return addresses().to(address)
 
-    made = KeptConnections(address, most=MOST_CONNECTIONS)
+
+@cache
+def addresses() -> KeptAddresses:
+    """Whoever is asked without boto3."""
+    from servery.adapters.kept_addresses import KeptAddresses
+
+    made = KeptAddresses(connections=MOST_CONNECTIONS)
     let_go(made.clear)
     return made
 
