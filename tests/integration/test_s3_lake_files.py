@@ -11,6 +11,7 @@ from moto import mock_aws
 from servery.adapters.lake_objects import LakeObjects
 from servery.adapters.s3_lake_files import AHEAD, SMALL_BYTES, S3LakeFiles
 from servery.domain.lake import day_prefix
+from servery.errors import UnavailableError
 from servery.usecases.monitoring.compacting import compact
 
 DAY = day_prefix("predictions", "iris", "2026-02-28")
@@ -75,6 +76,13 @@ def test_folders_and_sizes_are_those_of_the_bucket(files):
     assert files.sizes(DAY) == {f"{DAY}a": 2}
     files.delete([f"{DAY}a", f"{DAY}never"])
     assert files.sizes(DAY) == {}
+
+
+def test_it_is_told_when_an_object_could_not_be_deleted(s3, files, monkeypatch):
+    refusal = {"Errors": [{"Key": f"{DAY}a", "Code": "SlowDown", "Message": "later"}]}
+    monkeypatch.setattr(s3, "delete_objects", lambda **_: refusal)
+    with pytest.raises(UnavailableError, match="could not be deleted: SlowDown"):
+        files.delete([f"{DAY}a"])
 
 
 @pytest.mark.slow

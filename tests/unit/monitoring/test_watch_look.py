@@ -324,6 +324,18 @@ class TestRates:
         assert wrong(looked(traffic(400), state=few)[0]) == [(Kind.TOO_MANY, "")]
         assert looked(traffic(400), state=few, rules=rules(rate_factor=None))[0].findings == []
 
+    @pytest.mark.parametrize(
+        ("gap", "made_up"), [(1, [79]), (6, [74, 75, 76, 77, 78, 79]), (7, None)]
+    )
+    def test_days_before_stay_known_when_hours_between_were_not_counted(self, gap, made_up):
+        """As that in which the champion changed: the last four are the first that are counted."""
+        known = HourCounts(first="2026-02-26T00", counts=list(range(104 - gap)))
+        _, after = looked(traffic(400), state=msgspec.structs.replace(STATE, hours=known))
+        if made_up is None:
+            assert after.hours == HourCounts(first="2026-03-02T08", counts=[100] * 4)
+        else:
+            assert after.hours.counts == [*known.counts, *made_up, *[100] * 4]
+
     def test_week_counts_more_than_days_when_enough_weeks_are_known(self):
         """Nobody asks on a Monday at eleven, which this is the hour of."""
         counts = [0 if i % 168 == 0 else 1000 for i in range(3 * 168)]

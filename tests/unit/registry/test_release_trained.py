@@ -92,6 +92,20 @@ def test_it_is_tried_again_later_when_another_change_is_under_way(office):
     assert office.release().release
 
 
+def test_it_is_tried_again_when_it_could_not_be_started(office):
+    office.ran()
+    office.queue.failure = UnavailableError("Step Functions did not answer")
+    with pytest.raises(UnavailableError):
+        office.release()
+    office.queue.failure = None
+    office.clock.advance(1)
+
+    started = office.release()
+
+    assert [record.id for record in office.queue.started] == [started.release]
+    assert office.registry.release("iris", started.release).state is ReleaseState.RUNNING
+
+
 def test_not_found_when_there_was_no_such_training(office):
     with pytest.raises(NotFoundError):
         office.release()

@@ -21,7 +21,8 @@ from servery.usecases.registry.approving import ApprovalRequest, answer_approval
 from servery.usecases.release import route
 from servery.usecases.release.clearing import withdraw
 from servery.usecases.release.journal import Journal
-from servery.usecases.release.messages import Do, StateEvent
+from servery.usecases.release.messages import Do, StateEvent, Then
+from servery.usecases.release.staging import judge_stage
 from servery.usecases.release.sweeping import Swept
 
 SECOND = "0.1.1-dabc1234.sdef5678"
@@ -215,6 +216,37 @@ def test_it_is_rolled_back_when_a_stage_fails(staged, stage):
     assert len(record.judgements) == stage + 1
 
 
+def judge_again(room, record):
+    event = StateEvent(model="iris", release=record.id)
+    return judge_stage(event, room.ports, room.judge).then
+
+
+@pytest.mark.parametrize("passed", [1, 2])
+def test_next_stage_is_begun_when_the_answer_of_a_judgement_is_lost(staged, passed):
+    record = staged.ask(version=SECOND)
+    while stored(staged, record).passed < passed:
+        begun(staged, record, stop_after="JudgeStage")
+    staged.clock.advance(60)  # the stage before has lasted as long as the next one would
+
+    assert [judge_again(staged, record) for _ in range(3)] == [Then.STAGE] * 3
+
+    assert stored(staged, record).passed == passed
+    assert begun(staged, record).status == "SUCCEEDED"
+    assert len(stored(staged, record).judgements) == 3
+
+
+def test_failure_stands_when_the_answer_of_a_judgement_is_lost(staged):
+    staged.judge.verdicts = [judged(Verdict.FAIL, "it fails in 9 of 100 requests"), judged()]
+    record = staged.ask(version=SECOND)
+    while not stored(staged, record).judgements:
+        begun(staged, record, stop_after="JudgeStage")
+
+    assert judge_again(staged, record) is Then.ROLL_BACK
+    begun(staged, record)
+
+    assert stored(staged, record).state is ReleaseState.ROLLED_BACK
+
+
 def test_it_goes_on_when_there_is_too_little_evidence_at_first(staged):
     staged.judge.verdicts = [judged(Verdict.UNKNOWN, "3 requests"), judged()]
     record = staged.release(version=SECOND)
@@ -308,6 +340,47 @@ def test_it_is_ended_at_once_when_aborted_and_nobody_carries_it_out(staged):
     assert release_lease("iris") not in staged.registry.leases
 
 
+def test_it_has_succeeded_when_it_is_aborted_after_it_was_crowned(staged):
+    record = staged.ask(version=SECOND)
+    begun(staged, record, stop_after="Crown")
+
+    ended = abort_release(
+        "iris",
+        record.id,
+        AbortRequest(),
+        registry=staged.registry,
+        signals=staged.signals,
+        executions=staged.executions,
+        clock=staged.clock,
+    )
+
+    assert (ended.state, ended.released_as) == (ReleaseState.SUCCEEDED, champion(staged))
+    assert release_lease("iris") not in staged.registry.leases
+
+
+def test_other_models_are_swept_when_one_cannot_be(staged, monkeypatch):
+    record = staged.ask(version=SECOND)
+    begun(staged, record, stop_after="StartStage")
+    real = staged.registry.releases
+    names = [model.name for model in staged.registry.models()]
+    models = [msgspec.structs.replace(staged.registry.model("iris"), name="broken")]
+    monkeypatch.setattr(
+        staged.registry, "models", lambda: models + [staged.registry.model(n) for n in names]
+    )
+
+    def releases(model, **options):
+        if model == "broken":
+            raise FaultError("its record cannot be read")
+        return real(model, **options)
+
+    monkeypatch.setattr(staged.registry, "releases", releases)
+
+    with pytest.raises(FaultError, match="broken"):
+        staged.sweep()
+
+    assert stored(staged, record).state is ReleaseState.ROLLED_BACK
+
+
 def answer(room, record, **said):
     return answer_approval(
         "iris",
@@ -344,6 +417,41 @@ def test_it_goes_on_when_a_person_approves(asking):
     ended = asking.run(record)
     assert ended.state is ReleaseState.SUCCEEDED
     assert (ended.approval.decision, ended.approval.comment) == (Decision.APPROVED, "looks good")
+
+
+def test_a_person_is_told_to_wait_when_another_change_is_under_way(asking):
+    record = asking.ask(version=SECOND)
+    lease = release_lease("iris")
+
+    def approve():
+        asking.registry.take_lease(lease, "another", seconds=LEASE_SECONDS)
+        with pytest.raises(ConflictError, match="once it has ended"):
+            answer(asking, record, approve=True)
+        assert stored(asking, record).approval.decision is None
+        asking.registry.end_lease(lease, "another")
+        answer(asking, record, approve=True)
+        with pytest.raises(ConflictError):  # nobody comes between
+            asking.registry.take_lease(lease, "another", seconds=LEASE_SECONDS)
+
+    asking.answer = approve
+
+    assert asking.run(record).state is ReleaseState.SUCCEEDED
+
+
+def test_lease_is_free_when_it_is_approved_and_does_not_wait_any_more(asking):
+    record = asking.ask(version=SECOND)
+
+    def approve():
+        asking.executions.deaf = True
+        with pytest.raises(ConflictError, match="any more"):
+            answer(asking, record, approve=True)
+        assert asking.registry.leases.get(release_lease("iris")) is None
+        asking.executions.deaf = False
+        answer(asking, record, approve=True)
+
+    asking.answer = approve
+
+    assert asking.run(record).state is ReleaseState.SUCCEEDED
 
 
 def test_it_is_refused_when_a_person_declines(asking):

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from servery.adapters.aws_errors import aws_errors, code_of
 from servery.adapters.lake_objects import LakeObjects
 from servery.adapters.s3_parts import put_pieces
-from servery.errors import NotFoundError
+from servery.errors import NotFoundError, UnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -93,15 +93,23 @@ class S3LakeFiles:
         return True
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Remove objects; nothing happens for those that are not there."""
+        """Remove objects; nothing happens for those that are not there.
+
+        Raises:
+            UnavailableError: some are still there.
+        """
         left = deque(keys)
         while left:
             some = [left.popleft() for _ in range(min(len(left), MOST_DELETED))]
             with aws_errors("tidying the lake"):
-                self._client.delete_objects(
+                answer = self._client.delete_objects(
                     Bucket=self._bucket,
                     Delete={"Objects": [{"Key": key} for key in some], "Quiet": True},
                 )
+            refused = answer.get("Errors", [])
+            if refused:
+                why = f"{len(refused)} objects of the lake could not be deleted"
+                raise UnavailableError(f"{why}: {refused[0].get('Code', '')}")
 
     def _contents(self, keys: Sequence[str], *, lacking: bool) -> Iterator[Iterable[bytes]]:
         """The content of objects in order, some of them read ahead.

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from servery.domain.release_records import ReleaseRecord, ReleaseState, ReleaseStep
+
+if TYPE_CHECKING:
+    from servery.domain.deployment import Deployment
 
 LEASE_SECONDS = 900.0
 """How long a release may go without a sign of life; its lease lasts as long, from each step on."""
@@ -47,3 +51,13 @@ def seen_at(record: ReleaseRecord, now: datetime) -> ReleaseRecord:
         return record
     after = f"after {record.steps[-1].name}" if record.steps else "before its first step"
     return ended(record, now=now, reason=f"it stopped {after} and did not come back")
+
+
+def is_crowned(record: ReleaseRecord, deployment: Deployment | None) -> bool:
+    """Whether the version of a release answers from the server that the release gave it."""
+    if deployment is None or record.server is None:
+        return False
+    return deployment.reason == f"{record.kind} {record.id}" or (
+        deployment.champion.server == record.server
+        and deployment.champion.ref.version == record.production
+    )

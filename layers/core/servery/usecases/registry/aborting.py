@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
+from servery.domain.release_order import current
 from servery.domain.release_records import OPEN, ReleaseKind, ReleaseState
-from servery.domain.releases import did, ended, release_lease
+from servery.domain.releases import did, ended, is_crowned, release_lease
 from servery.domain.rollouts import without_rollout
 from servery.errors import ConflictError, NotFoundError
 from servery.usecases.registry.approving import GATE
@@ -45,7 +46,7 @@ def abort_release(
 
     The execution finds the mark at its next state, removes what was made and ends the record;
     one that waits for an approval is woken for it. Where nothing carries the release out any
-    more, the record is ended here.
+    more, the record is ended here; as a success where the version was crowned before that.
 
     Returns:
         The record as it is now.
@@ -98,8 +99,13 @@ def _take_out(record: ReleaseRecord, registry: Registry, clock: Clock) -> None:
 
 
 def _end(record: ReleaseRecord, reason: str, registry: Registry, clock: Clock) -> None:
+    """End the record as what it came to: a version that is champion by now stays it."""
     now = clock.now()
-    told = f"it was stopped: {reason}"
-    stopped = ended(did(record, "abort", now=now, detail=reason), now=now, reason=told)
-    registry.put_release(msgspec.structs.replace(stopped, state=ReleaseState.ABORTED))
+    if is_crowned(record, current(record.model, registry)):
+        crowned = msgspec.structs.replace(record, released_as=record.production)
+        registry.put_release(ended(crowned, now=now))
+    else:
+        told = f"it was stopped: {reason}"
+        stopped = ended(did(record, "abort", now=now, detail=reason), now=now, reason=told)
+        registry.put_release(msgspec.structs.replace(stopped, state=ReleaseState.ABORTED))
     registry.end_lease(release_lease(record.model), record.id)

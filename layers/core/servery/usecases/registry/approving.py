@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from servery.domain.release_evidence import Decision
 from servery.domain.release_records import ReleaseState
+from servery.domain.releases import LEASE_SECONDS, release_lease
 from servery.errors import ConflictError
 
 if TYPE_CHECKING:
@@ -45,11 +46,14 @@ def answer_approval(
 ) -> ReleaseRecord:
     """Write a person's answer into the record of a release, and let the release go on.
 
-    The same answer again does no harm; it reaches an execution that the first did not reach.
+    The same answer again does no harm; it reaches an execution that the first did not reach. One
+    that is approved has the lease of the model from here on, so that no other change, which might
+    take longer than the release could wait, comes between the answer and its next state.
 
     Raises:
         NotFoundError: there is no such release.
-        ConflictError: it waits for nobody's approval, was answered otherwise, or expired.
+        ConflictError: it waits for nobody's approval, was answered otherwise, or expired; or it
+            is to be approved while another change of the model is under way.
         RetryableError: it could not be told; the same call again may.
     """
     decision = Decision.APPROVED if request.approve else Decision.DECLINED
@@ -68,13 +72,23 @@ def answer_approval(
         raise ConflictError(f"release {release} has been {approval.decision} already")
     if datetime.fromisoformat(approval.until) <= now:
         raise ConflictError(f"the approval of {release} was waited for until {approval.until}")
+    if request.approve:
+        try:
+            registry.take_lease(release_lease(model), release, seconds=LEASE_SECONDS)
+        except ConflictError as error:
+            why = f"another change of {model} is under way; approve {release} once it has ended"
+            raise ConflictError(f"{why}: {error}") from error
     if approval.decision is None:
         answered = msgspec.structs.replace(
             approval, decision=decision, answered=now.isoformat(), comment=request.comment
         )
         record = msgspec.structs.replace(record, approval=answered)
         registry.put_release(record)
-    executions.go_on(
-        signals.token(model, release), {"model": model, "release": release, "then": GATE}
-    )
+    try:
+        executions.go_on(
+            signals.token(model, release), {"model": model, "release": release, "then": GATE}
+        )
+    except ConflictError:  # nobody waits who could use the lease
+        registry.end_lease(release_lease(model), release)
+        raise
     return record

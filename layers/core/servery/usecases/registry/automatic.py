@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from servery.domain.release_records import ReleaseOrigin
+from servery.domain.release_records import ReleaseOrigin, ReleaseState
 from servery.errors import ConflictError, UnavailableError
 from servery.usecases.registry.asking import ReleaseRequest, ask_release
 
@@ -54,7 +54,8 @@ def release_trained(
 ) -> Started:
     """Ask for the release of what a training made, in the name of whatever started it.
 
-    Called twice it asks once: a release that was asked for this very training is found.
+    Called twice it asks once: a release that was asked for this very training is found, unless
+    it could not be started.
 
     Raises:
         UnavailableError: another change of the model is under way; try again.
@@ -87,7 +88,12 @@ def release_trained(
 def _asked_before(run: TrainingRecord, registry: Registry) -> ReleaseRecord | None:
     asked = (run.version, run.training)
     releases = registry.releases(run.model)
-    return next((r for r in releases if (r.version, r.training) == asked), None)
+    found = next((r for r in releases if (r.version, r.training) == asked), None)
+    return None if found is not None and _never_began(found) else found
+
+
+def _never_began(record: ReleaseRecord) -> bool:
+    return record.state is ReleaseState.FAILED and not record.execution
 
 
 def _because(run: TrainingRecord, origin: ReleaseOrigin) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from servery.domain.release_records import OPEN, ReleaseState
+from servery.domain.releases import is_crowned
 from servery.domain.rollouts import without_rollout
 from servery.errors import ConflictError, NotFoundError
 from servery.usecases.release.change import alter
@@ -40,16 +41,6 @@ def withdraw(
         return without_rollout(now, now=ports.clock.now().timestamp(), reason=why, keep=keep)
 
     return alter(model, alone, ports)
-
-
-def is_crowned(record: ReleaseRecord, deployment: Deployment | None) -> bool:
-    """Whether the version of a release answers from the server that the release gave it."""
-    if deployment is None or record.server is None:
-        return False
-    return deployment.reason == f"{record.kind} {record.id}" or (
-        deployment.champion.server == record.server
-        and deployment.champion.ref.version == record.production
-    )
 
 
 def close(model: str, release: str, reason: str, ports: RecordPorts) -> ReleaseRecord | None:

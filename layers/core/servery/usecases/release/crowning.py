@@ -9,10 +9,10 @@ import msgspec
 from servery.domain.deployment import Deployment, crown
 from servery.domain.deployment_settings import settled
 from servery.domain.release_order import ORDER_SECONDS, check_order, current, order_lease
+from servery.domain.releases import is_crowned
 from servery.errors import ConflictError, FaultError
 from servery.usecases.release.beginning import going, opened
 from servery.usecases.release.change import alter
-from servery.usecases.release.clearing import is_crowned
 from servery.usecases.release.keeping import check_kept
 from servery.usecases.release.messages import Progress, Then
 from servery.usecases.release.putting_up import served_on, warn_of_budget

@@ -10,10 +10,11 @@ from servery.domain.deployment import servers_of
 from servery.domain.judging import Verdict as Judged
 from servery.domain.release_evidence import Decision, Verdict
 from servery.domain.release_records import OPEN, ReleaseState
+from servery.domain.releases import is_crowned
 from servery.domain.rollout import RolloutStage
 from servery.errors import ConflictError, ServeryError
 from servery.usecases.release.beginning import going
-from servery.usecases.release.clearing import is_crowned, withdraw
+from servery.usecases.release.clearing import withdraw
 from servery.usecases.release.image import image_key
 from servery.usecases.release.journal import Journal
 from servery.usecases.release.messages import Progress, Then

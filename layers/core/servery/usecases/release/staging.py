@@ -65,6 +65,8 @@ def judge_stage(event: StateEvent, ports: RecordPorts, judge: Judge) -> Progress
     """Judge a stage: while it goes on for what is beyond doubt, in full once its time is over.
 
     Where there is too little evidence it goes on, as long as the patience of its rules lasts.
+    Called once more after a judgement was written down, it says the same again: a stage that was
+    never begun is not judged, and one that failed is not judged twice.
 
     Raises:
         ConflictError: the release is to stop, or who answers has changed meanwhile.
@@ -72,11 +74,17 @@ def judge_stage(event: StateEvent, ports: RecordPorts, judge: Judge) -> Progress
     journal = opened(event, ports)
     rules = _rules(journal, ports)
     stages = planned(rules)
+    before = journal.record.judgements
+    if before and before[-1].judgement.verdict is not Verdict.PASS:
+        return going(event, Then.ROLL_BACK)
     if journal.record.passed >= len(stages):
         return going(event, Then.CROWN)
     stage = stages[journal.record.passed]
     deployment = ports.registry.deployment(event.model)
-    since = datetime.fromisoformat(own_rollout(deployment, journal).since)
+    rollout = own_rollout(deployment, journal)
+    if (rollout.stage, rollout.share) != (stage.stage, stage.share):
+        return going(event, Then.STAGE)
+    since = datetime.fromisoformat(rollout.since)
     now = ports.clock.now()
     elapsed = (now - since).total_seconds()
     final = elapsed >= stage.seconds

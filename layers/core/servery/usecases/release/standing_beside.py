@@ -9,11 +9,11 @@ import msgspec
 from servery.domain.candidates import add_candidate, check_room
 from servery.domain.release_order import check_order, current
 from servery.domain.release_stages import planned, rules_of, unstaged
+from servery.domain.releases import is_crowned
 from servery.domain.rollout import Rollout, RolloutStage
 from servery.domain.rollouts import with_rollout
 from servery.usecases.release.beginning import going, opened
 from servery.usecases.release.change import alter
-from servery.usecases.release.clearing import is_crowned
 from servery.usecases.release.keeping import check_kept
 from servery.usecases.release.messages import Progress, Then
 from servery.usecases.release.putting_up import answers_already, put_up

@@ -11,7 +11,7 @@ import msgspec
 from servery.domain.release_order import current
 from servery.domain.release_records import OPEN, ReleaseKind, ReleaseState
 from servery.domain.releases import LEASE_SECONDS
-from servery.errors import ConflictError
+from servery.errors import ConflictError, FaultError, RetryableError, ServeryError, UnavailableError
 from servery.usecases.release.clearing import close
 from servery.usecases.release.journal import RecordPorts
 
@@ -60,26 +60,44 @@ def sweep(ports: SweepPorts) -> Swept:
     record says that it stopped. What it published goes with the next release of the model.
 
     Raises:
+        UnavailableError: releases of some models could not be looked at now; the others were.
+        FaultError: those of some models cannot be; the others were.
         RetryableError: the registry cannot be asked now.
     """
-    closed, expired, cleared = [], [], []
+    swept = Swept(closed=[], expired=[], cleared=[])
+    failed: list[str] = []
+    broken: list[str] = []
     for model in ports.registry.models():
-        for record in ports.registry.releases(model.name, limit=LOOKED_AT):
-            if record.kind is not ReleaseKind.RELEASE or record.state not in OPEN:
-                continue
-            if _has_stopped(record, ports):
-                last = record.steps[-1].name if record.steps else ""
-                after = f"after {last}" if last else "before its first step"
-                reason = f"its execution stopped {after} and did not come back"
-                if close(model.name, record.id, reason, ports):
-                    closed.append(record.id)
-            elif _waits_in_vain(record, ports):
-                expired.append(record.id)
-        stray = _stray(model.name, ports)
-        if stray:
-            close(model.name, stray, "it had ended already", ports)
-            cleared.append(stray)
-    return Swept(closed=closed, expired=expired, cleared=cleared)
+        try:
+            _sweep(model.name, swept, ports)
+        except RetryableError as error:
+            failed.append(f"{model.name} ({error})")
+        except (ServeryError, msgspec.ValidationError) as error:
+            broken.append(f"{model.name} ({error})")
+    if broken:
+        raise FaultError(f"releases of these cannot be looked at: {', '.join(broken + failed)}")
+    if failed:
+        raise UnavailableError(f"releases of these could not be looked at: {', '.join(failed)}")
+    return swept
+
+
+def _sweep(model: str, swept: Swept, ports: SweepPorts) -> None:
+    """Look at the releases of one model, and add what that came to."""
+    for record in ports.registry.releases(model, limit=LOOKED_AT):
+        if record.kind is not ReleaseKind.RELEASE or record.state not in OPEN:
+            continue
+        if _has_stopped(record, ports):
+            last = record.steps[-1].name if record.steps else ""
+            after = f"after {last}" if last else "before its first step"
+            reason = f"its execution stopped {after} and did not come back"
+            if close(model, record.id, reason, ports):
+                swept.closed.append(record.id)
+        elif _waits_in_vain(record, ports):
+            swept.expired.append(record.id)
+    stray = _stray(model, ports)
+    if stray:
+        close(model, stray, "it had ended already", ports)
+        swept.cleared.append(stray)
 
 
 def _stray(model: str, ports: SweepPorts) -> str:

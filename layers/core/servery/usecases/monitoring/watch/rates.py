@@ -16,6 +16,8 @@ from servery.usecases.monitoring.watch.windows import Window, Windows
 
 KEPT_HOURS = 28 * 24
 _WEEK, _DAY = 7 * 24, 24
+_MOST_GAP = 6
+"""Hours that nobody counted whole, as that in which the champion changed, which are made up for."""
 _KNOWN = 3
 """Days, or weeks, that are known before what is usual is."""
 _HOUR = "%Y-%m-%dT%H"
@@ -90,8 +92,10 @@ def learn(hours: HourCounts, counted: Mapping[str, int], asked: Asked, since: fl
     if hours.first:
         first = datetime.strptime(hours.first, _HOUR).replace(tzinfo=UTC)
         old = {first + i * _ONE_HOUR: count for i, count in enumerate(hours.counts)}
-        # An hour that nobody has counted leaves a gap; what is before it says nothing of its days.
-        counts = old | counts if max(old) + _ONE_HOUR >= begin else counts
+        gap = [max(old) + i * _ONE_HOUR for i in range(1, round((begin - max(old)) / _ONE_HOUR))]
+        if len(gap) <= _MOST_GAP:  # more than that says nothing of the days before
+            day = _DAY * _ONE_HOUR
+            counts = old | {at: old.get(at - day, old[max(old)]) for at in gap} | counts
     last = max(counts)
     kept = [counts[last - i * _ONE_HOUR] for i in range(min(len(counts), KEPT_HOURS))][::-1]
     return HourCounts(first=(last - (len(kept) - 1) * _ONE_HOUR).strftime(_HOUR), counts=kept)
