@@ -74,7 +74,8 @@ class Evaluation(_Record, frozen=True, kw_only=True):
             unused.
         against: The champion over the same time; None for the champion, and without labels of
             both.
-        cut: Whether there were more labels than are read; the newest days were read.
+        cut: Whether there were more labels than are read; those of the newest days were, and those
+            that name the model before those that name none.
     """
 
     model: str
