@@ -280,10 +280,8 @@ def test_every_task_has_a_timeout_when_it_runs():
     assert all(state["TimeoutSeconds"] for state in states.values() if state["Type"] == "Task")
 
 
-@pytest.mark.parametrize("errors", [[], [RejectedError("no unit")]], ids=["asked", "refused"])
-def test_release_is_asked_for_and_the_record_stays_the_output_when_it_is_automatic(errors):
+def test_release_is_asked_for_and_the_record_stays_the_output_when_it_is_automatic():
     cloud = Cloud(flower_spec(release={"automatic": True}))
-    cloud.errors["Release"] = errors
 
     execution = cloud.execute()
 
@@ -291,3 +289,24 @@ def test_release_is_asked_for_and_the_record_stays_the_output_when_it_is_automat
     assert cloud.released == [{"model": "flower", "training_id": "flower-1"}]
     assert execution.output["outcome"] == "registered"
     assert "said" not in execution.output
+    assert not cloud.alerts
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [[RejectedError("no unit")], [ThrottledError("a release is under way")] * 9],
+    ids=["refused", "under-way"],
+)
+@pytest.mark.parametrize("alert", [[], [StateError("SNS.PublishFailed", "")]], ids=["told", "lost"])
+def test_somebody_is_told_when_a_release_could_not_be_asked_for(errors, alert):
+    cloud = Cloud(flower_spec(release={"automatic": True}))
+    cloud.errors |= {"Release": list(errors), "Alert": list(alert)}
+
+    execution = cloud.execute()
+
+    ending = ["Release", "NotReleased", "Done"]
+    assert (execution.status, execution.passed[-3:]) == ("SUCCEEDED", ending)
+    assert execution.output["outcome"] == "registered"
+    assert str(errors[0]) in execution.output["unreleased"]["Cause"]
+    told = [(alert["Subject"], json.loads(alert["Message"])) for alert in cloud.alerts]
+    assert told == ([] if alert else [("A training was not released", execution.output)])

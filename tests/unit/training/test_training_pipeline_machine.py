@@ -252,3 +252,12 @@ def test_pipeline_outlasts_the_lease_of_one_that_was_killed_when_it_registers():
     mean = sum(delays) / 2  # full jitter: between nothing and the delay
 
     assert function["Timeout"] < LEASE_SECONDS < mean
+
+
+@pytest.mark.parametrize("name", ["Automatic", "Release", "NotReleased", "Done"])
+def test_pipeline_ends_as_a_batch_training_when_its_model_is_registered(name):
+    batch = MACHINE.with_name("batch_training.asl.yaml")
+
+    ends = [yaml.safe_load(path.read_text())["States"][name] for path in (MACHINE, batch)]
+
+    assert ends[0] == ends[1]
