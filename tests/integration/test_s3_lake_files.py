@@ -11,7 +11,7 @@ from moto import mock_aws
 from servery.adapters.lake_objects import LakeObjects
 from servery.adapters.s3_lake_files import AHEAD, SMALL_BYTES, S3LakeFiles
 from servery.domain.lake import day_prefix
-from servery.errors import UnavailableError
+from servery.errors import FaultError, UnavailableError
 from servery.usecases.monitoring.compacting import compact
 
 DAY = day_prefix("predictions", "iris", "2026-02-28")
@@ -78,10 +78,13 @@ def test_folders_and_sizes_are_those_of_the_bucket(files):
     assert files.sizes(DAY) == {}
 
 
-def test_it_is_told_when_an_object_could_not_be_deleted(s3, files, monkeypatch):
-    refusal = {"Errors": [{"Key": f"{DAY}a", "Code": "SlowDown", "Message": "later"}]}
+@pytest.mark.parametrize(
+    ("code", "error"), [("SlowDown", UnavailableError), ("AccessDenied", FaultError)]
+)
+def test_it_is_told_when_an_object_could_not_be_deleted(s3, files, monkeypatch, code, error):
+    refusal = {"Errors": [{"Key": f"{DAY}a", "Code": code, "Message": "no"}]}
     monkeypatch.setattr(s3, "delete_objects", lambda **_: refusal)
-    with pytest.raises(UnavailableError, match="could not be deleted: SlowDown"):
+    with pytest.raises(error, match=f"could not be deleted: .*{code}"):
         files.delete([f"{DAY}a"])
 
 

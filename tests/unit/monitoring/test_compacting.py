@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from fakes.clock import SetClock
 from fakes.lake_files import MemoryLakeFiles
-from servery.domain.lake import has_lines, open_plans
+from servery.domain.lake import has_lines, is_compacted, open_plans
+from servery.edge.compaction import serve_compaction
+from servery.errors import FaultError, UnavailableError
 from servery.usecases.monitoring.compacting import compact
 
 DAY = "predictions/model=iris/day=2026-02-28/"
@@ -171,3 +174,31 @@ def test_only_days_that_are_over_are_touched(prefix, hour, options, touched):
 def test_one_object_stays_as_it_is_when_a_day_has_no_more():
     files = MemoryLakeFiles({f"{DAY}0": b"1\n"})
     assert run(files).days == []
+
+
+@pytest.mark.parametrize("error", [UnavailableError("later"), FaultError("never")])
+def test_other_days_are_tidied_and_it_is_told_when_one_cannot_be(monkeypatch, capsys, error):
+    other = DAY.replace("iris", "wine")
+    files = a_lake()
+    files.objects |= a_lake(other).objects
+    delete = files.delete
+
+    def refused(keys):
+        keys = list(keys)
+        if keys[0].startswith(DAY):
+            raise error
+        delete(keys)
+
+    monkeypatch.setattr(files, "delete", refused)
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000)
+
+    with pytest.raises(UnavailableError, match=f"tidied: {DAY} .{error}"):
+        serve_compaction({}, context, files, SetClock())
+
+    assert all(is_compacted(key) for key in files.objects if has_lines(key) and other in key)
+    assert '"CompactionUnfinished":1' in capsys.readouterr().out.replace(" ", "")
+    assert files.seen() == sorted(LINES * 2)
+
+    monkeypatch.undo()
+    assert serve_compaction({}, context, files, SetClock())["failed"] == []
+    assert files.lines() == sorted(LINES * 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from fakes.artifacts import register
 from fakes.clock import SetClock
@@ -12,7 +13,7 @@ from fakes.registry import MemoryRegistry
 from servery.domain.records import Outcome
 from servery.domain.release_records import ReleaseOrigin, ReleaseState
 from servery.domain.releases import release_lease
-from servery.errors import NotFoundError, UnavailableError
+from servery.errors import ConflictError, NotFoundError, UnavailableError
 from servery.usecases.registry.automatic import Trained, release_trained
 
 ASKED = Trained(model="iris", training_id="iris-1")
@@ -80,7 +81,8 @@ def test_same_release_is_found_when_it_is_asked_for_twice(office):
     again = office.release()
     assert again.release == first.release
     assert "already" in again.said
-    assert len(office.queue.started) == 1
+    assert {record.id for record in office.queue.started} == {first.release}
+    assert len(office.registry.releases("iris")) == 1
 
 
 def test_it_is_tried_again_later_when_another_change_is_under_way(office):
@@ -104,6 +106,33 @@ def test_it_is_tried_again_when_it_could_not_be_started(office):
 
     assert [record.id for record in office.queue.started] == [started.release]
     assert office.registry.release("iris", started.release).state is ReleaseState.RUNNING
+
+
+@pytest.mark.parametrize("known", [None, ConflictError("there is a release already")])
+def test_it_is_handed_over_again_when_whoever_asked_died_before(office, known):
+    office.ran()
+    office.queue.failure = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        office.release()
+    office.queue.failure = known
+
+    again = office.release()
+
+    (record,) = office.registry.releases("iris")
+    assert (again.release, record.state) == (record.id, ReleaseState.RUNNING)
+    assert office.queue.started == ([] if known else [record])
+
+
+@pytest.mark.parametrize("changes", [{"execution": "arn"}, {"state": ReleaseState.SUCCEEDED}])
+def test_it_is_not_handed_over_again_when_it_goes_on_or_is_over(office, changes):
+    office.ran()
+    first = office.release()
+    (record,) = office.queue.started
+    office.registry.put_release(msgspec.structs.replace(record, **changes))
+
+    assert office.release().release == first.release
+
+    assert office.queue.started == [record]
 
 
 def test_not_found_when_there_was_no_such_training(office):

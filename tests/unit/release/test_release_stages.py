@@ -15,7 +15,7 @@ from servery.domain.release_evidence import Decision
 from servery.domain.release_records import ReleaseOrigin, ReleaseState
 from servery.domain.releases import LEASE_SECONDS, release_lease
 from servery.domain.rollout import RolloutStage
-from servery.errors import ConflictError, FaultError
+from servery.errors import ConflictError, FaultError, UnavailableError
 from servery.usecases.registry.aborting import AbortRequest, abort_release
 from servery.usecases.registry.approving import ApprovalRequest, answer_approval
 from servery.usecases.release import route
@@ -358,7 +358,16 @@ def test_it_has_succeeded_when_it_is_aborted_after_it_was_crowned(staged):
     assert release_lease("iris") not in staged.registry.leases
 
 
-def test_other_models_are_swept_when_one_cannot_be(staged, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (FaultError("its record cannot be read"), FaultError),
+        (msgspec.DecodeError("truncated"), FaultError),
+        (ConflictError("somebody was first, five times"), UnavailableError),
+    ],
+    ids=["broken", "unreadable", "contended"],
+)
+def test_other_models_are_swept_when_one_cannot_be(staged, monkeypatch, error, told):
     record = staged.ask(version=SECOND)
     begun(staged, record, stop_after="StartStage")
     real = staged.registry.releases
@@ -370,12 +379,12 @@ def test_other_models_are_swept_when_one_cannot_be(staged, monkeypatch):
 
     def releases(model, **options):
         if model == "broken":
-            raise FaultError("its record cannot be read")
+            raise error
         return real(model, **options)
 
     monkeypatch.setattr(staged.registry, "releases", releases)
 
-    with pytest.raises(FaultError, match="broken"):
+    with pytest.raises(told, match="broken"):
         staged.sweep()
 
     assert stored(staged, record).state is ReleaseState.ROLLED_BACK
@@ -438,20 +447,90 @@ def test_a_person_is_told_to_wait_when_another_change_is_under_way(asking):
     assert asking.run(record).state is ReleaseState.SUCCEEDED
 
 
-def test_lease_is_free_when_it_is_approved_and_does_not_wait_any_more(asking):
+def test_lease_is_free_when_it_is_approved_and_nobody_carries_it_out(asking):
     record = asking.ask(version=SECOND)
 
     def approve():
+        running = set(asking.executions.running)
         asking.executions.deaf = True
+        asking.executions.running.clear()
         with pytest.raises(ConflictError, match="any more"):
             answer(asking, record, approve=True)
         assert asking.registry.leases.get(release_lease("iris")) is None
         asking.executions.deaf = False
+        asking.executions.running.update(running)
         answer(asking, record, approve=True)
 
     asking.answer = approve
 
     assert asking.run(record).state is ReleaseState.SUCCEEDED
+
+
+def test_it_keeps_its_lease_when_it_is_approved_again_while_it_goes_on(asking):
+    record = asking.ask(version=SECOND)
+
+    def approve():
+        answer(asking, record, approve=True)
+        asking.executions.deaf = True
+        with pytest.raises(ConflictError, match="any more"):
+            answer(asking, record, approve=True)
+        with pytest.raises(ConflictError):  # nobody comes between
+            asking.registry.take_lease(release_lease("iris"), "another", seconds=LEASE_SECONDS)
+
+    asking.answer = approve
+
+    assert asking.run(record).state is ReleaseState.SUCCEEDED
+
+
+def test_lease_is_free_when_it_ended_while_it_was_approved(asking, monkeypatch):
+    record = asking.ask(version=SECOND)
+
+    def ended(_):
+        raise ConflictError("it has ended already")
+
+    def approve():
+        with monkeypatch.context() as patch:
+            patch.setattr(asking.registry, "put_release", ended)
+            with pytest.raises(ConflictError, match="ended already"):
+                answer(asking, record, approve=True)
+        assert asking.registry.leases.get(release_lease("iris")) is None
+        answer(asking, record, approve=True)
+
+    asking.answer = approve
+
+    assert asking.run(record).state is ReleaseState.SUCCEEDED
+
+
+def test_lease_has_been_given_back_when_it_is_seen_to_wait(asking, monkeypatch):
+    record = asking.ask(version=SECOND)
+    real, held = asking.registry.put_release, []
+
+    def put(written):
+        if written.state is ReleaseState.WAITING:
+            held.append(asking.registry.leases.get(release_lease("iris")))
+        real(written)
+
+    monkeypatch.setattr(asking.registry, "put_release", put)
+    asking.answer = lambda: held.append("asked")
+    asking.run(record)
+
+    assert held[:2] == [None, "asked"]
+
+
+def test_it_is_declined_at_once_when_it_could_not_be_approved_yet(asking):
+    record = asking.ask(version=SECOND)
+
+    def decline():
+        lease = release_lease("iris")
+        asking.registry.take_lease(lease, "another", seconds=LEASE_SECONDS)
+        with pytest.raises(ConflictError, match="once it has ended"):
+            answer(asking, record, approve=True)
+        answer(asking, record, approve=False)
+        asking.registry.end_lease(lease, "another")
+
+    asking.answer = decline
+
+    assert asking.run(record).state is ReleaseState.REFUSED
 
 
 def test_it_is_refused_when_a_person_declines(asking):

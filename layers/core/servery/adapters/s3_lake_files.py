@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from servery.adapters.aws_errors import aws_errors, code_of
 from servery.adapters.lake_objects import LakeObjects
 from servery.adapters.s3_parts import put_pieces
-from servery.errors import NotFoundError, UnavailableError
+from servery.errors import FaultError, NotFoundError, UnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -97,6 +97,7 @@ class S3LakeFiles:
 
         Raises:
             UnavailableError: some are still there.
+            FaultError: it is not allowed.
         """
         left = deque(keys)
         while left:
@@ -108,8 +109,9 @@ class S3LakeFiles:
                 )
             refused = answer.get("Errors", [])
             if refused:
-                why = f"{len(refused)} objects of the lake could not be deleted"
-                raise UnavailableError(f"{why}: {refused[0].get('Code', '')}")
+                codes = sorted({error.get("Code", "") for error in refused})
+                why = f"{len(refused)} objects of the lake could not be deleted: {codes}"
+                raise FaultError(why) if "AccessDenied" in codes else UnavailableError(why)
 
     def _contents(self, keys: Sequence[str], *, lacking: bool) -> Iterator[Iterable[bytes]]:
         """The content of objects in order, some of them read ahead.

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from servery.edge.telemetry import emit
+from servery.errors import UnavailableError
 from servery.ports import Clock, LakeFiles
 from servery.usecases.monitoring.compacting import Compacted, compact
 
@@ -29,7 +30,11 @@ class CompactRequest(msgspec.Struct, frozen=True, kw_only=True):
 def serve_compaction(
     event: dict[str, Any], context: Any, files: LakeFiles, clock: Clock
 ) -> dict[str, Any]:
-    """Go through the lake as an event says, and tell what came of it."""
+    """Go through the lake as an event says, and tell what came of it.
+
+    Raises:
+        UnavailableError: some days could not be done; the others were.
+    """
     asked = msgspec.convert(event, CompactRequest)
     done: Compacted = compact(
         files,
@@ -43,7 +48,9 @@ def serve_compaction(
         {
             "LakeObjectsJoined": (done.joined, "Count"),
             "LakeObjectsMade": (done.made, "Count"),
-            "CompactionUnfinished": (int(done.unfinished), "Count"),
+            "CompactionUnfinished": (int(done.unfinished or bool(done.failed)), "Count"),
         },
     )
+    if done.failed:
+        raise UnavailableError(f"days of the lake could not be tidied: {', '.join(done.failed)}")
     return dict(msgspec.to_builtins(done))

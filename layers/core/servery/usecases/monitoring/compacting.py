@@ -29,6 +29,7 @@ from servery.domain.lake import (
     open_plans,
     plan_key,
 )
+from servery.errors import ServeryError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,12 +54,14 @@ class Compacted:
         joined: Objects that became others.
         made: Objects that were made of them.
         unfinished: Whether time was up before all was done; the next run goes on.
+        failed: Days that could not be done, and why; the next run tries them again.
     """
 
     days: list[str] = field(default_factory=list)
     joined: int = 0
     made: int = 0
     unfinished: bool = False
+    failed: list[str] = field(default_factory=list)
 
 
 def compact(
@@ -70,7 +73,7 @@ def compact(
     seconds: Callable[[], float],
     most_bytes: int = MOST_BYTES,
 ) -> Compacted:
-    """Go through the last days of every model and table.
+    """Go through the last days of every model and table; one that fails holds up no other.
 
     Args:
         files: The lake.
@@ -84,9 +87,12 @@ def compact(
     last = (clock.now() - SETTLED).date() - timedelta(days=0 if today else 1)
     wanted = {(last - timedelta(days=back)).isoformat() for back in range(days)}
     for prefix in _days(files, wanted):
-        if not _compact_day(files, prefix, done, seconds, most_bytes):
-            done.unfinished = True
-            break
+        try:
+            if not _compact_day(files, prefix, done, seconds, most_bytes):
+                done.unfinished = True
+                break
+        except ServeryError as error:
+            done.failed.append(f"{prefix} ({error})")
     return done
 
 

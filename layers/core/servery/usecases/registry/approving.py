@@ -14,6 +14,7 @@ from servery.domain.releases import LEASE_SECONDS, release_lease
 from servery.errors import ConflictError
 
 if TYPE_CHECKING:
+    from servery.domain.release_evidence import ApprovalRecord
     from servery.domain.release_records import ReleaseRecord
     from servery.ports import Clock, Registry, ReleaseExecutions, ReleaseSignals
 
@@ -64,18 +65,13 @@ def answer_approval(
     except ConflictError as error:
         raise ConflictError(f"somebody else is answering {release} just now") from error
     record = registry.release(model, release)
-    approval = record.approval
-    if record.state is not ReleaseState.WAITING or approval is None:
-        raise ConflictError(f"release {release} waits for nobody's approval; it is {record.state}")
     now = clock.now()
-    if approval.decision not in (None, decision):
-        raise ConflictError(f"release {release} has been {approval.decision} already")
-    if datetime.fromisoformat(approval.until) <= now:
-        raise ConflictError(f"the approval of {release} was waited for until {approval.until}")
+    approval = _awaited(record, decision, now)
     if request.approve:
         try:
             registry.take_lease(release_lease(model), release, seconds=LEASE_SECONDS)
         except ConflictError as error:
+            registry.end_lease(turn, owner)  # nothing was answered; whoever declines may, at once
             why = f"another change of {model} is under way; approve {release} once it has ended"
             raise ConflictError(f"{why}: {error}") from error
     if approval.decision is None:
@@ -83,12 +79,34 @@ def answer_approval(
             approval, decision=decision, answered=now.isoformat(), comment=request.comment
         )
         record = msgspec.structs.replace(record, approval=answered)
-        registry.put_release(record)
+        try:
+            registry.put_release(record)
+        except ConflictError:  # it has ended meanwhile, and has given back a lease of before
+            registry.end_lease(release_lease(model), release)
+            raise
     try:
         executions.go_on(
             signals.token(model, release), {"model": model, "release": release, "then": GATE}
         )
-    except ConflictError:  # nobody waits who could use the lease
-        registry.end_lease(release_lease(model), release)
+    except ConflictError:
+        # One that was told before goes on with this very lease, and gives it back at its end.
+        if not (record.execution and executions.is_running(record.execution)):
+            registry.end_lease(release_lease(model), release)
         raise
     return record
+
+
+def _awaited(record: ReleaseRecord, decision: Decision, now: datetime) -> ApprovalRecord:
+    """The approval that a release waits for.
+
+    Raises:
+        ConflictError: it waits for none, or not for this answer.
+    """
+    release, approval = record.id, record.approval
+    if record.state is not ReleaseState.WAITING or approval is None:
+        raise ConflictError(f"release {release} waits for nobody's approval; it is {record.state}")
+    if approval.decision not in (None, decision):
+        raise ConflictError(f"release {release} has been {approval.decision} already")
+    if datetime.fromisoformat(approval.until) <= now:
+        raise ConflictError(f"the approval of {release} was waited for until {approval.until}")
+    return approval

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from servery.domain.release_records import ReleaseOrigin, ReleaseState
+from servery.domain.release_records import OPEN, ReleaseOrigin, ReleaseState
 from servery.errors import ConflictError, UnavailableError
 from servery.usecases.registry.asking import ReleaseRequest, ask_release
 
@@ -55,7 +56,8 @@ def release_trained(
     """Ask for the release of what a training made, in the name of whatever started it.
 
     Called twice it asks once: a release that was asked for this very training is found, unless
-    it could not be started.
+    it could not be started. One that nobody knows to go on is handed over again, which starts it
+    once.
 
     Raises:
         UnavailableError: another change of the model is under way; try again.
@@ -66,6 +68,7 @@ def release_trained(
         return Started(said=f"the training ended {run.outcome}; there is nothing to release")
     found = _asked_before(run, registry)
     if found is not None:
+        _start(found, queue)
         return Started(release=found.id, said="it was asked for already")
     origin = _ORIGINS.get(str(run.event.get("origin", "")), ReleaseOrigin.TRAINING)
     try:
@@ -90,6 +93,13 @@ def _asked_before(run: TrainingRecord, registry: Registry) -> ReleaseRecord | No
     releases = registry.releases(run.model)
     found = next((r for r in releases if (r.version, r.training) == asked), None)
     return None if found is not None and _never_began(found) else found
+
+
+def _start(record: ReleaseRecord, queue: ReleaseQueue) -> None:
+    """Hand a release over once more that does not go on: whoever asked may have died before."""
+    if record.state in OPEN and not record.execution:
+        with suppress(ConflictError):  # it has been, and is over by now
+            queue.start(record)
 
 
 def _never_began(record: ReleaseRecord) -> bool:

@@ -115,8 +115,9 @@ class Journal:
 
     def wait(self, **known: Any) -> None:  # noqa: ANN401 - fields of the record
         """Write that the release waits for a person, who may take days: others may go first."""
-        self._write(msgspec.structs.replace(self.record, state=ReleaseState.WAITING, **known))
+        # In this order: who sees that it waits may approve it, and takes the lease for it anew.
         self._give_back()
+        self._write(msgspec.structs.replace(self.record, state=ReleaseState.WAITING, **known))
 
     def end(self, reason: str = "", state: ReleaseState | None = None) -> None:
         """Write how the release ended and give the lease back.

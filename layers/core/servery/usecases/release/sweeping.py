@@ -70,9 +70,9 @@ def sweep(ports: SweepPorts) -> Swept:
     for model in ports.registry.models():
         try:
             _sweep(model.name, swept, ports)
-        except RetryableError as error:
+        except (RetryableError, ConflictError) as error:
             failed.append(f"{model.name} ({error})")
-        except (ServeryError, msgspec.ValidationError) as error:
+        except (ServeryError, msgspec.DecodeError) as error:
             broken.append(f"{model.name} ({error})")
     if broken:
         raise FaultError(f"releases of these cannot be looked at: {', '.join(broken + failed)}")
