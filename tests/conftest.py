@@ -24,10 +24,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARK)
-    if config.getoption(OPTION) is not None and not hasattr(config, "workerinput"):
-        from targets.report import Report  # noqa: PLC0415 - most runs do without
+    if config.getoption(OPTION) is not None:
+        from targets.report import Report, Worker  # noqa: PLC0415 - most runs do without
 
-        config.pluginmanager.register(Report(config.getoption(OPTION)), "targets-report")
+        is_worker = hasattr(config, "workerinput")
+        part = Worker() if is_worker else Report(config.getoption(OPTION))
+        config.pluginmanager.register(part, "targets-report")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -131,6 +131,7 @@ class TestRate:
 
 
 class TestConcurrency:
+    @pytest.mark.slow
     def test_one_at_a_time_is_let_through_and_the_others_know_at_once(
         self, stack: Stack, busy: str, policies: Policies, rows: dict[str, Any]
     ) -> None:

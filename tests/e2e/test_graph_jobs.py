@@ -265,6 +265,7 @@ def test_end_is_told_once_when_every_delivery_comes_again_and_again(
 
 
 @pytest.mark.needs("local_processes")
+@pytest.mark.slow
 def test_job_ends_without_a_member_and_keeps_it_as_late_when_it_is_slow(
     stack: Stack, models: Any, register: Any, flowers: list[Any], events: Told
 ) -> None:

@@ -115,6 +115,7 @@ def test_version_is_refused_when_a_route_or_a_graph_names_it_or_it_is_the_champi
     stack.http.delete(f"/graphs/g-{name}").raise_for_status()
 
 
+@pytest.mark.slow
 def test_server_goes_and_then_the_artifact_when_nobody_asks_a_version(
     stack: Stack, leaving: Kept
 ) -> None:
@@ -156,6 +157,7 @@ def test_server_goes_and_then_the_artifact_when_nobody_asks_a_version(
     assert traced.status_code == 200, traced.text
 
 
+@pytest.mark.slow
 def test_one_training_starts_when_two_alarms_come(stack: Stack) -> None:
     bus = stack.client("events")
     spec = a_spec(stack)

@@ -225,6 +225,7 @@ def test_steps_run_up_to_one_or_alone_when_asked(stack: Stack) -> None:
     assert whole["outcome"] == "registered"
 
 
+@pytest.mark.slow
 def test_large_training_is_refused_with_the_way_out_when_the_stack_has_no_batch(
     stack: Stack,
 ) -> None:

@@ -123,6 +123,7 @@ def test_answers_are_compared_and_nobody_notices_when_a_shadow_is_set(
     assert pair.constant in shown
 
 
+@pytest.mark.slow
 def test_only_the_share_is_copied_when_it_is_not_all(
     stack: Stack, pair: Pair, policies: Policies, rows: list[dict[str, Any]]
 ) -> None:

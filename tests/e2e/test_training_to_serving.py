@@ -76,6 +76,7 @@ def test_worse_version_is_refused_when_the_gate_compares_it(releases: Releases) 
     assert releases.answering() == before
 
 
+@pytest.mark.slow
 def test_version_that_errs_on_live_traffic_is_rolled_back_at_the_first_canary_step(
     releases: Releases, body: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -149,6 +150,7 @@ def test_release_goes_by_the_answer_when_a_person_has_to_approve_it(
     assert late.status_code == 409, late.text
 
 
+@pytest.mark.slow
 def test_champion_answers_alone_when_a_release_is_aborted(
     releases: Releases, body: dict[str, Any]
 ) -> None:

@@ -57,6 +57,7 @@ def kinds(view: dict[str, Any]) -> set[str]:
     return {alarm["finding"]["kind"] for alarm in view["open"]}
 
 
+@pytest.mark.slow
 def test_alarm_opens_is_told_once_and_closes_when_the_traffic_changes_and_changes_back(
     stack: Stack,
     events: Callable[[str], list[dict[str, Any]]],

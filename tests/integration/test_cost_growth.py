@@ -63,6 +63,7 @@ def test_thousand_rows_of_one_request_take_as_many_calls_as_one_when_they_are_as
     assert found["request"].calls() == found["request of 1,000 rows"].calls()
 
 
+@pytest.mark.slow
 def test_job_takes_the_same_and_keeps_within_its_budget_when_there_are_more(subjects):
     found = patterns.jobs(subjects)
     one, some, many = (found["job"].runs[count] for count in (1, 100, 200))
@@ -72,6 +73,7 @@ def test_job_takes_the_same_and_keeps_within_its_budget_when_there_are_more(subj
     assert counts(later) == pytest.approx(counts(first), rel=0.05)
 
 
+@pytest.mark.slow
 def test_chunk_keeps_within_its_budget_when_a_batch_has_several(subjects):
     found = patterns.batches(subjects)
 

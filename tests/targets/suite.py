@@ -9,6 +9,8 @@ from typing import Any
 
 from fakes.template import ROOT
 
+from targets.report import merge_figures
+
 SUITE = ROOT / "tests" / "e2e"
 
 
@@ -53,9 +55,6 @@ def merged(runs: Sequence[Mapping[str, Any]], suite: set[str]) -> dict[str, Any]
     for run in runs:
         ran = {n: t for n, t in run["tests"].items() if t["outcome"] != "not run"}
         tests.update({name: test for name, test in ran.items() if plain(name) in suite})
-        for name, value in run["figures"].items():
-            known = figures.get(name)
-            both = isinstance(value, int | float) and isinstance(known, int | float)
-            figures[name] = max(value, known) if both else value
+        merge_figures(figures, run["figures"])
     seconds = sum(run["seconds"] for run in runs)
     return {**runs[-1], "seconds": seconds, "figures": figures, "tests": tests}

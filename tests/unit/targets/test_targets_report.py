@@ -42,8 +42,8 @@ def test_gives_up(): pytest.skip("no luck")
 """
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory):
+@pytest.fixture(scope="module", params=[[], ["-p", "xdist.plugin", "-n", "2"]], ids=["one", "two"])
+def report(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("suite")
     (folder / "conftest.py").write_text((TESTS / "conftest.py").read_text())
     (folder / "test_it.py").write_text(SUITE)
@@ -52,7 +52,7 @@ def report(tmp_path_factory):
     environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_it.py"]
     subprocess.run(
-        [*command, f"--targets-report={file}"],
+        [*command, *request.param, f"--targets-report={file}"],
         env=environment,
         cwd=folder,
         capture_output=True,
