@@ -22,7 +22,7 @@ NEEDS = "needs"
 WORSE = ("not run", "passed", "skipped", "failed")
 
 
-@dataclass
+@dataclass(eq=False)
 class Report:
     """Collects what pytest tells, and writes it when the session ends.
 
@@ -82,7 +82,7 @@ class Report:
         self.file.write_text(json.dumps(found, indent=1) + "\n")
 
 
-@dataclass
+@dataclass(eq=False)
 class Worker:
     """The part of a report in one of several processes that run the tests of a session.
 

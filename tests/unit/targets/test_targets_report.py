@@ -47,10 +47,13 @@ def report(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("suite")
     (folder / "conftest.py").write_text((TESTS / "conftest.py").read_text())
     (folder / "test_it.py").write_text(SUITE)
+    (folder / "other").mkdir()
+    (folder / "other" / "conftest.py").touch()  # not every plugin is asked everywhere then
+    (folder / "other" / "test_else.py").write_text("def test_else(): pass")
     file = folder / "new" / "report.json"
     environment = {**os.environ, "PYTHONPATH": str(TESTS), "SERVERY_CLOUD": "localstack"}
     environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_it.py"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
     subprocess.run(
         [*command, *request.param, f"--targets-report={file}"],
         env=environment,
@@ -73,6 +76,7 @@ def test_every_test_is_there_with_its_end_when_a_run_is_over(report):
         "test_broken": "failed",
         "test_leaves": "failed",
         "test_gives_up": "skipped",
+        "test_else": "passed",
     }
 
 
