@@ -361,6 +361,7 @@ class TestWarming:
         assert warmed["coverage"] == {"rows": 1.0, "asked": 1.0}
         assert ask(stack, model, {"records": rows})[0] == "hit"
 
+    @pytest.mark.slow
     def test_way_out_is_told_when_there_is_no_cache(
         self, stack: Stack, model: str, policies: Callable[..., Any]
     ) -> None:

@@ -112,6 +112,7 @@ class TestRate:
 
         assert stack.infer(light, rows).status_code == 200
 
+    @pytest.mark.slow
     def test_requests_are_let_through_when_the_table_of_limits_is_away(
         self, stack: Stack, busy: str, policies: Policies, rows: dict[str, Any]
     ) -> None:
@@ -237,6 +238,7 @@ class TestFallbacks:
         outputs = {output["name"]: output["data"] for output in tensors["outputs"]}
         assert outputs["class"] == ["setosa", "setosa"]
 
+    @pytest.mark.slow
     def test_cached_answers_what_is_kept_and_refuses_the_rest(
         self, stack: Stack, busy: str, policies: Policies
     ) -> None:
@@ -247,6 +249,7 @@ class TestFallbacks:
         refused(until_starved(stack, busy, lambda: wider(unknown)))
         assert stood_in(stack, busy, known).json()["cache"] == "hit"
 
+    @pytest.mark.slow
     def test_last_known_is_given_when_the_cache_was_emptied(
         self, stack: Stack, busy: str, policies: Policies
     ) -> None:

@@ -147,6 +147,7 @@ class TestOnlineBudget:
             what="the new version is refused",
         )
 
+    @pytest.mark.slow
     def test_repeat_is_answered_when_the_cache_has_it(
         self, stack: Stack, model: str, policies: Policies
     ) -> None:

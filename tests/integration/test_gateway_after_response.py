@@ -124,6 +124,7 @@ def test_response_leaves_before_the_log_is_written_when_lambda_takes_extensions(
     assert entry["input"] == json.loads(BODY)
 
 
+@pytest.mark.slow
 def test_lines_are_counted_as_lost_in_time_when_firehose_takes_none(run, stub):
     stub.broken = True
     platform = LambdaPlatform()
