@@ -31,6 +31,13 @@ cannot do names the capability, and is skipped there with the reason. Nothing of
 which target it runs on.
 """
 
+MISSING = """\
+## What has not run there since it was written
+
+`make test CLOUD=localstack` leaves the slow tier out; it runs on MiniStack. Each of its tests runs
+on any target: `SERVERY_CLOUD=localstack .venv/bin/python -m pytest -m slow tests/e2e/FILE`.
+"""
+
 UNPROVEN = """\
 ## What stays unproven without an account
 
@@ -97,8 +104,10 @@ def _missing(runs: Mapping[str, Any]) -> Iterator[str]:
         for name in sorted(suite - {plain(each) for each in run["tests"]})
     ]
     if rows:
-        yield "## What has not run there since it was written\n"
+        yield MISSING
+        yield f"<details><summary>{len(rows)} tests</summary>\n"
         yield from _table(["Target", "Test"], rows)
+        yield "</details>\n"
 
 
 def _skipped(runs: Mapping[str, Any]) -> Iterator[str]:
