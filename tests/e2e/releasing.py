@@ -126,8 +126,10 @@ class Releases:
         states = self.stack.client("stepfunctions")
         with suppress(states.exceptions.ClientError):
             states.stop_execution(executionArn=self.execution(release))
-        found = states.describe_execution(executionArn=self.execution(release))
-        assert found["status"] != "RUNNING", found
+        arn = self.execution(release)
+        status = lambda: states.describe_execution(executionArn=arn)["status"]  # noqa: E731
+        # LocalStack finishes the state that it is in.
+        wait_until(lambda: status() != "RUNNING", seconds=60, what="the execution has stopped")
 
     def swept(self) -> dict[str, Any]:
         """Look for stopped releases now, as the schedule does every five minutes."""
