@@ -88,6 +88,10 @@ CAPABILITIES: Mapping[str, Capability] = {
         "The children of a Distributed Map are express executions.",
         {"localstack": "LocalStack 4.14 runs standard children only"},
     ),
+    "stop_while_waiting": Capability(
+        "An execution that waits for a task token is stopped at once.",
+        {"localstack": "LocalStack finishes the state first, which nobody answers"},
+    ),
     "dynamodb_streams": Capability(
         "Changes of a table arrive at a function.",
         {"localstack": "DynamoDB runs on moto there, without streams"},

@@ -196,6 +196,7 @@ def lost(releases: Releases, version: str) -> dict[str, Any]:
     return release
 
 
+@pytest.mark.needs("stop_while_waiting")
 def test_champion_answers_and_the_record_tells_when_it_is_stopped_while_it_waits_for_a_person(
     releases: Releases, versions: Versions, body: dict[str, Any]
 ) -> None:
