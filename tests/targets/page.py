@@ -34,8 +34,8 @@ which target it runs on.
 MISSING = """\
 ## What has not run there since it was written
 
-`make test CLOUD=localstack` leaves the slow tier out; it runs on MiniStack. Each of its tests runs
-on any target: `SERVERY_CLOUD=localstack .venv/bin/python -m pytest -m slow tests/e2e/FILE`.
+`make test CLOUD=localstack` leaves the slow tier out, which runs on MiniStack. What of it is to run
+elsewhere is named: `SERVERY_CLOUD=localstack .venv/bin/python -m pytest -m slow tests/e2e/FILE`.
 """
 
 UNPROVEN = """\
